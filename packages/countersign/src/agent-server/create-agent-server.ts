@@ -9,12 +9,12 @@ import { createEmitter } from '../lib/events.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { documentResponse, documentUrl, isIdentifier, type OwnDocument } from '../protocol/documents.js'
 import { requireParameter } from '../protocol/parameters.js'
-import { type CountedRequest, createRateLimit } from '../resource/rate-limit.js'
+import { createRateLimit } from '../resource/rate-limit.js'
 import { type AgentServerOptions, requireAgentServerOptions } from './agent-server-options.js'
 import { DelegateRefusal } from './delegate-refusal.js'
 import { januaryAgentServer } from './delegate-tokens.js'
 import { type Endpoint, serveEndpoint } from './serve-endpoint.js'
-import { type KeyRequest, verifyKeyRequest } from './signed-by-key.js'
+import { type KeyRequest, requireKeyRate, verifyKeyRequest } from './signed-by-key.js'
 
 /** An agent server, created by {@link createAgentServer}. */
 export interface AgentServer {
@@ -73,27 +73,9 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
   const metadata = edition.describe(options)
   const keys = [signer.jwk, ...otherKeys].map((jwk) => publishedJwk(jwk, edition.document.jose))
 
-  /** @param delegate the enrolled delegate; undefined for a key that is not enrolled */
-  async function requireRate({ key, remoteAddress }: KeyRequest, delegate?: StoredDelegate): Promise<void> {
-    const who: Pick<CountedRequest, 'level' | 'agent'> = delegate
-      ? { level: 'identity', agent: delegate.name }
-      : { level: 'signature', agent: undefined }
-    const retryAfter = await rateLimit({
-      ...who,
-      thumbprint: key.thumbprint,
-      remoteAddress,
-      iss: undefined,
-      sub: undefined,
-    })
-    if (retryAfter === undefined) return
-    throw new AAuthError('too_many_requests', 'Too many requests: wait for the time given in Retry-After.', {
-      retryAfter,
-    })
-  }
-
   async function enroll(request: KeyRequest, headers: Headers): Promise<Response> {
     const { thumbprint, jwk } = request.key
-    await requireRate(request)
+    await requireKeyRate(rateLimit, request)
     // First, so that a replayed request does not reach a check with side effects, such as that of a one-time code.
     await request.claim()
     const { remoteAddress, form } = request
@@ -124,7 +106,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
   async function renew(request: KeyRequest): Promise<Response> {
     const { thumbprint, jwk } = request.key
     const known = await delegates.find(thumbprint)
-    await requireRate(request, known)
+    await requireKeyRate(rateLimit, request, known?.name)
     const delegate = requireActive(known)
     const audience = edition.hasAudiences ? requireParameter(request.form, 'audience') : request.form.get('auth_server')
     if (audience !== undefined && !isIdentifier(audience, options))

@@ -17,4 +17,4 @@ export type { AgentServerOptions, Enrollment, EnrollmentRequest } from './agent-
 export { type AgentServer, createAgentServer } from './create-agent-server.js'
 export { DelegateRefusal, type DelegateRefusalCode, writeDelegateRefusal } from './delegate-refusal.js'
 export { memoryDelegates } from './memory-delegates.js'
-export { type KeyRequest, type KeyRequestTools, verifyKeyRequest } from './signed-by-key.js'
+export { type KeyRequest, type KeyRequestTools, requireKeyRate, verifyKeyRequest } from './signed-by-key.js'

@@ -5,6 +5,7 @@ import { verifySignature } from '../httpsig/verify-signature.js'
 import { AAuthError } from '../lib/errors.js'
 import { importVerificationKey, publishedKeyProblem, type VerificationKey } from '../lib/jwk.js'
 import { maxFormBytes, readForm } from '../protocol/parameters.js'
+import { type RateLimit, requireBelow } from '../resource/rate-limit.js'
 
 /** What verifying the requests of delegates requires. */
 export interface KeyRequestTools {
@@ -69,4 +70,19 @@ async function requireOwnKey(jwk: object): Promise<VerificationKey> {
   const problem = publishedKeyProblem(key.thumbprint)
   if (problem === undefined) return key
   throw new AAuthError('key_invalid', `The key cannot be used: it ${problem}.`)
+}
+
+/**
+ * Counts a request by its delegate, or by address and key if the key is not enrolled.
+ *
+ * @param agent the name of the enrolled delegate that sent it
+ * @throws AAuthError `too_many_requests`
+ */
+export function requireKeyRate(
+  limit: RateLimit,
+  { key: { thumbprint }, remoteAddress }: KeyRequest,
+  agent?: string,
+): Promise<void> {
+  const level = agent === undefined ? 'signature' : 'identity'
+  return requireBelow(limit, { level, agent, thumbprint, remoteAddress, iss: undefined, sub: undefined })
 }

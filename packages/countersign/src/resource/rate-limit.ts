@@ -123,8 +123,13 @@ export function requireBearerRate(
   return requireBelow(limit, { level: 'authorization', thumbprint: undefined, ...caller })
 }
 
-/** @param above the next level */
-async function requireBelow(limit: RateLimit, request: CountedRequest, above?: string): Promise<void> {
+/**
+ * Counts a request with other members than those of {@link requireRate}.
+ *
+ * @param above the next level
+ * @throws AAuthError `too_many_requests`
+ */
+export async function requireBelow(limit: RateLimit, request: CountedRequest, above?: string): Promise<void> {
   const retryAfter = await limit(request)
   if (retryAfter === undefined) return
   const text = `Too many requests: ${above ? ways[request.level] : ''}wait for the time given in Retry-After.`

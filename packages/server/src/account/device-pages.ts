@@ -187,7 +187,7 @@ export const disconnectDevice: AccountHandler = async (context, visit) => {
 
 /** The devices of a user, as My agents lists them. */
 export async function deviceEntries({ storage }: ServerContext, userId: string): Promise<DeviceEntry[]> {
-  const devices = await storage.listDevices({ userId, live: true })
+  const devices = await storage.listDevices({ userId, live: true, limit: Number.MAX_SAFE_INTEGER })
   return devices.map(({ id, name, connectedAt, lastUsedAt, ip, expiresAt }) => ({
     id,
     name: cleanName(name),

@@ -1,9 +1,10 @@
 import { AAuthError } from 'countersign'
 import {
-  createRateLimit,
   DelegateRefusal,
   type DelegateRefusalCode,
   type KeyRequest,
+  type RateLimit,
+  requireKeyRate,
   verifyKeyRequest,
   writeDelegateRefusal,
 } from 'countersign/agent-server'
@@ -94,27 +95,6 @@ export function createDeviceRoutes(
   }))
 }
 
-/** Limits the requests of each device, and of keys that are not connected by network and by key. */
-export function createDeviceRates({ now }: SignedContext) {
-  const rateLimit = createRateLimit({ now })
-  return async function requireRate({ key, remoteAddress }: KeyRequest, device?: OwnedDevice): Promise<void> {
-    const retryAfter = await rateLimit({
-      level: device ? 'identity' : 'signature',
-      agent: device?.id,
-      thumbprint: key.thumbprint,
-      remoteAddress,
-      iss: undefined,
-      sub: undefined,
-    })
-    if (retryAfter === undefined) return
-    throw new AAuthError('too_many_requests', 'Too many requests: wait for the time given in Retry-After.', {
-      retryAfter,
-    })
-  }
-}
-
-type RequireRate = ReturnType<typeof createDeviceRates>
-
 const refusals: Readonly<Record<ReasonOf<RedeemedDevice>, [DelegateRefusalCode, string]>> = {
   unknown: ['enrollment_denied', 'The code is not valid.'],
   expired: ['enrollment_denied', 'The code has expired: start again.'],
@@ -125,10 +105,10 @@ const refusals: Readonly<Record<ReasonOf<RedeemedDevice>, [DelegateRefusalCode, 
 }
 
 /** Creates the endpoint at which a device redeems a code. */
-export function createRedemption(context: SignedContext, requireRate: RequireRate): DeviceEndpoint {
+export function createRedemption(context: SignedContext, rateLimit: RateLimit): DeviceEndpoint {
   const { issuer, storage, personalAgents } = context
   return async function redeem(request) {
-    await requireRate(request)
+    await requireKeyRate(rateLimit, request)
     const { form, key, remoteAddress } = request
     const credential = form.get('credential')
     if (credential === undefined) throw new AAuthError('request_malformed', 'Send the code as credential.')
@@ -169,38 +149,60 @@ export function describeDevice({ id: name, name: device, user, connectedAt, expi
 }
 
 /**
- * Returns the device that signed a request, which may be used now.
+ * Counts a request, by its device if its key is that of one, connected or not. Returns the device.
+ *
+ * @throws AAuthError `too_many_requests`
+ */
+export async function countedDevice(
+  { storage }: SignedContext,
+  rateLimit: RateLimit,
+  request: KeyRequest,
+): Promise<OwnedDevice | undefined> {
+  const device = await storage.findDevice({ thumbprint: request.key.thumbprint })
+  await requireKeyRate(rateLimit, request, device?.id)
+  return device
+}
+
+/** @throws DelegateRefusal `unknown_delegate` */
+export function requireKnown(device: OwnedDevice | undefined): OwnedDevice {
+  if (device) return device
+  throw new DelegateRefusal('unknown_delegate', 'This key is not connected to an account.')
+}
+
+/**
+ * Requires a device that may be used now.
  *
  * @throws DelegateRefusal `unknown_delegate`, `revoked_delegate`
  */
-export async function requireUsableDevice(
-  { storage, personalAgents }: SignedContext,
-  { key }: KeyRequest,
-): Promise<OwnedDevice> {
-  const device = await storage.findDevice({ thumbprint: key.thumbprint })
-  if (!device) throw new DelegateRefusal('unknown_delegate', 'This key is not connected to an account.')
+export function requireUsable({ personalAgents }: SignedContext, found: OwnedDevice | undefined): OwnedDevice {
+  const device = requireKnown(found)
   if (personalAgents?.isUsable(device)) return device
   throw new DelegateRefusal('revoked_delegate', 'This device is not connected anymore.', device.id)
 }
 
+/** Issues an agent token to a device, with a lifetime in seconds. */
+type IssueToDevice = (device: OwnedDevice, lifetime: number) => Promise<object>
+
 /**
  * Creates an endpoint at which a device gets an agent token. Its row is read each time, so that a device that was disconnected gets none.
  *
- * @param issue issues the token, with a lifetime in seconds
+ * @param judge checks what the device requests
  */
 export function createRenewal(
   context: SignedContext,
-  requireRate: RequireRate,
-  issue: (device: OwnedDevice, request: KeyRequest, lifetime: number) => Promise<object>,
+  rateLimit: RateLimit,
+  judge: (request: KeyRequest) => IssueToDevice,
 ): DeviceEndpoint {
+  const { storage, now } = context
   return async function renew(request) {
-    const known = await context.storage.findDevice({ thumbprint: request.key.thumbprint })
-    await requireRate(request, known)
-    await request.claim((await requireUsableDevice(context, request)).id)
-    const device = await requireUsableDevice(context, request)
-    await context.storage.useDevice({ id: device.id, ip: request.remoteAddress })
-    const left = (device.expiresAt ?? Number.POSITIVE_INFINITY) - context.now()
-    return deviceResponse(await issue(device, request, Math.max(1, Math.min(deviceTokenLifetime, left))))
+    const { id } = requireUsable(context, await countedDevice(context, rateLimit, request))
+    const issue = judge(request)
+    await request.claim(id)
+    // Read again: the device may have been disconnected in the meantime.
+    const device = requireUsable(context, await storage.findDevice({ id }))
+    await storage.useDevice({ id, ip: request.remoteAddress })
+    const left = (device.expiresAt ?? Number.POSITIVE_INFINITY) - now()
+    return deviceResponse(await issue(device, Math.max(1, Math.min(deviceTokenLifetime, left))))
   }
 }
 

@@ -3,12 +3,14 @@ import { signRequest } from 'countersign/signatures'
 import { issueToken } from 'countersign/tokens'
 import { createAuthServer, fixedKeys } from 'countersign-server'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { freshHash } from '../storage/fixtures.js'
 import { createWorld, ids } from '../world.js'
 import {
   agentWith,
   allowOnDevice,
   bob,
   browserOf,
+  callback,
   codeOn,
   connect,
   connectUrl,
@@ -18,6 +20,7 @@ import {
   openDevices,
   redeem,
   renew,
+  signedForm,
 } from './device-stage.js'
 
 const failureOf = async (request: Promise<unknown>) =>
@@ -109,6 +112,30 @@ describe('the permissions of a device', () => {
     expect((await device.user.open(device.pages[0] ?? '')).status).toBe(200)
   })
 
+  it('D05: are given by no policy, and not at this server itself', async () => {
+    const granted = { decision: 'grant', name: 'devices', agent: issuer, scopes: ['data.read'] } as const
+    const world = await openDevices({}, { server: { policies: [granted] } })
+    const { agent, pages, signer } = await connect(world)
+    agent.fetch(`${ids.resource}/read`).catch(() => undefined)
+    await expect.poll(() => pages, { timeout: 30_000 }).toHaveLength(1)
+    const { body } = await renew(world, signer)
+    const form = { request_type: 'auth', scope: 'data.read', redirect_uri: callback }
+    const request = await signedForm(world, signer, '/agent/token', form, String(body.agent_token))
+    expect(await (await world.fetch(request)).json()).toMatchObject({ error: 'invalid_request' })
+  })
+
+  it('D05: are for the users that the policy names', async () => {
+    const world = await openDevices({ users: ['Ada'] })
+    const users = await world.storage.listUsers()
+    const { id: userId = '', credentialRevision = 0 } = users.find(({ username }) => username === bob.username) ?? {}
+    const signer = await newSigner()
+    const code = { codeHash: freshHash(), lifetime: 60, most: 20 }
+    const device = { name: 'laptop', thumbprint: signer.thumbprint }
+    await world.storage.createDeviceCode({ userId, credentialRevision, device, ...code })
+    await world.storage.redeemDeviceCode({ ...code, ...device, ip: undefined })
+    expect((await renew(world, signer)).body.error).toBe('revoked_delegate')
+  })
+
   it('D06: end at once when it is disconnected, with its codes, refresh tokens and auth tokens', async () => {
     const world = await openDevices()
     const device = await connect(world)
@@ -189,6 +216,17 @@ describe('the signature of the agent server alone', () => {
     )
     const agent = agentWith(world, key, token)
     expect(await failureOf(agent.fetch(`${ids.resource}/read`))).toBe('invalid_agent_token')
+  })
+})
+
+describe('the requests of a device', () => {
+  it('are limited for each device, and not for each network', async () => {
+    const world = await openDevices()
+    const [one, other] = [await connect(world), await connect(world)]
+    const statuses: number[] = []
+    for (let sent = 0; sent < 101; sent += 1) statuses.push((await renew(world, one.signer)).status)
+    expect([statuses.indexOf(429), statuses.slice(0, 100).every((status) => status === 200)]).toEqual([100, true])
+    expect((await renew(world, other.signer)).status).toBe(200)
   })
 })
 

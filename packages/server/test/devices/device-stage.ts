@@ -57,23 +57,33 @@ export async function decideOnDevice(
   return hiddenFields(await returned.text(), { state: '' })
 }
 
+/** A form that a device signs with its own key, or as the agent of an agent token. */
+export function signedForm(
+  { clock }: World,
+  signer: Signer,
+  path: string,
+  form: Record<string, string> = {},
+  agentToken?: string,
+): Promise<Request> {
+  const { kid: _kid, alg: _alg, use: _use, ...jwk } = signer.jwk
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const body = new URLSearchParams(form).toString() || 'empty=1'
+  return signRequest(new Request(issuer + path, { method: 'POST', headers, body }), {
+    signer,
+    profile: january.signing,
+    signatureKey: agentToken === undefined ? { scheme: 'hwk', jwk } : { scheme: 'jwt', jwt: agentToken },
+    created: clock.now,
+  })
+}
+
 /** Sends a form that a device signs with its own key. */
 export async function post(
-  { fetch, clock }: World,
+  world: World,
   signer: Signer,
   path: string,
   form: Record<string, string> = {},
 ): Promise<{ status: number; body: Record<string, unknown> }> {
-  const { kid: _kid, alg: _alg, use: _use, ...jwk } = signer.jwk
-  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-  const body = new URLSearchParams(form).toString() || 'empty=1'
-  const request = await signRequest(new Request(issuer + path, { method: 'POST', headers, body }), {
-    signer,
-    profile: january.signing,
-    signatureKey: { scheme: 'hwk', jwk },
-    created: clock.now,
-  })
-  const response = await fetch(request)
+  const response = await world.fetch(await signedForm(world, signer, path, form))
   return { status: response.status, body: (await response.json()) as Record<string, unknown> }
 }
 

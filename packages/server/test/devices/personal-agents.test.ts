@@ -1,5 +1,6 @@
 import { decodeToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
+import { freshHash } from '../storage/fixtures.js'
 import { ids } from '../world.js'
 import {
   allowOnDevice,
@@ -16,6 +17,7 @@ import {
   post,
   redeem,
   renew,
+  signedForm,
   state,
 } from './device-stage.js'
 
@@ -91,6 +93,19 @@ describe('the pages of devices', () => {
     expect(response.headers.get('location')).toContain('/account/confirm?return_to=')
   })
 
+  it.each(['connect-device', 'new-device-code', 'confirm-device'])(
+    'require it for %s, too, although the form was shown before',
+    async (action) => {
+      const world = await openDevices({ remote: true })
+      const user = await browserOf(world)
+      const url = connectUrl(await newSigner())
+      const page = (await (await user.open(url)).text()).replace('value="connect-device"', `value="${action}"`)
+      world.clock.now += 601
+      const response = await user.submit(page, url, { action, consent: 'grant' })
+      expect(response.headers.get('location')).toContain('/account/confirm?return_to=')
+    },
+  )
+
   it('list the devices of the user, with a button that disconnects each', async () => {
     const world = await openDevices()
     const { user, signer } = await connect(world)
@@ -116,6 +131,21 @@ describe('the pages of devices', () => {
     const refused = await other.user.submit(page, url, { action: 'disconnect-device', device: mine.id })
     expect(refused.status).toBe(404)
     expect((await renew(world, mine.signer)).status).toBe(200)
+  })
+
+  it('list all devices of a user who has many', async () => {
+    const world = await openDevices({ devices: 1000 })
+    const { user } = await connect(world)
+    const [first] = await world.storage.listDevices()
+    const { id: userId, credentialRevision } = first?.user ?? expect.fail('no device is connected')
+    for (let more = 0; more < 100; more += 1) {
+      const code = { codeHash: freshHash(), lifetime: 60, most: 1000 }
+      const device = { name: `device-${more}`, thumbprint: freshHash() }
+      await world.storage.createDeviceCode({ userId, credentialRevision, device, ...code })
+      await world.storage.redeemDeviceCode({ ...code, ...device, ip: undefined })
+    }
+    const page = await (await user.open(`${issuer}/account`)).text()
+    expect(page.match(/value="disconnect-device"/g)).toHaveLength(101)
   })
 
   it('connect no more devices than allowed', async () => {
@@ -240,6 +270,19 @@ describe('the endpoints of devices', () => {
       status: 403,
       body: { error: 'unknown_delegate' },
     })
+  })
+
+  it.each([
+    ['/delegates/token', {}, 'unknown_delegate'],
+    ['/delegates/status', {}, 'unknown_delegate'],
+    ['/delegates/disconnect', {}, 'unknown_delegate'],
+    ['/delegates/token', { audience: 'nowhere' }, 'invalid_request'],
+  ])('store no nonce for a request to %s with %j, which they refuse', async (path, form, error) => {
+    const world = await openDevices()
+    const { signer } = await connect(world)
+    const request = await signedForm(world, error === 'unknown_delegate' ? await newSigner() : signer, path, form)
+    for (const sent of [request.clone(), request])
+      expect(await (await world.fetch(sent)).json()).toMatchObject({ error })
   })
 
   it('publish keys that appear in no other key set', async () => {

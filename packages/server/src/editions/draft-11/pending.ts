@@ -60,16 +60,12 @@ export function pendingRoute(context: SignedContext): Route {
   }
 
   /** Makes an open request depend on the token of its poll, which may be newer than the one with which it was made. */
-  async function recordPoll(
-    { agent, delegate, ...rest }: SigningAgent,
-    agentToken: AgentToken,
-    { hash, request }: OwnRequest,
-  ) {
+  async function recordPoll(poller: SigningAgent, agentToken: AgentToken, { hash, request }: OwnRequest) {
     const key = `${hash} ${agentToken.jti}`
     if (request.status !== 'open' || recorded.get(key, now())) return
-    const poller = { agent, delegate: delegate ?? null }
-    await refusingRevoked(context, { agent, delegate, ...rest }, { agentToken }, () =>
-      storage.recordPoll({ pollHash: hash, ...poller, agentToken }),
+    const { agent, delegate } = poller
+    await refusingRevoked(context, poller, { agentToken }, () =>
+      storage.recordPoll({ pollHash: hash, agent, delegate, agentToken }),
     )
     recorded.set(key, true, request.expiresAt)
   }

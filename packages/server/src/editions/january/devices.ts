@@ -1,17 +1,19 @@
 import { AAuthError } from 'countersign'
+import { createRateLimit } from 'countersign/agent-server'
 import { documentResponse, documentUrl, isIdentifier } from 'countersign/discovery'
 import { type AgentMetadata, january, requireParameter } from 'countersign/editions'
 import { issueToken } from 'countersign/tokens'
 import type { Route } from '../../http/route.js'
 import type { OwnedDevice } from '../../storage/api/storage.js'
 import {
-  createDeviceRates,
+  countedDevice,
   createDeviceRoutes,
   createRedemption,
   createRenewal,
   describeDevice,
   deviceResponse,
-  requireUsableDevice,
+  requireKnown,
+  requireUsable,
 } from '../devices.js'
 import type { SignedContext } from '../edition.js'
 
@@ -41,7 +43,7 @@ export function deviceDocument(issuer: string, device?: OwnedDevice): AgentMetad
 export function deviceRoutes(context: SignedContext): readonly Route[] {
   const { issuer, personalAgents, deviceKeys, storage, now, identifiers } = context
   if (!personalAgents || !deviceKeys) return []
-  const requireRate = createDeviceRates(context)
+  const rateLimit = createRateLimit({ now })
   const document = {
     ...deviceDocument(issuer),
     device_authorization_uri: `${issuer}/account/devices/connect`,
@@ -58,29 +60,29 @@ export function deviceRoutes(context: SignedContext): readonly Route[] {
     published(new URL(documentUrl(january.documents.agent, issuer)).pathname, async () => document),
     published(paths.keys, async () => ({ keys: await deviceKeys.publicKeys() })),
     ...createDeviceRoutes(context, {
-      [paths.redemption]: createRedemption(context, requireRate),
-      [paths.renewal]: createRenewal(context, requireRate, async ({ id: name }, { form, key: { jwk } }, lifetime) => {
+      [paths.redemption]: createRedemption(context, rateLimit),
+      [paths.renewal]: createRenewal(context, rateLimit, ({ form, key: { jwk } }) => {
         const audience = requireParameter(form, 'audience')
         if (!isIdentifier(audience, identifiers))
           throw new AAuthError('request_malformed', 'audience must be the identifier of a resource or an auth server.')
         const { kid: _kid, use: _use, alg: _alg, ...key } = jwk
         const aud = [...new Set([issuer, audience])]
-        const claims = { iss: issuer, sub: name, aud, cnf: { jwk: key }, exp: now() + lifetime }
-        const token = await issueToken(january.tokens.agent, claims, { signer: await deviceKeys.signer(), now })
-        return { agent_token: token, expires_in: lifetime, name }
+        return async ({ id: name }, lifetime) => {
+          const claims = { iss: issuer, sub: name, aud, cnf: { jwk: key }, exp: now() + lifetime }
+          const token = await issueToken(january.tokens.agent, claims, { signer: await deviceKeys.signer(), now })
+          return { agent_token: token, expires_in: lifetime, name }
+        }
       }),
       async [paths.disconnect](request) {
-        const device = await storage.findDevice({ thumbprint: request.key.thumbprint })
-        await requireRate(request, device)
-        await request.claim(device?.id)
-        if (device?.disconnectedAt === null) await storage.disconnectDevice({ id: device.id, by: 'device' })
-        else if (!device) await requireUsableDevice(context, request)
-        return deviceResponse({ disconnected: true, device: device?.name, account: device?.user.username })
+        const device = requireKnown(await countedDevice(context, rateLimit, request))
+        await request.claim(device.id)
+        if (device.disconnectedAt === null) await storage.disconnectDevice({ id: device.id, by: 'device' })
+        return deviceResponse({ disconnected: true, device: device.name, account: device.user.username })
       },
       async [paths.status](request) {
-        await requireRate(request, await storage.findDevice({ thumbprint: request.key.thumbprint }))
-        await request.claim()
-        return deviceResponse(describeDevice(await requireUsableDevice(context, request)))
+        const device = requireUsable(context, await countedDevice(context, rateLimit, request))
+        await request.claim(device.id)
+        return deviceResponse(describeDevice(device))
       },
     }),
   ]

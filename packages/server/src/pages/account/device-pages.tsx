@@ -1,4 +1,4 @@
-import type { ComponentChildren } from 'preact'
+import { Fact } from '../components/agent-card.js'
 import { Hidden, HiddenFields, ProblemBox } from '../components/forms.js'
 import { renderLayout } from '../components/layout.js'
 import { Host, Icon } from '../components/marks.js'
@@ -61,15 +61,6 @@ export function renderConnectDevice(model: ConnectDevicePage, messages: Messages
       </>
     ),
   })
-}
-
-function Fact({ name, children }: { name: string; children: ComponentChildren }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  )
 }
 
 interface DecisionForm {

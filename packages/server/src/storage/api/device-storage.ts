@@ -70,7 +70,6 @@ export interface DeviceCode {
   /** The address from which it did. */
   ip: string | null
   isConfirmed: boolean
-  isConnected: boolean
   expiresAt: number
 }
 

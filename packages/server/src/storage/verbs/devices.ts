@@ -129,7 +129,6 @@ export async function findDeviceCode(
       name: row.name,
       ip: row.ip,
       isConfirmed: row.confirmed_at !== null,
-      isConnected: row.connected_at !== null,
       expiresAt: row.code_expires_at,
     }
   )

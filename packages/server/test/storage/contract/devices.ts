@@ -122,7 +122,6 @@ export function deviceContract(name: string, makeStorage: MakeStorage): void {
         name: 'server',
         ip: '192.0.2.7',
         isConfirmed: false,
-        isConnected: false,
         expiresAt: start + 300,
       })
       const bob = await newUser(storage)
