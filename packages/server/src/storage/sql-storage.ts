@@ -63,22 +63,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
   const stopRetention = retention.startRetention(sweepUnlessAnother, options)
 
   return {
-    createUser: together('disk', accounts.createUser),
-    findUser: reading(userRows.findUser),
-    findCredential: reading(accounts.findCredential),
-    listUsers: reading(accounts.listUsers),
-    countUsers: reading(accounts.countUsers),
-    setUserStatus: together('disk', accounts.setUserStatus),
-    setPasswordHash: together('disk', accounts.setPasswordHash),
-    unlockUser: together('disk', accounts.unlockUser),
-    editUser: together('disk', accounts.editUser),
-    closeAccount: together('disk', accountClosing.closeAccount),
-    exportUser: together('disk', accountClosing.exportUser),
-    findFederatedUser: reading(federated.findFederatedUser),
-    createFederatedUser: together('disk', federated.createFederatedUser),
-    linkFederated: together('disk', federated.linkFederated),
-    listFederated: reading(federated.listFederated),
-    listFactors: reading(userRows.listFactors),
+    ...createAccountVerbs(runner),
 
     createSession: together('disk', sessions.createSession),
     findSession: findNoted,
@@ -163,6 +148,28 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
 
 function warnOfUsage(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : String(error), 'UsageWarning')
+}
+
+/** Creates the verbs of accounts and of their links to other providers. */
+function createAccountVerbs({ reading, together }: VerbRunner) {
+  return {
+    createUser: together('disk', accounts.createUser),
+    findUser: reading(userRows.findUser),
+    findCredential: reading(accounts.findCredential),
+    listUsers: reading(accounts.listUsers),
+    countUsers: reading(accounts.countUsers),
+    setUserStatus: together('disk', accounts.setUserStatus),
+    setPasswordHash: together('disk', accounts.setPasswordHash),
+    unlockUser: together('disk', accounts.unlockUser),
+    editUser: together('disk', accounts.editUser),
+    closeAccount: together('disk', accountClosing.closeAccount),
+    exportUser: together('disk', accountClosing.exportUser),
+    findFederatedUser: reading(federated.findFederatedUser),
+    createFederatedUser: together('disk', federated.createFederatedUser),
+    linkFederated: together('disk', federated.linkFederated),
+    listFederated: reading(federated.listFederated),
+    listFactors: reading(userRows.listFactors),
+  } satisfies Partial<Storage>
 }
 
 /** Creates the verbs that issue tokens repeatedly. `refreshGrant` only reads if there is no nonce to claim and no use to write. */
