@@ -105,7 +105,10 @@ describe('rejects, one change from an accepted text', () => {
   it.each([
     ['d', hwk.replace(')', ' d="AA")')],
     ['k', 'sig=(scheme=hwk kty="oct" k="AA")'],
-    ['p', 'sig=(scheme=hwk kty="RSA" n="AA" e="AQAB" p="AA")'],
+    ...['p', 'q', 'dp', 'dq', 'qi', 'oth'].map((name) => [
+      name,
+      `sig=(scheme=hwk kty="RSA" n="AA" e="AQAB" ${name}="AA")`,
+    ]),
   ])('throws key_invalid for a header key that exposes its %s', async (_name, text) => {
     expect(await refusalCode(() => parseSignatureKey(text))).toBe('key_invalid')
   })

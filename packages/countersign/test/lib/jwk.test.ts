@@ -3,6 +3,7 @@ import { createSigner, generatePrivateJwk } from 'countersign'
 import { algorithmNames, importVerificationKey, jwkThumbprint, verifyBytes } from 'countersign/signatures'
 import { calculateJwkThumbprint } from 'jose'
 import { describe, expect, it } from 'vitest'
+import { createKeyImporter } from '../../src/lib/jwk.js'
 import { refusalCode } from '../refusal.js'
 
 const prime = 2n ** 255n - 19n
@@ -241,4 +242,12 @@ describe('createSigner', () => {
     const other = await generatePrivateJwk()
     expect(await refusalCode(() => createSigner({ ...ed25519, d: other.d }))).toBe('key_invalid')
   })
+})
+
+it('S33: createKeyImporter imports a key once, however often and in whatever order its members arrive', async () => {
+  const { jwk } = await createSigner(await generatePrivateJwk())
+  const importKey = createKeyImporter()
+  const first = await importKey(jwk)
+  const again = await importKey(Object.fromEntries(Object.entries(jwk).reverse()))
+  expect(again.handle).toBe(first.handle)
 })

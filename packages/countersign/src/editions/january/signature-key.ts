@@ -1,5 +1,6 @@
 import type { KeyReference, ParsedKeyReference, SigningForm } from '../../httpsig/signing-profile.js'
 import { AAuthError } from '../../lib/errors.js'
+import { showsSecret } from '../../lib/jwk.js'
 import type { ReadRefusal } from '../agent-protocol.js'
 
 type Parameters = Record<string, string>
@@ -25,9 +26,6 @@ const schemes: Record<KeyReference['scheme'], SchemeRow> = {
 
 /** Member names that differ from the parameter names. */
 const memberNames: Readonly<Record<string, string>> = { 'well-known': 'wellKnown', jwks: 'jwksUri' }
-
-/** Private parameters, which must not appear in a header key. */
-const secretParameters: readonly string[] = ['d', 'k', 'p', 'q', 'dp', 'dq', 'qi']
 
 /** A longer header is rejected without parsing. Servers on Node limit the total size of all headers to 16 KiB. */
 const maxLength = 16_384
@@ -68,7 +66,7 @@ export function parseSignatureKey(text: string): ParsedKeyReference {
     end = text.indexOf('"', nameEnd + 2)
     const value = text.slice(nameEnd + 2, end++)
     if (Object.hasOwn(parameters, name)) throw malformed(`has ${name} twice`)
-    if (scheme === 'hwk' && secretParameters.includes(name))
+    if (scheme === 'hwk' && showsSecret({ [name]: value }))
       throw new AAuthError('key_invalid', 'Signature-Key contains a private or symmetric key.')
     if (!row.required.includes(name) && !row.optional.includes(name))
       throw malformed(`has a parameter that ${scheme} does not define`)
