@@ -16,5 +16,5 @@ export {
 } from '../editions/draft-11/create-sessions.js'
 export { codeOfBytes, displayCode, handleOf, readCode } from '../editions/draft-11/interaction-code.js'
 export { type PendingInteraction, pendingResponse, preferredWait } from '../editions/draft-11/pending-response.js'
-export { createSessionStore, type SessionRecord, type SessionStore } from '../editions/draft-11/session-store.js'
 export type { Session } from '../editions/draft-11/session-tokens.js'
+export { createSessionStore, type SessionRecord, type SessionStore } from '../editions/session-store.js'

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { constants } from 'node:fs'
-import { copyFile, link, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { AgentRecord, AgentStore, RecordName } from '../agent/agent-store.js'
 import { parseJson } from '../lib/encodings.js'
 import { warnOnce } from '../lib/options.js'
 import {
   checkPrivateFolder,
+  createPrivateFile,
   FileStoreError,
   openPrivateFolder,
   randomSuffix,
@@ -15,7 +15,6 @@ import {
   systemErrorCode,
   unlessMissing,
   writePrivateFile,
-  writeTemporary,
 } from './private-files.js'
 
 /** Interval between sweeps of expired records, in milliseconds. */
@@ -65,22 +64,12 @@ export function fileStore(folder: string): AgentStore {
       whileForgotten(async () => {
         const path = fileOf(owner, record)
         await checkPrivateFolder(folderOf(owner))
-        const written = await writeTemporary(path, JSON.stringify(record))
-        try {
-          for (let tries = 0; tries < 100; tries += 1) {
-            if (await linked(written, path)) {
-              await syncFolder(dirname(path))
-              return record
-            }
-            const there = await readRecord(path)
-            if (there) return there
-          }
-          throw new FileStoreError(
-            `${path} keeps appearing and disappearing: another program is writing to this folder.`,
-          )
-        } finally {
-          await rm(written, { force: true })
+        for (let tries = 0; tries < 100; tries += 1) {
+          if (await createPrivateFile(path, JSON.stringify(record))) return record
+          const there = await readRecord(path)
+          if (there) return there
         }
+        throw new FileStoreError(`${path} keeps appearing and disappearing: another program is writing to this folder.`)
       }),
 
     async remove(owner, name) {
@@ -121,29 +110,6 @@ async function whileForgotten<T>(write: () => Promise<T>): Promise<T> {
 /** A file name for text of any length, with any characters. */
 export function nameOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, 27)
-}
-
-/** Links a file to a name. False if the name is already taken. */
-async function linked(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to)
-    return true
-  } catch (error) {
-    if (systemErrorCode(error) === 'EEXIST') return false
-    // Not every file system supports hard links.
-    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'].includes(systemErrorCode(error) ?? '')) throw error
-    return copied(from, to)
-  }
-}
-
-async function copied(from: string, to: string): Promise<boolean> {
-  try {
-    await copyFile(from, to, constants.COPYFILE_EXCL)
-    return true
-  } catch (error) {
-    if (systemErrorCode(error) === 'EEXIST') return false
-    throw error
-  }
 }
 
 /** Age after which a temporary file counts as abandoned, in milliseconds. */

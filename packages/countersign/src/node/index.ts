@@ -33,6 +33,7 @@ export { type CallbackPort, type CallbackPortOptions, openCallbackPort } from '.
 export { type ConnectionQueue, createConnectionQueue, endGracefully } from './connection-queue.js'
 export { fileDelegates } from './file-delegates.js'
 export { type FileRevokedTokensOptions, fileRevokedTokens } from './file-revoked-tokens.js'
+export { type FileSessionsOptions, fileSessions } from './file-sessions.js'
 export { fileStore } from './file-store.js'
 export { keepPrivate } from './keep-private.js'
 export { type ConnectionShares, limitConnections } from './limit-connections.js'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants, mkdirSync, type Stats, statSync } from 'node:fs'
-import { type FileHandle, lstat, mkdir, open, rename } from 'node:fs/promises'
+import { copyFile, type FileHandle, link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** A failed operation on a private folder or file. The message names the path and, if known, the remedy. */
@@ -70,8 +70,46 @@ export async function writePrivateFile(path: string, text: string): Promise<void
   await syncFolder(dirname(path))
 }
 
+/**
+ * Like {@link writePrivateFile}, but creates a new file. Of several concurrent callers, in any process, exactly one gets true; the others
+ * get false, as for a file that exists.
+ */
+export async function createPrivateFile(path: string, text: string): Promise<boolean> {
+  const written = await writeTemporary(path, text)
+  try {
+    if (!(await linked(written, path))) return false
+    await syncFolder(dirname(path))
+    return true
+  } finally {
+    await rm(written, { force: true })
+  }
+}
+
+/** Links a file to a name. False if the name is already taken. */
+async function linked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to)
+    return true
+  } catch (error) {
+    if (systemErrorCode(error) === 'EEXIST') return false
+    // Not every file system supports hard links.
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'].includes(systemErrorCode(error) ?? '')) throw error
+    return copied(from, to)
+  }
+}
+
+async function copied(from: string, to: string): Promise<boolean> {
+  try {
+    await copyFile(from, to, constants.COPYFILE_EXCL)
+    return true
+  } catch (error) {
+    if (systemErrorCode(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
 /** Writes a file's content to a temporary file beside it, and syncs the temporary file to disk. Resolves to its path. */
-export async function writeTemporary(path: string, text: string): Promise<string> {
+async function writeTemporary(path: string, text: string): Promise<string> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const written = `${path}.${randomSuffix()}`
   const file = await open(written, 'wx', 0o600)

@@ -1,5 +1,5 @@
 /**
- * Nonces, rate limits and revoked tokens that several processes of an API share, in Redis or Valkey. Requires a client, such as
+ * Nonces, rate limits, revoked tokens and sessions that several processes of an API share, in Redis or Valkey. Requires a client, such as
  * `@redis/client`.
  *
  * @packageDocumentation
@@ -7,6 +7,7 @@
 
 import type { RevokedTokens } from '../editions/resource-protocol.js'
 import { hasRoom, siteOf } from '../editions/revoked-tokens.js'
+import { hasSessionRoom, type SessionRecord, type SessionStore } from '../editions/session-store.js'
 import {
   type ClaimNonce,
   holderName,
@@ -125,6 +126,51 @@ export function redisRevokedTokens(client: RedisClient, options: RedisRevokedTok
   }
 }
 
+export interface RedisSessionsOptions extends RedisStoreOptions {
+  /**
+   * Number of sessions of all agents above which only the domains with the most are refused, with all their subdomains; the hard limit is
+   * twice this number.
+   * @default 1000000
+   */
+  total?: number | undefined
+}
+
+/**
+ * Creates a `store` for `createSessions` that all instances share. If the store does not respond, requests are refused (503). If it loses
+ * data, users must let their agents in again. It contains the calls that wait for a user, and the hashes of the sessions' tokens.
+ *
+ * @throws TypeError for a value that is not a client
+ */
+export function redisSessions(client: RedisClient, options: RedisSessionsOptions = {}): SessionStore {
+  const { total = 1_000_000, ...store } = options
+  const run = runScripts(client, store)
+  const namesIn = (kind: SessionRecord['kind']) => namesOf(`${kind}s`)
+  const valueNames = (key: string) => [`value ${key}`]
+  async function remove(key: string): Promise<void> {
+    await run("return redis.call('DEL', KEYS[1])", valueNames(key), [])
+    for (const kind of ['request', 'session'] as const) await run(releaseScript, namesIn(kind), [key])
+  }
+  return {
+    async add(record) {
+      const { kind, key, value, until, provider, holder } = record
+      const lifetime = String(Math.max(1, Math.ceil(until - systemClock())))
+      if ((await run(createScript, valueNames(key), [value, lifetime])) !== 1) return 'taken'
+      const site = siteOf(provider)
+      const counted = await run(claimScript, namesIn(kind), [key, lifetime, JSON.stringify([holder, site, site])])
+      const [ofIssuer = 0, ofSite = 0, most = 0, , , all = 0] = Array.isArray(counted) ? counted.map(Number) : []
+      if (hasSessionRoom(record, { ofIssuer, ofSite, most, all }, total)) return 'added'
+      await remove(key)
+      return 'full'
+    },
+    async get(key) {
+      const value = await run("return redis.call('GET', KEYS[1])", valueNames(key), [])
+      return typeof value === 'string' ? value : undefined
+    },
+    replace: async (key, from, to) => (await run(replaceScript, valueNames(key), [from, to])) === 1,
+    remove,
+  }
+}
+
 /** Runs scripts, each one atomically. */
 function runScripts(client: RedisClient, { prefix = 'countersign', timeout = 1000 }: RedisStoreOptions) {
   if (typeof client?.eval !== 'function') throw new TypeError('the client must be a client of redis or @redis/client')
@@ -204,3 +250,10 @@ return 1`
 const isHeldScript = `${clock}
 local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
 return ends and tonumber(ends) > now and 1 or 0`
+
+const createScript = `return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) and 1 or 0`
+
+const replaceScript = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
+return 1`

@@ -7,20 +7,23 @@ import type { MaybePromise } from '../../lib/maybe-promise.js'
 import { requireKnownOptions } from '../../lib/options.js'
 import { isFetchableUrl } from '../../protocol/documents.js'
 import type { ResourceTools } from '../resource-protocol.js'
+import { createSessionStore, refusingStore, type SessionStore } from '../session-store.js'
 import type { IdentifiedRequest } from '../verified-request.js'
 import { callbackAddress, failedCallback } from './callback-address.js'
 import { draft11Documents } from './documents.js'
 import { type Allowed, type Caller, createKeptRequests, type KeptCall, type Polled } from './kept-requests.js'
 import { pendingResponse, preferredWait } from './pending-response.js'
 import { accessHeader } from './requirement.js'
-import { createSessionStore, type SessionStore } from './session-store.js'
 import { createSessionTokens, type Session } from './session-tokens.js'
 import { draft11Tokens } from './tokens.js'
 
 export interface SessionsOptions {
   /** The page of the API on which its users decide: an `https` URL without a query. */
   page: string
-  /** Stores requests and sessions; all instances must share one store. @default {@link createSessionStore}: in this process */
+  /**
+   * Stores requests and sessions; all instances must share one store: `fileSessions` of `countersign/node`, or `redisSessions` of
+   * `countersign/resource/redis`. @default {@link createSessionStore}: in this process
+   */
   store?: SessionStore | undefined
   /** Lifetime of a session, in seconds. @default 30 days */
   lifetime?: number | undefined
@@ -107,10 +110,11 @@ const outer =
  */
 export function createSessions(options: SessionsOptions): Sessions {
   requireKnownOptions('createSessions', options, { page: true, store: true, lifetime: true, now: true })
-  const { page, lifetime = month, now = systemClock, store = createSessionStore(now) } = options
+  const { page, lifetime = month, now = systemClock, store: given = createSessionStore(now) } = options
   if (!isFetchableUrl(page, { allowInsecureLoopback: true }) || /[?#]/.test(page))
     throw new TypeError('page must be an https URL without a query, such as https://api.example/connect')
   if (!Number.isInteger(lifetime) || lifetime < 1) throw new TypeError('lifetime must be whole seconds, at least 1')
+  const store = refusingStore(page, given)
   const kept = createKeptRequests(store, now)
   const tokens = createSessionTokens(store, { lifetime, now })
   let tools: ResourceTools | undefined

@@ -2,8 +2,8 @@ import * as platform from '#crypto'
 import { utf8 } from '../../lib/encodings.js'
 import { AAuthError } from '../../lib/errors.js'
 import { LruCache } from '../../lib/lru-cache.js'
+import type { SessionStore } from '../session-store.js'
 import { codeOfBytes, displayCode, handleOf, readCode } from './interaction-code.js'
-import type { SessionStore } from './session-store.js'
 
 /** An agent, as its signature proves it. */
 export interface Caller {

@@ -1,8 +1,8 @@
 import * as platform from '#crypto'
 import { fieldValues, type ReceivedMessage } from '../../httpsig/received-message.js'
 import { AAuthError } from '../../lib/errors.js'
+import type { SessionStore } from '../session-store.js'
 import type { IdentifiedRequest } from '../verified-request.js'
-import type { SessionStore } from './session-store.js'
 
 /** An agent that a user of the API has let in. */
 export interface Session {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Signer } from 'countersign'
-import { draft11Jose, draft11Resource, draft11Tokens } from 'countersign/editions/draft-11'
+import { draft11Jose, draft11Resource, draft11Tokens, parseRequirement } from 'countersign/editions/draft-11'
 import { createResource, type Resource, type ResourceOptions, type VerifyRequestOptions } from 'countersign/resource'
 import { receiveRequest } from 'countersign/signatures'
 import { publishedJwk } from 'countersign/tokens'
@@ -137,5 +137,15 @@ export function said(response: Response | undefined) {
     status: response?.status,
     requirement: header('aauth-requirement')?.replace(/resource-token="[^"]+"/, 'resource-token="…"'),
     problem: header('signature-error'),
+  }
+}
+
+/** Where a deferred response says to poll, and the code for the user. */
+export function deferralIn(response: Response) {
+  const asked = parseRequirement(response.headers.get('aauth-requirement') ?? '')
+  return {
+    location: response.headers.get('location') ?? '',
+    code: asked?.requirement === 'interaction' ? asked.code : '',
+    url: asked?.requirement === 'interaction' ? asked.url : '',
   }
 }

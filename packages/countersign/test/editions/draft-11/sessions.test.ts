@@ -1,11 +1,11 @@
 import { createAgent } from 'countersign/agent'
-import { draft11Agent, draft11ResourceWith, parseRequirement } from 'countersign/editions/draft-11'
+import { draft11Agent, draft11ResourceWith } from 'countersign/editions/draft-11'
 import { createSessions, type Session } from 'countersign/editions/draft-11/sessions'
 import { createNodeListener } from 'countersign/node'
 import { describe, expect, it } from 'vitest'
 import { receivedMessage } from '../../received-message.js'
 import { listen } from '../../resource/events-resource.js'
-import { openStage, requestOf, requestWith, said, signers, tokenOf } from './resource-stage.js'
+import { deferralIn, openStage, requestOf, requestWith, said, signers, tokenOf } from './resource-stage.js'
 import { agentName, boundTo, ids, newSigner, now, type WireMessage, type WireRequest } from './wire.js'
 
 const page = `${ids.resource}/connect`
@@ -27,16 +27,6 @@ function openSessions() {
   const poll = (location: string, parts: Partial<WireRequest> = {}, claims: Record<string, unknown> = {}) =>
     ask({ target: new URL(location).pathname, ...parts }, claims)
   return { clock, calls, sessions, stage, send, ask, poll }
-}
-
-/** Where a deferred response says to poll, and the code for the user. */
-function deferralIn(response: Response) {
-  const asked = parseRequirement(response.headers.get('aauth-requirement') ?? '')
-  return {
-    location: response.headers.get('location') ?? '',
-    code: asked?.requirement === 'interaction' ? asked.code : '',
-    url: asked?.requirement === 'interaction' ? asked.url : '',
-  }
 }
 
 type Opened = ReturnType<typeof openSessions>
