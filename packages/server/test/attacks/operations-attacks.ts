@@ -215,6 +215,18 @@ export const operationsAttacks: readonly Attack[] = [
     },
     { status: 200 },
   ),
+  {
+    id: 'K23',
+    claim: 'a new request, with a token from a resource whose origin is down',
+    when: async (stage) => {
+      const ask = async () => stage.fetch(await signForm(stage, await authRequest(stage)))
+      for (let instance = 0; instance < 2; instance++) expect((await ask()).status).toBe(200)
+      stage.clock.now += 301
+      stage.resource.isDown = true
+      return ask
+    },
+    expected: { status: 400, error: 'invalid_resource_token' },
+  },
   administrative('GET', '/admin'),
   administrative('GET', '/admin/agents'),
   ...['/healthz', '/readyz', '/metrics', '/debug', '/status', '/.env', '/admin/'].map((path) =>

@@ -312,6 +312,35 @@ describe('a request for an auth token is refused', () => {
   })
 })
 
+describe('nothing new is issued while keys are out of date and their origin is down (K23)', () => {
+  async function openDown(party: 'agent' | 'resource') {
+    const { stage, person } = await openWithPerson()
+    const { location } = pendingIn(await askAuth(stage, person))
+    stage.clock.now += 301
+    stage.origins?.set(stage[party].id, async () => new Response(null, { status: 503 }))
+    return { stage, person, location }
+  }
+
+  it('to the agent', async () => {
+    const { stage, person, location } = await openDown('agent')
+    for (const response of [await askPerson(stage), await askAuth(stage, person)]) {
+      expect(response.headers.get('signature-error')).toBe('error=unknown_key')
+      expect(response.status).toBe(401)
+    }
+    expect((await poll(stage, location)).status).toBe(202)
+  })
+
+  it('for the resource', async () => {
+    const { stage, person } = await openDown('resource')
+    expect(await authRefusal(stage, person)).toMatchObject({
+      status: 400,
+      error: 'invalid_resource_token',
+      detail: expect.stringContaining('cannot be fetched right now'),
+    })
+    expect((await askPerson(stage)).status).toBe(200)
+  })
+})
+
 describe('an auth token', () => {
   it('ends with the presented token and the agent token, and repeats the account', async () => {
     const { stage, person } = await openWithPerson()
