@@ -279,6 +279,17 @@ describe('a refused signature or token', () => {
     },
   )
 
+  it('revoked_jwt: reports that another user allowed the new person token', async () => {
+    const stage = openStage()
+    const asksFor = requirement('requirement=person-token')
+    stage.api = ({ typ }) => (typ === 'aa-person+jwt' ? new Response('yours') : unauthorized(asksFor))
+    await stage.agent.fetch(data)
+    stage.api = () => refusing(['revoked_jwt'], asksFor)
+    stage.personServer.token = async (seen) =>
+      Response.json({ person_token: await stage.personToken(seen, { sub: 'someone else' }) })
+    await expect(stage.agent.fetch(data)).rejects.toMatchObject({ code: 'other_user' })
+  })
+
   it.each(['expired_presented_token', 'revoked_presented_token'])(
     '%s: obtains a new person token, and with it a new resource token',
     async (error) => {
