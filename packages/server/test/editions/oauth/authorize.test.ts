@@ -121,6 +121,11 @@ describe('state', () => {
     expect(answer.searchParams.get('iss')).toBe(issuer)
   })
 
+  it('is not returned if the client sent none', async () => {
+    const answer = await decide(await openStage(), 'grant', authorizeUrl({ state: undefined }))
+    expect([...answer.searchParams.keys()]).toEqual(['code', 'iss'])
+  })
+
   it('is not taken from a parameter with another name', async () => {
     const stage = await openStage()
     const answer = await decide(stage, 'grant', `${authorizeUrl({ state: undefined })}&?state=evil&state=good`)
