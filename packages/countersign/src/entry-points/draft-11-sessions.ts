@@ -10,11 +10,10 @@ export {
   type AccessRequest,
   createSessions,
   type SessionHandler,
-  type SessionResource,
   type Sessions,
   type SessionsOptions,
 } from '../editions/draft-11/create-sessions.js'
 export { codeOfBytes, displayCode, handleOf, readCode } from '../editions/draft-11/interaction-code.js'
 export { type PendingInteraction, pendingResponse, preferredWait } from '../editions/draft-11/pending-response.js'
-export type { Session } from '../editions/draft-11/session-tokens.js'
+export type { AdmittedCall, Session, SessionGate, SessionResource } from '../editions/session-gate.js'
 export { createSessionStore, type SessionRecord, type SessionStore } from '../editions/session-store.js'

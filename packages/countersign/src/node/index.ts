@@ -43,6 +43,12 @@ export { createNodeListener } from './node-listener.js'
 export { FileStoreError, openPrivateFolder, readPrivateFile, writePrivateFile } from './private-files.js'
 export { readConfigurationFile } from './read-configuration-file.js'
 export {
+  createSessionListener,
+  type ListenedResource,
+  type SessionListenerOptions,
+  sessionOf,
+} from './session-listener.js'
+export {
   type ClientAddress,
   createClientAddress,
   createTrustedPeers,

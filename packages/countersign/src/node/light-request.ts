@@ -157,7 +157,8 @@ export class WebRequest extends RealRequest {
   }
 }
 
-function headersOf(rawHeaders: readonly string[]): Headers {
+/** Header lines as headers: those with the same name are joined. */
+export function headersOf(rawHeaders: readonly string[]): Headers {
   const headers = new Headers()
   let cookie: string | undefined
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {

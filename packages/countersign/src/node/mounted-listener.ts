@@ -62,14 +62,20 @@ export function createMountedListener(
   const origin = new URL(options.origin).href.replace(/\/$/, '')
   const settings = { ...options, maxBody, origin, bodies: new ReadingBodies(maxBody) }
   return function mountedListener(incoming, outgoing) {
-    return answer(handler, settings, incoming, outgoing).catch((error: unknown) => {
-      process.emitWarning(error instanceof Error ? error : new Error(String(error)))
-      if (outgoing.headersSent) return abortResponse(outgoing)
-      for (const name of outgoing.getHeaderNames()) outgoing.removeHeader(name)
-      outgoing.statusCode = 500
-      outgoing.end()
-    })
+    return answer(handler, settings, incoming, outgoing).catch((error: unknown) => failResponse(error, outgoing))
   }
+}
+
+/** Reports what a handler threw, and responds with 500. */
+export function failResponse(error: unknown, outgoing: NodeResponse): void {
+  process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+  if (outgoing.headersSent) {
+    abortResponse(outgoing)
+    return
+  }
+  for (const name of outgoing.getHeaderNames()) outgoing.removeHeader(name)
+  outgoing.statusCode = 500
+  outgoing.end()
 }
 
 interface ListenerSettings extends NodeListenerOptions {

@@ -1,21 +1,16 @@
-import { serializeBase64 } from '#crypto'
-import { fieldValues, type ReceivedMessage, receiveRequest } from '../../httpsig/received-message.js'
-import { pause, preciseClock, systemClock } from '../../lib/clock.js'
-import { parseBase64 } from '../../lib/encodings.js'
-import { AAuthError } from '../../lib/errors.js'
+import { type ReceivedMessage, receiveRequest } from '../../httpsig/received-message.js'
+import { systemClock } from '../../lib/clock.js'
 import type { MaybePromise } from '../../lib/maybe-promise.js'
 import { requireKnownOptions } from '../../lib/options.js'
 import { isFetchableUrl } from '../../protocol/documents.js'
 import type { ResourceTools } from '../resource-protocol.js'
+import type { AdmittedCall, Session, SessionGate, SessionResource } from '../session-gate.js'
 import { createSessionStore, refusingStore, type SessionStore } from '../session-store.js'
-import type { IdentifiedRequest } from '../verified-request.js'
+import { createGates } from './admit-call.js'
 import { callbackAddress, failedCallback } from './callback-address.js'
 import { draft11Documents } from './documents.js'
-import { type Allowed, type Caller, createKeptRequests, type KeptCall, type Polled } from './kept-requests.js'
-import { pendingResponse, preferredWait } from './pending-response.js'
-import { accessHeader } from './requirement.js'
-import { createSessionTokens, type Session } from './session-tokens.js'
-import { draft11Tokens } from './tokens.js'
+import { createKeptRequests } from './kept-requests.js'
+import { createSessionTokens } from './session-tokens.js'
 
 export interface SessionsOptions {
   /** The page of the API on which its users decide: an `https` URL without a query. */
@@ -40,13 +35,6 @@ export interface AccessRequest {
   code: string
 }
 
-/** A resource that verifies requests, created by `createResource`. */
-export interface SessionResource {
-  readonly id: string
-  verify(source: ReceivedMessage, options: { require: 'identity' }): Promise<IdentifiedRequest>
-  toResponse(error: unknown): Promise<Response>
-}
-
 /** Handles a call of an agent that has a session. */
 export type SessionHandler = (request: Request, session: Session) => MaybePromise<Response>
 
@@ -62,6 +50,11 @@ export interface Sessions {
     resource: SessionResource,
     handler: SessionHandler,
   ): (request: Request, received?: ReceivedMessage) => Promise<Response>
+  /**
+   * What decides on the requests to a resource, for code that executes calls in another way than {@link Sessions.around}, such as
+   * `createSessionListener` of `countersign/node`.
+   */
+  gate(resource: SessionResource): SessionGate
   /**
    * Opens the request that a code names, for a user who has signed in. From then on, the request is only for this user. Undefined if the
    * code is wrong, or was used by another user, or if the request has ended.
@@ -83,18 +76,7 @@ export interface Sessions {
   end(session: string): Promise<void>
 }
 
-const pendingPath = '/aauth/pending/'
 const month = 30 * 86_400
-
-/** Bytes of a call that is kept, and polls that are held at the same time. */
-const limits = { call: 32_768, held: 200 } as const
-
-/** How long a poll is held, and how often it looks for a decision, in seconds. */
-const hold = { most: 20, interval: 0.5 } as const
-
-/** Fields that belong to the signature or the connection, and not to the call. */
-const outer =
-  /^(?:signature|signature-input|signature-key|authorization|aauth-capabilities|host|content-length|connection|keep-alive|te|transfer-encoding|upgrade|prefer)$/i
 
 /**
  * Creates the sessions of an API that lets agents in itself, without person servers (draft -11 §6.3): a user of the API decides on its own
@@ -117,8 +99,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   const store = refusingStore(page, given)
   const kept = createKeptRequests(store, now)
   const tokens = createSessionTokens(store, { lifetime, now })
+  const gateOf = createGates({ kept, tokens, page })
   let tools: ResourceTools | undefined
-  let held = 0
 
   function requireTools(): ResourceTools {
     if (tools) return tools
@@ -127,73 +109,9 @@ export function createSessions(options: SessionsOptions): Sessions {
     )
   }
 
-  const pendingAt = ({ id }: SessionResource, { secret, ...polled }: Polled, retryAfter: 0 | 5) =>
-    pendingResponse({ ...polled, location: id + pendingPath + secret, page, retryAfter })
-
-  async function poll(
-    resource: SessionResource,
-    handler: SessionHandler,
-    message: ReceivedMessage,
-    caller: Caller,
-    signal: AbortSignal,
-  ): Promise<Response> {
-    const secret = message.rawTarget.slice(pendingPath.length)
-    if (message.method === 'DELETE') {
-      await kept.abandon(secret, caller)
-      return new Response(null, { status: 204 })
-    }
-    if (message.method !== 'GET') throw new AAuthError('method_not_allowed', 'Use GET or DELETE.')
-    const wait = preferredWait(fieldValues(message, 'prefer').join(), hold.most)
-    const until = held < limits.held ? preciseClock() + wait : 0
-    held++
-    try {
-      for (;;) {
-        const polled = await kept.poll(secret, caller)
-        if ('call' in polled) return await execute(resource, handler, polled)
-        if (preciseClock() >= until || signal.aborted) return pendingAt(resource, polled, wait > 0 ? 0 : 5)
-        await pause(hold.interval * 1000, signal).catch(() => undefined)
-      }
-    } finally {
-      held--
-    }
-  }
-
-  /** Executes the call that was kept, once, and hands out the session. */
-  async function execute(
-    { id }: SessionResource,
-    handler: SessionHandler,
-    { session, user, agent, delegate, call }: Allowed,
-  ): Promise<Response> {
-    const own = { id: session, user, agent, delegate }
-    const token = await tokens.issue(own)
-    const response = await handler(requestOf(id, call, parseBase64(call.body)), own)
-    const headers = new Headers(response.headers)
-    headers.set(accessHeader, token)
-    return new Response(response.body, { status: response.status, headers })
-  }
-
-  async function answer(
-    resource: SessionResource,
-    handler: SessionHandler,
-    message: ReceivedMessage,
-    signal: AbortSignal,
-  ): Promise<Response> {
-    const verified = await resource.verify(message, { require: 'identity' })
-    const caller = callerOf(verified)
-    if (message.rawTarget.startsWith(pendingPath)) return poll(resource, handler, message, caller, signal)
-    const session = await tokens.find(message, verified)
-    const { method, rawTarget: target } = message
-    const call = { method, target, headers: fieldsOf(message) }
-    if (session) return handler(requestOf(resource.id, call, verified.body), session)
-    const capabilities = fieldValues(message, 'aauth-capabilities')
-    if (capabilities.length > 0 && !/(?:^|,)\s*interaction\s*(?:[,;]|$)/.test(capabilities.join()))
-      throw new AAuthError('consent_denied', 'A user must decide, and the agent cannot take a user to a page.', {
-        error: 'user_unreachable',
-      })
-    if (verified.body.length + JSON.stringify(call.headers).length > limits.call)
-      throw new AAuthError('body_too_large', `Start with a call of at most ${limits.call} bytes: it waits for a user.`)
-    const body = serializeBase64(verified.body)
-    return pendingAt(resource, await kept.keep(caller, { ...call, body }), 0)
+  function gate(resource: SessionResource): SessionGate {
+    if (resource.id !== requireTools().id) throw new TypeError(`sessions belong to ${tools?.id}, not to ${resource.id}`)
+    return gateOf(resource)
   }
 
   return {
@@ -201,15 +119,17 @@ export function createSessions(options: SessionsOptions): Sessions {
       if (tools) throw new TypeError('sessions: each resource needs its own')
       tools = given
     },
+    gate,
     around(resource, handler) {
-      if (resource.id !== requireTools().id)
-        throw new TypeError(`sessions belong to ${tools?.id}, not to ${resource.id}`)
+      const own = gate(resource)
+      const run = async (call: AdmittedCall) => handler(requestOf(resource.id, call), call.session)
       return async (request, received = receiveRequest(request)) => {
-        const response = await answer(resource, handler, received, request.signal).catch((error: unknown) =>
-          resource.toResponse(error),
-        )
+        const admitted = await own.admit(received, request.signal)
+        const isCall = 'session' in admitted
+        const response = isCall ? await run(admitted).catch((error) => resource.toResponse(error)) : admitted
         const headers = new Headers(response.headers)
         headers.set('cache-control', 'private, no-store')
+        if (isCall) for (const [name, value] of Object.entries(admitted.responseHeaders)) headers.set(name, value)
         return new Response(response.body, { status: response.status, headers })
       }
     },
@@ -229,21 +149,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 }
 
-/** @throws AAuthError for a token that names no agent of draft -11 */
-function callerOf({ agent, delegate, thumbprint, tokenType }: IdentifiedRequest): Caller {
-  if (tokenType === draft11Tokens.agent.typ && delegate !== undefined && thumbprint !== undefined)
-    return { agent, delegate, thumbprint }
-  throw new AAuthError('policy_denied', 'Sessions are only for agents of draft -11.')
-}
-
-function fieldsOf({ rawHeaders }: ReceivedMessage): [name: string, value: string][] {
-  const names = rawHeaders.filter((_, at) => at % 2 === 0)
-  const fields = names.map((name, at): [string, string] => [name, rawHeaders[2 * at + 1] ?? ''])
-  return fields.filter(([name]) => !outer.test(name))
-}
-
 /** The call as it was signed. */
-function requestOf(id: string, { method, target, headers }: Omit<KeptCall, 'body'>, body: Uint8Array | undefined) {
-  const content = body && body.length > 0 && method !== 'GET' && method !== 'HEAD' ? body : null
+function requestOf(id: string, { method, target, headers, body }: AdmittedCall): Request {
+  const content = body.length > 0 && method !== 'GET' && method !== 'HEAD' ? new Uint8Array(body) : null
   return new Request(id + target, { method, headers: headers.map(([name, value]) => [name, value]), body: content })
 }

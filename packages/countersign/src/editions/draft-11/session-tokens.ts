@@ -1,17 +1,9 @@
 import * as platform from '#crypto'
 import { fieldValues, type ReceivedMessage } from '../../httpsig/received-message.js'
 import { AAuthError } from '../../lib/errors.js'
+import type { Session } from '../session-gate.js'
 import type { SessionStore } from '../session-store.js'
 import type { IdentifiedRequest } from '../verified-request.js'
-
-/** An agent that a user of the API has let in. */
-export interface Session {
-  id: string
-  /** The user, as the API named them when they opened the request. */
-  user: string
-  agent: string
-  delegate: string
-}
 
 /** Maximum number of sessions of one agent. */
 const most = 100
