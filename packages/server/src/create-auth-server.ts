@@ -8,6 +8,7 @@ import {
   submitAccountForm,
 } from './account/account-endpoints.js'
 import { accountPages } from './account/account-pages.js'
+import { openLink, setNewPassword, showNewPassword } from './account/new-password.js'
 import type { AuthServerOptions } from './config/options.js'
 import { createJudgeName } from './consent/name-caution.js'
 import { showRequest } from './consent/show.js'
@@ -194,6 +195,8 @@ function pageRoutes(context: ServerContext): readonly Row[] {
     { path: accountPaths.signIn, methods: { GET: page(showSignIn), ...submitEntrance } },
     { path: accountPaths.signUp, methods: { GET: page(showSignUp), ...submitEntrance } },
     { path: '/account/language', methods: submitEntrance },
+    { path: accountPaths.link, methods: { GET: page(openLink) } },
+    { path: accountPaths.newPassword, methods: { GET: page(showNewPassword), POST: form(setNewPassword) } },
     { path: '/account/with/:id', methods: { GET: page(enterWithProvider) } },
     { path: '/account/with/:id/callback', methods: { GET: page(returnFromProvider) } },
     { path: '/account/passkeys/challenge', methods: { POST: form(passkeyChallenge) } },

@@ -84,6 +84,7 @@ export {
 } from './secrets/rotate-keys.js'
 export { type FixedKeysOptions, fixedKeys, KeyError, type ServerKeys, type SigningKeys } from './secrets/server-keys.js'
 export { deviceKeysName, type StoredKeysOptions, storedDeviceKeys, storedKeys } from './secrets/stored-keys.js'
+export { type CreatedLink, createPasswordLink } from './sign-in/one-time-link.js'
 export type { ListedAgent } from './storage/api/agent-storage.js'
 export { type AuditEventName, auditEvents, eventNames } from './storage/api/audit-events.js'
 export type { RecordedEvent } from './storage/api/audit-storage.js'
@@ -91,6 +92,7 @@ export type { InvalidatedByRestore } from './storage/api/deployment-storage.js'
 export { type Invariant, maxViolations, requireOwnDatabase, type Violation } from './storage/api/deployment-storage.js'
 export type { ListedGrant } from './storage/api/grant-storage.js'
 export type { KeyState, StoredKey } from './storage/api/key-storage.js'
+export type { LinkPurpose } from './storage/api/link-storage.js'
 export {
   foldUsername,
   type PooledStorage,

@@ -28,7 +28,7 @@ const ofGrants: FlagTable = {
 export const accountCommands: readonly CommandRow[] = [
   {
     name: 'server users add',
-    guesses: ['create', 'new', 'invite'],
+    guesses: ['create', 'new'],
     about: 'Add a user who can sign in',
     example: 'server users add alice --config countersign.config.json',
     page: 'Users, sessions and sign-in',
@@ -40,6 +40,19 @@ export const accountCommands: readonly CommandRow[] = [
       ...changing,
     },
     load: async () => (await import('../operate/users.js')).usersAdd,
+  },
+  {
+    name: 'server users invite',
+    about: 'Add a user, and print a link with which they set their password',
+    example: 'server users invite alice --config countersign.config.json',
+    page: 'Users, sessions and sign-in',
+    subjects: [{ name: '<username>', description: 'The username with which the user will sign in' }],
+    flags: {
+      '--name <text>': 'The name shown on pages',
+      '--email <address>': "The user's email address",
+      ...changing,
+    },
+    load: async () => (await import('../operate/users.js')).usersInvite,
   },
   {
     name: 'server users list',
@@ -134,13 +147,23 @@ export const accountCommands: readonly CommandRow[] = [
   },
   {
     name: 'server users passwd',
-    guesses: ['password', 'reset-password'],
+    guesses: ['password'],
     about: "Set a user's password, sign them out everywhere, and unlock them",
     example: 'server users passwd alice --config countersign.config.json',
     page: 'Users, sessions and sign-in',
     subjects: [user],
     flags: { ...passwordStdin, ...changing },
     load: async () => (await import('../operate/users.js')).usersPasswd,
+  },
+  {
+    name: 'server users reset',
+    guesses: ['reset-password', 'forgot', 'recover'],
+    about: 'Print a link with which a user sets a new password',
+    example: 'server users reset alice --config countersign.config.json',
+    page: 'Users, sessions and sign-in',
+    subjects: [user],
+    flags: changing,
+    load: async () => (await import('../operate/users.js')).usersReset,
   },
   {
     name: 'server agents list',

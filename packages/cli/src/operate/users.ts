@@ -1,6 +1,8 @@
 import {
+  createPasswordLink,
   hashPassword,
   isEmail,
+  type LinkPurpose,
   passwordProblem,
   type Storage,
   StorageError,
@@ -11,17 +13,22 @@ import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import {
   type ChangeOptions,
+  findByName,
   findUser,
   formatTime,
   inStorage,
+  type Operation,
   type OperationOptions,
   operatorName,
   printList,
 } from './operation.js'
 
-interface AddOptions extends ChangeOptions {
+interface InviteOptions extends ChangeOptions {
   name?: string
   email?: string
+}
+
+interface AddOptions extends InviteOptions {
   passwordStdin?: true
 }
 
@@ -32,31 +39,89 @@ const namesAre = {
 }
 
 /** `countersign server users add`: adds a user who can sign in. */
-export const usersAdd: Run<AddOptions> = async ({ name, email, passwordStdin, ...flags }, terminal, username) => {
+export const usersAdd: Run<AddOptions> = async ({ passwordStdin, ...flags }, terminal, username) => {
+  requireUsable(username, flags)
+  const user = await inStorage(flags, terminal, async ({ storage }) => {
+    const password = await readPassword(passwordStdin === true, terminal, username)
+    return addUser(storage, username, { ...flags, passwordHash: await hashPassword(password) })
+  })
+  terminal.write(flags.json ? `${JSON.stringify(user)}\n` : `${username} can now sign in.\n`)
+  return exitStatus.done
+}
+
+/** `countersign server users invite`: adds a user, and prints the link with which they set their password. */
+export const usersInvite: Run<InviteOptions> = async (flags, terminal, username) => {
+  requireUsable(username, flags)
+  const by = operatorName(flags)
+  return printLink(flags, terminal, async ({ storage }) => {
+    const user = (await findByName(storage, username)) ?? (await addUser(storage, username, flags))
+    return { user, purpose: 'invite', by }
+  })
+}
+
+/** `countersign server users reset`: prints a link with which a user sets a new password. */
+export const usersReset: Run<ChangeOptions> = async (flags, terminal, name) => {
+  const by = operatorName(flags)
+  return printLink(flags, terminal, async ({ storage }) => ({
+    user: await findUser(storage, name),
+    purpose: 'reset',
+    by,
+  }))
+}
+
+/** Creates a link for a user, and prints it. */
+async function printLink(
+  flags: ChangeOptions,
+  terminal: Terminal,
+  choose: (operation: Operation) => Promise<{ user: User; purpose: LinkPurpose; by: string }>,
+): Promise<number> {
+  const { username, url, expiresAt } = await inStorage(flags, terminal, async (operation) => {
+    const issuer = operation.config?.settings.issuer
+    if (issuer === undefined)
+      throw usageError('The link contains the server’s address: use --config <file> instead of --db.')
+    const { user, ...link } = await choose(operation)
+    const created = await createPasswordLink(operation.storage, { issuer, userId: user.id, ...link })
+    switch (created.outcome) {
+      case 'created':
+        return { ...user, url: created.url, expiresAt: Math.floor(Date.now() / 1000) + created.expiresIn }
+      case 'has_factor':
+        throw new CommandError(
+          `${user.username} can already sign in. For a new password, use countersign server users reset.`,
+        )
+      default:
+        throw new CommandError(`${user.username} cannot sign in, because the account is disabled or closed.`)
+    }
+  })
+  const text = `Give this link to ${username} alone, over a channel that you trust. Whoever opens it can set\nthe password. It works once, until ${formatTime(expiresAt)}:\n${url}\n`
+  terminal.write(flags.json ? `${JSON.stringify({ username, url, expiresAt })}\n` : text)
+  return exitStatus.done
+}
+
+function requireUsable(username: string, { email }: InviteOptions): void {
   const unusable = usernameProblem(username)
   if (unusable) throw usageError(namesAre[unusable])
   if (email !== undefined && !isEmail(email))
     throw usageError('--email must be an email address, such as alice@example.com.')
-  const by = operatorName(flags)
-  const user = await inStorage(flags, terminal, async ({ storage }) => {
-    const password = await readPassword(passwordStdin === true, terminal, username)
-    try {
-      const passwordHash = await hashPassword(password)
-      return await storage.createUser({ username, passwordHash, displayName: name, email, by })
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error
-      if (error.code === 'username_taken') {
-        throw new CommandError(`The username ${username} is already taken.`, { cause: error })
-      }
-      if (error.code === 'username_looks_alike') {
-        const message = `The username ${username} looks like an existing user’s. Choose another one.`
-        throw new CommandError(message, { cause: error })
-      }
-      throw error
+}
+
+async function addUser(
+  storage: Storage,
+  username: string,
+  { name, email, passwordHash, ...flags }: InviteOptions & { passwordHash?: string },
+): Promise<User> {
+  try {
+    return await storage.createUser({ username, passwordHash, displayName: name, email, by: operatorName(flags) })
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error
+    if (error.code === 'username_taken') {
+      throw new CommandError(`The username ${username} is already taken.`, { cause: error })
     }
-  })
-  terminal.write(flags.json ? `${JSON.stringify(user)}\n` : `${username} can now sign in.\n`)
-  return exitStatus.done
+    if (error.code === 'username_looks_alike') {
+      const message = `The username ${username} looks like an existing user’s. Choose another one.`
+      throw new CommandError(message, { cause: error })
+    }
+    throw error
+  }
 }
 
 interface ListOptions extends OperationOptions {

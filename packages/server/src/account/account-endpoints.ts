@@ -43,9 +43,9 @@ export async function showConfirmation(context: ServerContext, visit: Visit): Pr
   return confirmPage(context, { ...visit, session }, { returnTo })
 }
 
-const reasons = ['signed_out', 'signed_out_everywhere', 'account_closed'] as const
+const reasons = ['signed_out', 'signed_out_everywhere', 'account_closed', 'password_set'] as const
 
-/** `GET /account/signed-out`: shows what was signed out or closed, only in the browser where it happened. */
+/** `GET /account/signed-out`: shows what was signed out or closed, or that a password was set, only in the browser where it happened. */
 export async function showSignedOut(context: ServerContext, visit: Visit): Promise<Response> {
   if (visit.session) return seeOther(accountPaths.agents)
   const notice = readNotice(context, visit)

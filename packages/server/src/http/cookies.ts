@@ -3,7 +3,7 @@ import { parse } from 'hono/utils/cookie'
 import type { ServerContext } from './context.js'
 
 /** The server's cookies. Each pending sign-in at an identity provider has its own cookie, because several tabs can have one. */
-type CookiePart = 'browser' | 'session' | 'known' | 'language' | `provider-${string}`
+type CookiePart = 'browser' | 'session' | 'known' | 'language' | 'link' | `provider-${string}`
 
 /** Browsers cap cookie lifetimes at 400 days. */
 export const longestCookieLife = 400 * 86_400

@@ -1,4 +1,4 @@
-import type { ProblemPage } from '../pages/models/models.js'
+import type { ProblemPage } from '../pages/models/problem-model.js'
 
 type Shown = Partial<Pick<ProblemPage, 'agentHost' | 'back' | 'retry' | 'user' | 'switchAccount' | 'remove' | 'until'>>
 
@@ -41,6 +41,7 @@ export class PageError extends Error {
 /** The HTTP status of each problem page. */
 export const problemStatus: Readonly<Record<ProblemPage['code'], number>> = {
   request_unknown: 400,
+  link_invalid: 410,
   request_expired: 410,
   request_used: 410,
   request_allowed: 410,

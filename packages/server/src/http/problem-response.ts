@@ -1,6 +1,6 @@
 import { describeRefusal } from 'countersign/editions'
 import type { Messages } from '../pages/messages/messages.js'
-import type { ProblemPage } from '../pages/models/models.js'
+import type { ProblemPage } from '../pages/models/problem-model.js'
 import { renderProblem } from '../pages/problem-page.js'
 import type { ServerContext } from './context.js'
 import { htmlResponse, pageFrame } from './html-response.js'

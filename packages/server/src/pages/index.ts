@@ -30,6 +30,7 @@ export type {
   AllowedAgent,
   CloseAccountPage,
   DeviceEntry,
+  NewPasswordPage,
   PasskeyEntry,
   PasswordPage,
   RemoveAgentPage,
@@ -47,13 +48,14 @@ export type {
   FormFields,
   PageFrame,
   PolicyForbidsPage,
-  ProblemPage,
   ReauthenticationPage,
   ReturnToAppPage,
   SignInPage,
   SignUpPage,
 } from './models/models.js'
+export type { ProblemPage } from './models/problem-model.js'
 export type { AgentStatement, CodeForm, RequestBlocks, ResourceStatement } from './models/request-blocks.js'
+export { renderNewPassword } from './new-password-page.js'
 export { renderPolicyForbids } from './policy-forbids-page.js'
 export { renderProblem } from './problem-page.js'
 export { renderReauthentication } from './reauthentication-page.js'

@@ -4,7 +4,7 @@ import { Host, Icon, type IconName } from './components/marks.js'
 import { DayAndTime } from './components/moment.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
-import type { ProblemPage } from './models/models.js'
+import type { ProblemPage } from './models/problem-model.js'
 
 /** The codes that report the outcome of a request rather than an error. */
 const outcomes: Partial<Record<ProblemPage['code'], IconName>> = {

@@ -19,10 +19,10 @@ import * as federated from './verbs/federated.js'
 import * as grants from './verbs/grants.js'
 import {
   createLogoVerbs,
-  createPasskeyVerbs,
   createPollingVerbs,
   createRelationVerbs,
   createRevocationVerbs,
+  createSignInVerbs,
 } from './verbs/groups.js'
 import * as issues from './verbs/issues.js'
 import * as keys from './verbs/keys.js'
@@ -73,7 +73,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     endSessions: together('disk', sessions.endSessions),
     reauthenticate: together('disk', sessions.reauthenticate),
 
-    ...createPasskeyVerbs(runner),
+    ...createSignInVerbs(runner),
 
     claimNonce,
     countAttempt: alone('process', throttle.countAttempt),

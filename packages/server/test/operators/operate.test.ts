@@ -97,6 +97,44 @@ describe('countersign server users', () => {
     expect(await inDatabase(stage, (storage) => storage.listPasskeys(alice.id))).toEqual([])
   })
 
+  it('prints a link with which a new user sets their password, and another one only until they have', async () => {
+    const [stage] = await createStageWith(async () => undefined)
+    const invite = () => stage.run('server users invite bob --name Bob --email bob@example.com --by carol')
+    const first = await invite()
+    expect(first).toMatchObject({ status: 0, stderr: '' })
+    expect(first.stdout).toMatch(
+      /^Give this link to bob alone[\s\S]*\n.*until \d{4}-[^\n]*:\nhttp\S+\/account\/link\?token=aalk_[\w-]{43}\n$/,
+    )
+    expect(await stage.ask('server users show bob')).toMatchObject({ displayName: 'Bob', hasPassword: false })
+    const { stdout } = await invite()
+    const tokenHash = createHash('sha256')
+      .update(/aalk_\S+/.exec(stdout)?.[0] ?? '')
+      .digest('base64url')
+    const used = (storage: Storage) => storage.setPasswordByLink({ tokenHash, passwordHash: 'hash' })
+    expect(await inDatabase(stage, used)).toMatchObject({ username: 'bob', email: 'bob@example.com' })
+    expect(await invite()).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringContaining('server users reset'),
+    })
+    expect(await stage.ask('server users list')).toHaveLength(1)
+    const events = await inDatabase(stage, (storage) => storage.listEvents({ event: 'link.created' }))
+    expect(events.map(({ data }) => data?.by)).toEqual(['operator:carol', 'operator:carol'])
+  })
+
+  it('prints a link with which a user sets a new password, unless the account is disabled', async () => {
+    const [stage, alice] = await createStageWith(addAlice)
+    const now = Math.floor(Date.now() / 1000)
+    const reset = await stage.ask<{ username: string; url: string; expiresAt: number }>('server users reset alice')
+    expect(reset).toMatchObject({ username: 'Alice', url: expect.stringMatching(/\/account\/link\?token=aalk_/) })
+    expect(reset.expiresAt).toBeGreaterThanOrEqual(now + 1200)
+    const withoutConfig = await stage.run(`server users reset alice --db ${stage.database}`, { config: false })
+    expect(withoutConfig).toMatchObject({ status: 2, stderr: expect.stringContaining('use --config') })
+    await inDatabase(stage, (storage) => storage.setUserStatus(alice.id, 'disabled'))
+    const refused = await stage.run('server users reset alice')
+    expect(refused).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('disabled or closed') })
+  })
+
   it('disables, enables and sets a new password, and ends sessions', async () => {
     const [stage, alice] = await createStageWith(addAlice)
     expect(await stage.ask('server users disable alice')).toMatchObject({ id: alice.id, status: 'disabled' })

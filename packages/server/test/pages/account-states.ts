@@ -33,7 +33,7 @@ export function accountStates(messages: Messages): [string, string][] {
   ]
   const [first] = agents
   const long = { ...first, agentHost: longHost, resourceHost: `cal.${longHost}`, agentName: 'W'.repeat(60) }
-  const out = (reason: 'signed_out' | 'signed_out_everywhere' | 'account_closed') =>
+  const out = (reason: 'signed_out' | 'signed_out_everywhere' | 'account_closed' | 'password_set') =>
     renderSignedOut({ ...frame, ...equipped, reason, signInHref: '/account/sign-in' }, messages)
   const { logo: _logo, ...plain } = first
   const numbered = { ...plain, agentHost: '127.0.0.1:8001', resourceHost: '127.0.0.1:8002' }
@@ -178,5 +178,6 @@ export function accountStates(messages: Messages): [string, string][] {
     ['signed-out', out('signed_out')],
     ['signed-out-everywhere', out('signed_out_everywhere')],
     ['account-closed', out('account_closed')],
+    ['password-set', out('password_set')],
   ]
 }

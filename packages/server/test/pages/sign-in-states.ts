@@ -1,6 +1,7 @@
 import {
   type Messages,
   renderCodeForm,
+  renderNewPassword,
   renderReauthentication,
   renderSignIn,
   renderSignUp,
@@ -23,6 +24,16 @@ export const fullSignIn = {
 const asker = { agentHost: 'calendar-helper.example', resourceHost: 'cal.example' }
 
 const { form: _form, ...codeFrame } = outside
+
+const newPassword = {
+  ...codeFrame,
+  problem: undefined,
+  form: { ...outsideForm, action: '/account/new-password' },
+  link: 'link-1',
+  purpose: 'reset' as const,
+  user: 'alice@home.example',
+  passwordMinimum: 8,
+}
 
 const passkey = { options: '/account/passkeys/challenge' }
 
@@ -55,6 +66,9 @@ export function signInStates(messages: Messages): [string, string][] {
       'sign-in-by-link-for-any',
       renderSignIn(signInModel({ agentHost: undefined, resourceHost: undefined, unverified: true }), messages),
     ],
+    ['new-password', renderNewPassword(newPassword, messages)],
+    ['new-password-common', renderNewPassword({ ...newPassword, problem: 'new_password_common' }, messages)],
+    ['invitation', renderNewPassword({ ...newPassword, purpose: 'invite' }, messages)],
     ['enter-code', renderCodeForm({ ...equipped, ...codeFrame, form: { action: '/person/interact' } }, messages)],
     [
       'enter-code-wrong',

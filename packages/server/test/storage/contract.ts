@@ -775,6 +775,10 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           findPasskey: () => storage.findPasskey('id'),
           usePasskey: () => storage.usePasskey(passkey),
           removePasskey: () => storage.removePasskey(passkey),
+          createLink: () =>
+            storage.createLink({ userId: user.id, tokenHash: freshHash(), purpose: 'reset', lifetime: 60 }),
+          findLink: () => storage.findLink(freshHash()),
+          setPasswordByLink: () => storage.setPasswordByLink({ tokenHash: freshHash(), passwordHash: 'hash' }),
           claimNonce: () => storage.claimNonce(nonceClaim()),
           countAttempt: () => storage.countAttempt({ key: hashOf('key'), window: 900 }),
           countRequest: () => storage.countRequest({ agent, attempts: [{ key: hashOf('key'), window: 900 }] }),

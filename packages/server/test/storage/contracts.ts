@@ -8,6 +8,7 @@ import { deploymentContract } from './contract/deployment.js'
 import { deviceContract } from './contract/devices.js'
 import { grantContract } from './contract/grants.js'
 import { keyContract } from './contract/keys.js'
+import { linkContract } from './contract/links.js'
 import { logoContract } from './contract/logos.js'
 import { nonceContract } from './contract/nonces.js'
 import { passkeyContract } from './contract/passkeys.js'
@@ -30,6 +31,7 @@ export const contracts = [
   accountContract,
   sessionContract,
   passkeyContract,
+  linkContract,
   throttleContract,
   nonceContract,
   signedRequestContract,

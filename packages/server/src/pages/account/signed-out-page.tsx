@@ -4,8 +4,16 @@ import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
 import type { SignedOutPage } from '../models/account-models.js'
 
+/** The page's `data-state` for each reason. */
+const states: Readonly<Record<SignedOutPage['reason'], string>> = {
+  signed_out: 'signed-out',
+  signed_out_everywhere: 'signed-out',
+  account_closed: 'account-closed',
+  password_set: 'password-set',
+}
+
 /**
- * Renders the page after signing out or closing an account, `data-state="signed-out"` or `"account-closed"`.
+ * Renders the page after signing out, closing an account, or setting a password with a link.
  *
  * @returns A complete HTML document.
  */
@@ -16,7 +24,7 @@ export function renderSignedOut(model: SignedOutPage, messages: Messages = en): 
     frame: model,
     messages,
     title: heading,
-    state: closed ? 'account-closed' : 'signed-out',
+    state: states[model.reason],
     children: (
       <>
         <span class="mark" aria-hidden="true">

@@ -183,6 +183,7 @@ export const arAccount: typeof enAccount = {
       heading: 'تم تسجيل خروجك من كل الأجهزة',
       explanation: 'يواصل الوكلاء الذين سمحت لهم العمل حتى تزيلهم.',
     },
+    password_set: { heading: 'تم تعيين كلمة المرور', explanation: 'سجّل الدخول بها للمتابعة.' },
     account_closed: {
       heading: 'تم إغلاق حسابك',
       explanation: 'لا يستطيع وكلاؤك الحصول على وصول جديد.',

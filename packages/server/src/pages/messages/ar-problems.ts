@@ -1,4 +1,4 @@
-import type { ProblemPage } from '../models/models.js'
+import type { ProblemPage } from '../models/problem-model.js'
 import { type Problem, phrase } from './phrase.js'
 
 /** What the problem pages say in Arabic. */
@@ -7,6 +7,12 @@ export const arProblems: Record<ProblemPage['code'], Problem> = {
     heading: 'هذا الرابط لا يعمل',
     explanation: () => phrase`الرابط ناقص أو قديم جدًا أو لم يصدر عنّا.`,
     advice: (agent) => phrase`ارجع إلى ${agent} وابدأ من جديد.`,
+  },
+  link_invalid: {
+    heading: 'لم يعد هذا الرابط يعمل',
+    explanation: () =>
+      phrase`ربما انتهت مدته أو استُخدم من قبل. يعمل الرابط مرة واحدة فقط، في متصفح يقبل ملفات تعريف الارتباط.`,
+    advice: () => phrase`إذا كنت لا تزال تحتاج إليه، فاطلب رابطًا جديدًا.`,
   },
   request_expired: {
     heading: 'انتهى وقت هذا الطلب',

@@ -105,6 +105,18 @@ export const ar: Messages = {
     password_common: 'يستخدم كثيرون كلمة المرور هذه، فمن السهل تخمينها. اختر غيرها.',
     throttled: 'محاولات كثيرة جدًا من شبكتك. حاول لاحقًا.',
   },
+  newPasswordPage: {
+    invite: {
+      heading: 'اختر كلمة مرور',
+      lead: (user, server) =>
+        phrase`اسم المستخدم الخاص بك في ${server} هو ${user}. سجّل الدخول به وبكلمة المرور هذه من الآن فصاعدًا.`,
+    },
+    reset: {
+      heading: 'اختر كلمة مرور جديدة',
+      lead: (user, server) => phrase`هذا للحساب ${user} في ${server}. سيتم تسجيل خروجك من كل الأجهزة.`,
+    },
+  },
+  setPassword: 'تعيين كلمة المرور',
   haveAccount: (link) => phrase`لديك حساب بالفعل؟ ${link}`,
 
   reauthenticate: 'تأكيد أنك أنت',

@@ -81,6 +81,7 @@ const left: Record<SignedOutPage['reason'], { heading: string; explanation: stri
     heading: 'You’re signed out everywhere',
     explanation: 'The agents you allowed keep working until you remove them.',
   },
+  password_set: { heading: 'Your password is set', explanation: 'Sign in with it to continue.' },
   account_closed: { heading: 'Your account is closed', explanation: 'Your agents can’t get new access.' },
 }
 

@@ -1,4 +1,4 @@
-import type { ProblemPage } from '../models/models.js'
+import type { ProblemPage } from '../models/problem-model.js'
 import { type Problem, phrase } from './phrase.js'
 
 /** The text of the problem pages, in English. */
@@ -7,6 +7,12 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
     heading: 'This link doesn’t work',
     explanation: () => phrase`It’s incomplete or too old, or this server didn’t create it.`,
     advice: (agent) => phrase`Go back to ${agent} and start again.`,
+  },
+  link_invalid: {
+    heading: 'This link no longer works',
+    explanation: () =>
+      phrase`It may have expired, or it has been used. It works only once, in a browser that accepts cookies.`,
+    advice: () => phrase`If you still need it, ask for a new one.`,
   },
   request_expired: {
     heading: 'This request has ended',

@@ -114,6 +114,19 @@ export const en = {
     password_common: 'Many people use this password, so it’s easy to guess. Choose another.',
     throttled: 'Too many attempts from your network. Try again later.',
   },
+  newPasswordPage: {
+    invite: {
+      heading: 'Choose a password',
+      lead: (user: ComponentChildren, server: ComponentChildren) =>
+        phrase`Your username at ${server} is ${user}. Sign in with it and this password from now on.`,
+    },
+    reset: {
+      heading: 'Choose a new password',
+      lead: (user: ComponentChildren, server: ComponentChildren) =>
+        phrase`This is for the account ${user} at ${server}. You’ll be signed out everywhere.`,
+    },
+  },
+  setPassword: 'Set password',
   haveAccount: (link: ComponentChildren) => phrase`Already have an account? ${link}`,
 
   reauthenticate: 'Confirm it’s you',

@@ -1,4 +1,4 @@
-import type { PageFrame, Permission } from './models.js'
+import type { FormFields, PageFrame, Permission } from './models.js'
 
 /** The members of every account page. All times are Unix seconds. */
 export interface AccountFrame extends PageFrame {
@@ -219,6 +219,18 @@ export interface CloseAccountPage extends AccountFrame {
 
 /** The page shown after signing out or closing the account. */
 export interface SignedOutPage extends PageFrame {
-  reason: 'signed_out' | 'signed_out_everywhere' | 'account_closed'
+  reason: 'signed_out' | 'signed_out_everywhere' | 'account_closed' | 'password_set'
   signInHref: string
+}
+
+/** Field `new_password`. */
+export interface NewPasswordPage extends PageFrame {
+  form: FormFields
+  /** Identifies the link that was opened. */
+  link: string
+  /** Whether the link is for the user's first password or for a new one. */
+  purpose: 'invite' | 'reset'
+  user: string
+  passwordMinimum: number
+  problem?: 'new_password_too_short' | 'new_password_too_long' | 'new_password_common' | undefined
 }

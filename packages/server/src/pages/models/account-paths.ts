@@ -22,6 +22,8 @@ export const accountPaths = {
   signIn: part('sign-in'),
   signedOut: part('signed-out'),
   signUp: part('sign-up'),
+  newPassword: part('new-password'),
+  link: part('link'),
 } as const
 
 /** Returns the path of the sign-in page, which continues to a path on this server. */

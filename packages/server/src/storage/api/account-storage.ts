@@ -71,8 +71,8 @@ export interface AccountStorage {
 
 export interface NewUser {
   username: string
-  /** An encoded password hash, never a plaintext password. */
-  passwordHash: string
+  /** An encoded password hash, never a plaintext password. Absent if the user sets their password with a link. */
+  passwordHash?: string | undefined
   displayName?: string | undefined
   email?: string | undefined
   /** Who adds the user, for the audit log. Absent if the user signs up themselves. */

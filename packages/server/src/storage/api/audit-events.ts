@@ -45,10 +45,14 @@ export const auditEvents = {
   'key.added': 'A signing key or secret was added; `kid`, `purpose`, `state`',
   'keys.created': 'The first start created the database’s keys',
   'keys.rotated': 'Keys changed state, as in `next → active`; `by`',
+  'link.created':
+    'An operator (`by`) created a one-time link for a user to set a password; `link`, `purpose`: `invite` or `reset`',
+  'link.used': 'A user set a password with a one-time link; `link`, `purpose`',
   'passkey.added': 'A user added a passkey; `credentialId`',
   'passkey.counter_went_back': 'A passkey was refused because its counter did not increase; it may have been copied',
   'passkey.removed': 'A user, or the operator in `by`, removed a passkey; `credentialId`',
-  'password.changed': 'A user, or the operator in `by`, set a new password; `sessionsEnded`',
+  'password.changed':
+    'A user, or the operator in `by`, set a new password; `sessionsEnded`. With a one-time link, `link.used` precedes it',
   'refresh.foreign_agent': 'An agent presented another agent’s refresh token',
   'refresh.foreign_delegate': 'A delegate presented another delegate’s refresh token',
   'refresh.reused':

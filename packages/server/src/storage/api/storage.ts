@@ -12,6 +12,7 @@ import type { DeviceStorage } from './device-storage.js'
 import type { GrantStorage } from './grant-storage.js'
 import type { IssueStorage } from './issue-storage.js'
 import type { KeyStorage } from './key-storage.js'
+import type { LinkStorage } from './link-storage.js'
 import type { LogoStorage } from './logo-storage.js'
 import type { PasskeyStorage } from './passkey-storage.js'
 import type { PolledRequestStorage } from './polled-request-storage.js'
@@ -78,6 +79,7 @@ export interface Storage
   extends AccountStorage,
     SessionStorage,
     PasskeyStorage,
+    LinkStorage,
     DeviceStorage,
     ThrottleStorage,
     RequestStorage,

@@ -11,7 +11,7 @@ const hasName = (list: string, name: string) =>
   sql`replace(' ' || ${sql.ref(list)} || ' ', ' ' || ${sql.ref(name)} || ' ', '') <> ' ' || ${sql.ref(list)} || ' '`
 
 /** A complete secret issued by the server, or a complete JWT. */
-const secret = /\baa(?:rq|cd|dc|rt|sn|br)_(?:[\w-]{43}|[\w-]{70})(?![\w-])|\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/
+const secret = /\baa(?:rq|cd|dc|lk|rt|sn|br)_(?:[\w-]{43}|[\w-]{70})(?![\w-])|\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/
 
 /** Whether an event's data may contain a secret with this prefix. */
 const inData = (prefix: string) => sql`lower(data) like ${sql.lit(`%${prefix}%`)}`
@@ -28,6 +28,10 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
       'According to the audit log, a code was redeemed twice.',
       () => sql`select request_public_id as request from audit_event where event = 'code.redeemed'
         group by request_public_id having count(*) > 1`,
+    ),
+    link_used_twice: check(
+      'According to the audit log, a one-time link was used twice.',
+      () => sql`select data as link from audit_event where event = 'link.used' group by data having count(*) > 1`,
     ),
     request_decided_twice: check(
       'According to the audit log, a request was decided twice.',
@@ -106,6 +110,11 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
         left join consent_grant as g on g.id = t.grant_id join agent as a on a.id = coalesce(g.agent_id, t.agent_id)
         where t.issued_at > a.blocked_at + ${overlap} or exists (
           select 1 from agent as h where h.blocked_at is not null and ${isOnHost} and t.issued_at > h.blocked_at + ${overlap})`,
+    ),
+    link_of_disabled_person: check(
+      'A one-time link belongs to a user who is disabled.',
+      () => sql`select distinct u.public_id as "user" from one_time_link as l join app_user as u on u.id = l.user_id
+        where u.disabled_at is not null`,
     ),
     token_of_disabled_person: check(
       'A token was issued for a user who had already been disabled.',
@@ -201,7 +210,7 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
     secret_in_audit: checkEach(
       'The audit log contains a token, a code or a session id.',
       sql<{ event: number; data: string }>`select id as event, data from audit_event
-        where ${sql.join(['aarq_', 'aacd_', 'aadc_', 'aart_', 'aasn_', 'aabr_', 'eyj'].map(inData), sql` or `)}`,
+        where ${sql.join(['aarq_', 'aacd_', 'aadc_', 'aalk_', 'aart_', 'aasn_', 'aabr_', 'eyj'].map(inData), sql` or `)}`,
       ({ event, data }) => (secret.test(data) ? { event } : undefined),
     ),
   },

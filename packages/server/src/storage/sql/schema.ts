@@ -48,6 +48,8 @@ create unique index device_key on device (device_jkt) where connected_at is not 
 create index device_code_expiry on device (code_expires_at) where connected_at is null;
 create index device_expiry on device (expires_at) where expires_at is not null;
 create index device_disconnected on device (disconnected_at) where disconnected_at is not null;
+create index one_time_link_user on one_time_link (user_id);
+create index one_time_link_expiry on one_time_link (expires_at);
 create index agent_blocked on agent (blocked_at) where blocked_at is not null;
 create index agent_seen on agent (last_seen_at) where last_seen_at is not null;
 create unique index agent_logo_name on agent_logo (name) where name is not null;

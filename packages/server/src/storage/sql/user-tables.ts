@@ -1,4 +1,4 @@
-import { bytes, bytes16, bytes32, fromZero, id, idOf, integer, text } from './columns.js'
+import { bytes, bytes16, bytes32, fromZero, id, idOf, integer, oneOf, text } from './columns.js'
 
 /** The tables of users and of what they sign in with; see `tables`. */
 export const userTables = {
@@ -84,5 +84,15 @@ export const userTables = {
     last_used_at: integer.orNull,
     ip: text.orNull,
     disconnected_at: integer.orNull,
+  },
+
+  /** Links that have not been used. Every change to how their user signs in deletes them. */
+  one_time_link: {
+    id,
+    public_id: bytes16,
+    token_hash: bytes32.unique,
+    user_id: idOf('app_user'),
+    purpose: oneOf('invite', 'reset'),
+    expires_at: integer,
   },
 }

@@ -36,3 +36,19 @@ export const version15 = `
 
   pragma user_version = 15;
 `
+
+/** Adds one-time links. */
+export const version16 = `
+  create table one_time_link (
+    id integer primary key,
+    public_id blob not null check (length(public_id) = 16),
+    token_hash blob not null check (length(token_hash) = 32) unique,
+    user_id integer not null references app_user,
+    purpose text not null check (purpose in ('invite', 'reset')),
+    expires_at integer not null
+  ) strict;
+  create index one_time_link_user on one_time_link (user_id);
+  create index one_time_link_expiry on one_time_link (expires_at);
+
+  pragma user_version = 16;
+`

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { NewUser, PasswordChange, StoredPassword, UserEdit, UserFilter } from '../api/account-storage.js'
 import { StorageError } from '../api/storage-error.js'
-import { foldUsername, type User } from '../api/user.js'
+import { type AsRead, foldUsername, type User } from '../api/user.js'
 import { actorOf, writeEvent } from '../rows/audit.js'
 import { type FoundUser, lockAsRead, lockUser, toUser, userIdOf, usernameSkeletons, users } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
@@ -14,7 +14,8 @@ import { clearAccountAttempts, rememberDevice } from './throttle.js'
 export async function createUser(unit: Unit, user: NewUser): Promise<User> {
   const created = await addUser(unit, user)
   if (typeof created === 'string') throw new StorageError(created, nameRefusals[created])
-  await setPassword(unit, created.id, { passwordHash: user.passwordHash, isAdded: true })
+  const { passwordHash } = user
+  if (passwordHash !== undefined) await setPassword(unit, created.id, { passwordHash, isAdded: true })
   await writeEvent(unit, { event: 'user.created', userId: created.id, data: actorOf(user.by) })
   return toUser(created)
 }
@@ -155,7 +156,19 @@ export async function setPasswordHash(unit: Unit, change: PasswordChange): Promi
   const { userId, passwordHash, keepSession, keepBrowser, by } = change
   const user = by === undefined ? await lockAsRead(unit, change) : await lockUser(unit, userId, 'alone')
   if (!user || user.closed_at !== null) return undefined
-  await setPassword(unit, user.id, { passwordHash, isAdded: by !== undefined })
+  return replacePassword(unit, user, { passwordHash, isAdded: by !== undefined, keepSession, keepBrowser, by })
+}
+
+/**
+ * Sets the password of a locked user, ends their sessions, and clears their known devices and failed sign-ins. `isAdded`: the user did not
+ * enter their old password. Returns the new credential revision.
+ */
+export async function replacePassword(
+  unit: Unit,
+  user: FoundUser,
+  { keepSession, keepBrowser, by, ...password }: Omit<PasswordChange, keyof AsRead> & { isAdded: boolean },
+): Promise<number | undefined> {
+  await setPassword(unit, user.id, password)
   await unit.db.deleteFrom('known_device').where('user_id', '=', user.id).execute()
   if (keepBrowser !== undefined) await rememberDevice(unit, user.id, keepBrowser)
   await clearAccountAttempts(unit, user.username)

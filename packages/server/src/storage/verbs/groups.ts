@@ -4,6 +4,7 @@ import * as bindings from './bindings.js'
 import * as deliveries from './deliveries.js'
 import * as devices from './devices.js'
 import * as issues from './issues.js'
+import * as links from './links.js'
 import * as logos from './logos.js'
 import * as passkeys from './passkeys.js'
 import * as polledRequests from './polled-requests.js'
@@ -72,11 +73,14 @@ export const createRevocationVerbs = ({ reading, together }: VerbRunner) => ({
   recordPoll: together('disk', receivedRevocations.recordPoll),
 })
 
-/** The verbs of passkeys. */
-export const createPasskeyVerbs = ({ reading, together }: VerbRunner) => ({
+/** The verbs of passkeys and one-time links. */
+export const createSignInVerbs = ({ reading, together }: VerbRunner) => ({
   addPasskey: together('disk', passkeys.addPasskey),
   listPasskeys: reading(passkeys.listPasskeys),
   findPasskey: reading(passkeys.findPasskey),
   usePasskey: together('disk', passkeys.usePasskey),
   removePasskey: together('disk', passkeys.removePasskey),
+  createLink: together('disk', links.createLink),
+  findLink: reading(links.findLink),
+  setPasswordByLink: together('disk', links.setPasswordByLink),
 })

@@ -235,8 +235,9 @@ interface CredentialChange {
 }
 
 /**
- * Completes a change to how a user signs in, in the same transaction: verbs no longer accept what was previously read about the user, an
- * operator's change signs the user out everywhere, and the audit log records the change. Returns the new revision.
+ * Completes a change to how a user signs in, in the same transaction: verbs no longer accept what was previously read about the user, links
+ * for a new password no longer work, an operator's change signs the user out everywhere, and the audit log records the change. Returns the
+ * new revision.
  */
 export async function recordCredentialChange(
   unit: Unit,
@@ -244,6 +245,7 @@ export async function recordCredentialChange(
   { event, by, data, ends }: CredentialChange,
 ): Promise<number | undefined> {
   const revision = await raiseCredentialRevision(unit, userId)
+  await unit.db.deleteFrom('one_time_link').where('user_id', '=', userId).execute()
   const except = by === undefined ? ends : { exceptIdHash: undefined }
   const sessionsEnded = except && (await removeSessions(unit, userId, except.exceptIdHash))
   await writeEvent(unit, { event, userId, data: { ...data, ...(except && { sessionsEnded }), ...actorOf(by) } })

@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import {
   allowedRequest,
   boundRequest,
+  freshHash,
   newRequest,
   newUser,
   nonceClaim,
@@ -41,6 +42,10 @@ const plants: readonly Plant[] = [
   [
     'request_decided_twice',
     "insert into audit_event (at, event, user_id, request_public_id) select at, 'request.denied', user_id, request_public_id from audit_event where event = 'request.allowed'",
+  ],
+  [
+    'link_used_twice',
+    "insert into audit_event (at, event, user_id, data) select at, event, user_id, data from audit_event where event = 'link.used'",
   ],
   ['code_unused_after_token', 'update code set consumed_at = null'],
   ['generation_without_history', 'update refresh_token set generation = 1'],
@@ -81,6 +86,10 @@ const plants: readonly Plant[] = [
   [
     'token_of_disabled_person',
     'update token_issue set issued_at = issued_at + 3 where grant_id in (select g.id from consent_grant as g join app_user as u on u.id = g.user_id where u.disabled_at is not null)',
+  ],
+  [
+    'link_of_disabled_person',
+    'update one_time_link set user_id = (select id from app_user where disabled_at is not null)',
   ],
   ['code_beyond_request', "update code set scope = scope || ' all'"],
   ['token_beyond_grant', "delete from grant_scope where name = 'calendar.write'"],
@@ -136,7 +145,11 @@ const plants: readonly Plant[] = [
     `insert into app_user (public_id, sub, username, username_key, created_at)
       select sub, public_id, 'other', 'other', created_at from app_user where username = 'alice'`,
   ],
-  ['disabling_without_event', 'update app_user set disabled_at = created_at where disabled_at is null'],
+  [
+    'disabling_without_event',
+    'update app_user set disabled_at = created_at where disabled_at is null',
+    'link_of_disabled_person',
+  ],
 ]
 
 /**
@@ -167,6 +180,11 @@ export function violationContract(name: string, open: () => Promise<OpenTables>)
 export async function fillWithEverything(storage: Storage): Promise<void> {
   const alice = await newUser(storage, 'alice')
   await refreshable(storage, {}, {}, alice)
+  for (const tokenHash of [freshHash(), freshHash()]) {
+    await storage.createLink({ userId: alice.id, tokenHash, purpose: 'reset', lifetime: 60 })
+    if ((await storage.listEvents({ event: 'link.used' })).length === 0)
+      await storage.setPasswordByLink({ tokenHash, passwordHash: 'hash' })
+  }
   const denied = await boundRequest(storage, {}, alice)
   await storage.decideRequest({ ...denied.decision, decision: 'deny' })
   await storage.createAuthRequest(newRequest())
