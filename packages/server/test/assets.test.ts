@@ -27,6 +27,7 @@ describe('page assets', () => {
       '/assets/apple-touch-icon.png',
       '/assets/pages.css',
       '/assets/pages.js',
+      '/assets/icon.svg',
     ])
     for (const path of paths) {
       const response = await get(stage, path)
@@ -95,9 +96,13 @@ describe('page assets', () => {
   })
 })
 
-it('serves a style sheet as written, except for comments and indentation', async () => {
+it('serves a style sheet as written, except for comments and white space', async () => {
   const stage = await opened()
-  const words = (css: string) => css.replaceAll(/\/\*[\s\S]*?\*\//g, '').split(/\s+/)
+  const words = (css: string) =>
+    css
+      .replaceAll(/\/\*[\s\S]*?\*\//g, '')
+      .split(/\s*([{};])\s*|\s+/)
+      .filter(Boolean)
   for (const name of ['pages.css', 'account.css']) {
     const written = readFileSync(new URL(`../assets/${name}`, import.meta.url), 'utf8')
     const served = await (await get(stage, `/assets/${name}`)).text()

@@ -19,7 +19,7 @@ it('shows that earlier access stays allowed, and never says that the agent will 
   const read = await readAgain(60)
   expect(read).toMatch(/You allowed this agent on .*It’s now asking for more\./)
   expect(read).toContain('New Create and change your data')
-  expect(read).toContain('It can still: Read: See your data It will not be able to')
+  expect(read).toContain('It can still: Read: See your data Details, and what it can’t do It will not be able to')
   expect(read).not.toContain('See your data (not asked for)')
 })
 
@@ -78,15 +78,13 @@ it('describes in the server’s own words what an agent learns about the user, w
   const identity = 'openid profile email'
   const own = await openRequest(stage, undefined, ownRequest(stage, identity))
   const { user, page } = await view(stage, own)
-  const learns = 'Read Recognize you when you come back openid Read See your name and username: alice profile'
+  const learns = 'Read Recognize you when you come back Read See your name and username: alice'
   expect(words(page)).toContain('Allow agent.example to sign you in?')
-  expect(words(page)).toContain(`${learns} Read See your email address (you haven’t given one) email`)
+  expect(words(page)).toContain(`${learns} Read See your email address (you haven’t given one)`)
   expect(words(page)).not.toContain('gives no description')
   stage.resource.document.scope_descriptions = { email: 'Nothing at all' }
   const other = await openRequest(stage, undefined, { scope: `data.read ${identity}` })
-  expect(words((await view(stage, other, user)).page)).toContain(
-    'Read See your email address (you haven’t given one) email',
-  )
+  expect(words((await view(stage, other, user)).page)).toContain('Read See your email address (you haven’t given one)')
 })
 
 it.each([
@@ -197,7 +195,9 @@ it.each([
   expect(await claimsOf(withheld)).toMatchObject({ scope: 'data.read' })
   const { user } = withheld
   const openid = await allow(stage, undefined, choices, { asked: { scope: 'openid' }, user })
-  expect(words(openid.page)).toContain('It can still: Read: See your data It will not be able to')
+  expect(words(openid.page)).toContain(
+    'It can still: Read: See your data Details, and what it can’t do It will not be able to',
+  )
   expect(await claimsOf(openid)).not.toHaveProperty(claim)
   const { url } = await openRequest(stage, undefined, { scope: `openid ${scope}` })
   const opened = await user.open(url, { referer: `${stage.agent.id}/`, 'sec-fetch-site': 'cross-site' })

@@ -80,7 +80,10 @@ describe('changes of an agent', () => {
   /** The page’s notice about changes, for Alice or for Bob. */
   async function told(stage: Stage, asked: Asked = {}, person: { username: string; password: string } = people.alice) {
     const { page } = await view(stage, await openRequest(stage, undefined, asked), undefined, person)
-    const [, said] = /(Something about this agent has changed .*?) Details /.exec(words(page)) ?? []
+    const [, said] =
+      /(Something about this agent has changed .*?) (?:agent\.example calls itself|This agent gives no name)/.exec(
+        words(page),
+      ) ?? []
     return said
   }
 

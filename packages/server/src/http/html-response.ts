@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { constants, gzipSync } from 'node:zlib'
 import { assetPath } from '../pages/assets.js'
+import { displayHost } from '../pages/components/marks.js'
 import { languages } from '../pages/messages/choose-messages.js'
 import { signInPath } from '../pages/models/account-paths.js'
 import type { PageFrame } from '../pages/models/models.js'
@@ -72,6 +73,8 @@ export function pageFrame(context: ServerContext, visit?: Visit): PageFrame {
   const footer = { ...context.footer, languages: Object.keys(languages).length > 1 ? language : undefined }
   return {
     serverName: context.name,
+    issuerHost: displayHost(context.issuer),
+    serverLogo: assetPath('icon.svg'),
     stylesheet: assetPath('pages.css'),
     icon: assetPath('icon.svg'),
     touchIcon: assetPath('apple-touch-icon.png'),

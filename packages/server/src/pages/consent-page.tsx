@@ -1,11 +1,10 @@
-import type { Danger } from 'countersign/editions'
 import type { ComponentChildren } from 'preact'
-import { AgentCard } from './components/agent-card.js'
+import { AgentCard, Details } from './components/agent-card.js'
 import { DurationChoice, Hidden, HiddenFields, OwnPassword, ProblemBox } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
-import { Host, Icon } from './components/marks.js'
-import { Caution, Deadline, ForgottenPassword, SignedInAs } from './components/notices.js'
-import { AbleList, NotAbleList } from './components/permission-lists.js'
+import { Host, Icon, Pair } from './components/marks.js'
+import { Cautions, Deadline, ForgottenPassword, SignedInAs } from './components/notices.js'
+import { AbleList } from './components/permission-lists.js'
 import { AgentSays, Enrolment, LargeCode, ResourceSays } from './components/request-blocks.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
@@ -30,9 +29,10 @@ export function renderConsent(model: ConsentPage, messages: Messages = en): stri
     reports: true,
     children: (
       <>
+        <Pair model={model} />
         <h1>{question(model, messages)}</h1>
         {model.resourceName !== undefined && (
-          <p class="lead">
+          <p class="asking">
             {messages.resourceCallsItself(
               <Host>{model.resourceHost}</Host>,
               <span class="claimed">{messages.quoted(<bdi>{model.resourceName}</bdi>)}</span>,
@@ -45,7 +45,7 @@ export function renderConsent(model: ConsentPage, messages: Messages = en): stri
         <ResourceSays model={model} messages={messages} />
         <AgentSays model={model} messages={messages} />
         <AbleList model={model} messages={messages} />
-        <NotAbleList model={model} messages={messages} />
+        <Details model={model} messages={messages} />
         <form method="post" action={model.form.action}>
           <HiddenFields form={model.form} />
           <Hidden name="revision" value={String(model.revision)} />
@@ -80,12 +80,13 @@ function Decision({ model, messages }: { model: ConsentPage; messages: Messages 
   const next = redirect && <Host>{redirect.display}</Host>
   return (
     <div class="decision">
-      {model.bearer && <Caution>{messages.bearer}</Caution>}
-      {redirect?.loopback && (
-        <Caution>{(model.bearer ? messages.anyProgram : messages.loopback)(portOf(redirect.uri))}</Caution>
-      )}
-      {redirect?.elsewhere && !redirect.loopback && <Caution>{messages.elsewhere(next, agent)}</Caution>}
-      {model.dangers && <Caution>{messages.dangerous(agent, eitherOf(model.dangers, messages))}</Caution>}
+      <Cautions
+        of={[
+          redirect?.loopback
+            ? (model.bearer ? messages.anyProgram : messages.loopback)(portOf(redirect.uri))
+            : redirect?.elsewhere && messages.elsewhere(next, agent),
+        ]}
+      />
       {(model.firstTime || model.bearer) && (
         <p class="box told">
           <Icon name="notice" />
@@ -146,11 +147,6 @@ function AllowWithPasskey({
       </form>
     </div>
   )
-}
-
-function eitherOf(dangers: readonly Danger[], messages: Messages): string {
-  const words = dangers.map((danger) => messages.dangers[danger])
-  return new Intl.ListFormat(messages.locale, { type: 'disjunction' }).format(words)
 }
 
 function PasswordAgain({ model, messages }: { model: ConsentPage; messages: Messages }) {

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { createScriptedUser, type ScriptedUser, signInToAccount } from '../scripted-user.js'
+import { scopes } from '../world.js'
 import type { Attack, Outcome } from './attack.js'
 import { type Allowed, type Asked, allow, openRequest, ownRequest, redeem, type TokenRequest } from './flow.js'
 import { delegateOf, type Identity } from './party.js'
@@ -74,13 +75,13 @@ async function dayAfter(stage: Stage, { user }: Allowed): Promise<Next> {
   return {}
 }
 
-/** Asserts which permissions the page marks as new, by their names on the wire. */
-function expectNew(...names: string[]): Outcome['also'] {
+/** Asserts which permissions the page marks as new. */
+function expectNew(...names: (keyof typeof scopes)[]): Outcome['also'] {
   return (_stage, body) => {
     const items = [...body.matchAll(/<li data-risk[^>]*>([\s\S]*?)<\/li>/g)].map(([, item = '']) => item)
     const marked = items.filter((item) => item.includes('class="new"'))
-    const nameOf = (item: string) => /<code class="name"><bdi>([^<]*)/.exec(item)?.[1]
-    expect(marked.map(nameOf)).toEqual(names)
+    const wordsOf = (item: string) => /<bdi class="words" dir="auto">([^<]*)/.exec(item)?.[1]
+    expect(marked.map(wordsOf)).toEqual(names.map((name) => scopes[name]))
     expect(items.slice(0, names.length)).toEqual(marked)
     expect(body).toContain('You allowed this')
   }

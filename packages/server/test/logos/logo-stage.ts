@@ -168,8 +168,9 @@ function endWithTest(origins: readonly ListeningOrigin[], server: AuthServer, st
 /** The path of the logo on a page, or undefined if a letter is shown for the agent. */
 export function logoOn(page: string): string | undefined {
   const [tag, src] = /<img class="logo" src="([^"]*)" alt width="48" height="48"\/>/.exec(page) ?? []
-  expect(page.match(/<img/g) ?? []).toHaveLength(tag === undefined ? 0 : 1)
-  expect(page.includes('class="initial"')).toBe(tag === undefined)
+  expect(page.match(/<img (?!class="brand")/g) ?? []).toHaveLength(tag === undefined ? 0 : 1)
+  // The agent's tile is the first; the resource's always has a letter.
+  expect(/ class="(logo|initial)"/.exec(page)?.[1] === 'logo').toBe(tag !== undefined)
   return src
 }
 

@@ -71,6 +71,7 @@ export function consentStates(messages: Messages): [string, string][] {
       }),
     ),
     consent('full', fullConsent),
+    consent('usual', { ...fullConsent, firstTime: true, allowedBefore: undefined, able: consentModel().able }),
     consent('other-copy', consentModel({ delegate: 'phone-1', otherDelegateAllowed: 1_735_600_000 })),
     consent('changed', {
       ...fullConsent,

@@ -12,6 +12,8 @@ import type {
 
 export const frame = {
   serverName: 'Home Accounts',
+  issuerHost: 'auth.home.example',
+  serverLogo: '/assets/icon.svg',
   stylesheet: '/assets/pages.css',
   icon: '/assets/icon.svg',
   touchIcon: '/assets/apple-touch-icon.png',

@@ -118,7 +118,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
         expect(outline).toBe('solid')
         stops.push(text)
       }
-      expect(stops).toEqual(['Not you?', 'Details', 'My agents', 'Don’t allow', 'Allow'])
+      expect(stops).toEqual(['Not you?', 'Details, and what it can’t do', 'My agents', 'Don’t allow', 'Allow'])
     })
   })
 
@@ -185,7 +185,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
       }
       expect(stops).toEqual([
         'Not you?',
-        'Details',
+        'Details, and what it can’t do',
         '1 hour',
         'My agents',
         'Don’t allow',

@@ -42,7 +42,9 @@ export function formsOf(html: string) {
 
 /** Expects a value to be plain text in a document, and readable. */
 export function expectInert(html: string, payload: string): void {
-  expect(html).not.toMatch(/<script(?! type="module" src="\/assets\/)|<img(?! class="logo" src="\/agents\/)|<b>/)
+  expect(html).not.toMatch(
+    /<script(?! type="module" src="\/assets\/)|<img(?! class="logo" src="\/agents\/| class="brand" src="\/assets\/)|<b>/,
+  )
   const tags = html.match(/<[a-z](?:[^>"]|"[^"]*")*>/g) ?? []
   expect(tags.filter((tag) => / on[a-z]+=/.test(tag.replace(/"[^"]*"/g, '""')))).toEqual([])
   expect(words(html)).toContain(payload)

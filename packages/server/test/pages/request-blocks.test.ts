@@ -26,7 +26,7 @@ describe('the parts of the consent page that an edition may fill', () => {
       'Calls its device “Alice’s laptop”',
       'The agent wrote this. We haven’t checked it.',
       'It will be able to',
-      'Change Act as you there, as far as that service lets it without asking you again openid',
+      'Change Act as you there, as far as that service lets it without asking you again',
       'Allow',
     ])
   })
@@ -70,7 +70,7 @@ describe('the parts of the consent page that an edition may fill', () => {
 
   it('call a permission by what it allows', () => {
     const able = [{ name: 'openid', identity: 'openid', risk: 'read' } as const]
-    expect(textOf({ able })).toContain('Read Recognize you when you come back openid')
+    expect(textOf({ able })).toContain('Read Recognize you when you come back')
   })
 
   it('name the agent that the user allowed before by its provider', () => {

@@ -79,7 +79,7 @@ interface Confirm {
   children?: ComponentChildren
 }
 
-/** The confirmation shown before something is ended. Both choices look the same. */
+/** The confirmation shown before something is ended. */
 export function ConfirmForm({ frame, action, subject, label, yes, no, back, children }: Confirm) {
   const form = formOf(frame)
   return (
@@ -92,7 +92,7 @@ export function ConfirmForm({ frame, action, subject, label, yes, no, back, chil
         <a class="button" href={back}>
           {no}
         </a>
-        <button class="button" type="submit">
+        <button class="button danger" type="submit">
           {yes}
         </button>
       </div>

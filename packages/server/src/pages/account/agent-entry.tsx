@@ -63,7 +63,7 @@ export function AgentEntry({ agent, now, messages }: Entry) {
           </a>
         </li>
         <li>
-          <a href={accountPaths.removeAgent(agent.id)}>
+          <a class="button remove" href={accountPaths.removeAgent(agent.id)}>
             {account.remove} {which}
           </a>
         </li>

@@ -1,4 +1,4 @@
-import { Fact } from '../components/agent-card.js'
+import { Fact, PermissionNames } from '../components/agent-card.js'
 import { AgentDelegate, AgentMark, Host, isFullName } from '../components/marks.js'
 import { DayAndTime } from '../components/moment.js'
 import { MissingInfo } from '../components/notices.js'
@@ -77,6 +77,7 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
               )}
               {agent.jkt && <Fact name={messages.detailKey}>{agent.jkt}</Fact>}
               <Fact name={messages.detailResource}>{agent.resource}</Fact>
+              {agent.able.length > 0 && <PermissionNames able={agent.able} messages={messages} />}
             </dl>
           </details>
         </div>
@@ -87,7 +88,7 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
         </section>
         {(!ended || model.isBound) && (
           <p class="actions">
-            <a class="button" href={accountPaths.removeAgent(agent.id)}>
+            <a class="button remove" href={accountPaths.removeAgent(agent.id)}>
               {ended ? account.removeEntirely : account.remove}
             </a>
           </p>

@@ -1,9 +1,10 @@
 import type { ComponentChildren } from 'preact'
 import type { Messages } from '../messages/messages.js'
-import type { ConsentPage, NameCaution } from '../models/models.js'
-import { AgentMark, DelegateName, Host, Icon } from './marks.js'
+import type { ConsentPage, NameCaution, Permission } from '../models/models.js'
+import { DelegateName, Host } from './marks.js'
 import { Ago, Day } from './moment.js'
-import { Caution, MissingInfo } from './notices.js'
+import { Cautions, MissingInfo } from './notices.js'
+import { byConcern, NotAbleList } from './permission-lists.js'
 
 interface Card {
   model: ConsentPage
@@ -14,35 +15,32 @@ interface Card {
 export function AgentCard({ model, messages }: Card) {
   const agent = <Host>{model.agentHost}</Host>
   return (
-    <section class="agent" aria-label={messages.whoAsks}>
-      <AgentMark host={model.agentHost} logo={model.logo} />
-      <div class="who">
-        <p>{agent}</p>
-        {model.agentName ? (
-          <p class="claim">
-            {messages.callsItself(<span class="claimed">{messages.quoted(<bdi>{model.agentName}</bdi>)}</span>)}
-          </p>
-        ) : (
-          <MissingInfo>{messages.noName}</MissingInfo>
-        )}
-      </div>
-      <p class="fact">
-        <Icon name="address" />
-        <span>
-          {origin(model, agent, messages)} {model.registeredBy !== 'operator' && unchecked(model, messages)}
-        </span>
+    <section class="asking" aria-label={messages.whoAsks}>
+      <Cautions
+        of={[
+          changes(model, messages),
+          model.saysNothing && messages.saysNothing(agent),
+          model.lookAlike && messages.lookAlike(agent),
+          model.nameCaution && claimWords(model.nameCaution, agent, messages),
+        ]}
+      />
+      {model.agentName ? (
+        <p>
+          {agent} {messages.callsItself(messages.quoted(<bdi>{model.agentName}</bdi>))}
+        </p>
+      ) : (
+        <MissingInfo>{messages.noName}</MissingInfo>
+      )}
+      <p>
+        {origin(model, agent, messages)} {model.registeredBy !== 'operator' && unchecked(model, messages)}
       </p>
       <Seen model={model} messages={messages} />
-      <Changes model={model} messages={messages} />
-      {model.saysNothing && <Caution>{messages.saysNothing(agent)}</Caution>}
-      {model.lookAlike && <Caution>{messages.lookAlike(agent)}</Caution>}
-      {model.nameCaution && <Caution>{claimWords(model.nameCaution, agent, messages)}</Caution>}
-      <Details model={model} messages={messages} />
     </section>
   )
 }
 
-function Details({ model, messages }: Card) {
+/** What the user need not read to decide: what the agent cannot do, and the technical names. */
+export function Details({ model, messages }: Card) {
   const links = [
     [messages.homepage, model.homepage],
     [messages.policy, model.policyUri],
@@ -50,8 +48,10 @@ function Details({ model, messages }: Card) {
   ].filter((link): link is [string, string] => link[1] !== undefined && isWebAddress(link[1]))
   return (
     <details>
-      <summary>{messages.details}</summary>
+      <summary>{messages.detailsAndNot}</summary>
+      <NotAbleList model={model} messages={messages} />
       <dl>
+        {model.able.length > 0 && <PermissionNames able={model.able} messages={messages} />}
         <Fact name={messages.detailAgent}>{model.agent}</Fact>
         {model.agentId !== undefined && <Fact name={messages.blocks.detailAgentId}>{model.agentId}</Fact>}
         {model.delegate !== undefined && <Fact name={messages.detailDelegate}>{model.delegate}</Fact>}
@@ -78,6 +78,20 @@ function Details({ model, messages }: Card) {
   )
 }
 
+/** The names of permissions on the wire, in the order in which the permissions are shown. */
+export function PermissionNames({ able, messages }: { able: readonly Permission[]; messages: Messages }) {
+  return (
+    <div>
+      <dt>{messages.detailPermissions}</dt>
+      {[...able].sort(byConcern).map(({ name }) => (
+        <dd>
+          <bdi>{name}</bdi>
+        </dd>
+      ))}
+    </div>
+  )
+}
+
 /** A label and a value to be read character by character. */
 export function Fact(props: { name: string; children: ComponentChildren }) {
   return (
@@ -90,25 +104,20 @@ export function Fact(props: { name: string; children: ComponentChildren }) {
   )
 }
 
-function Changes({ model, messages }: Card) {
-  if (!model.changes?.length) return null
+function changes(model: ConsentPage, messages: Messages): ComponentChildren {
+  if (!model.changes?.length) return undefined
   return (
-    <div class="box caution">
-      <Icon name="caution" />
-      <div>
-        <p>
-          {model.firstTime && model.otherDelegateAllowed === undefined ? messages.changedForOthers : messages.changed}
-        </p>
-        <ul class="bullets">
-          {model.changes.map(({ what, before }) => (
-            <li>
-              {messages.changes[what === 'name' && !model.agentName ? 'unnamed' : what]}{' '}
-              {before !== undefined && messages.before(<bdi>{before}</bdi>)}
-            </li>
-          ))}
-        </ul>
-      </div>
-    </div>
+    <>
+      {model.firstTime && model.otherDelegateAllowed === undefined ? messages.changedForOthers : messages.changed}
+      <ul class="bullets">
+        {model.changes.map(({ what, before }) => (
+          <li>
+            {messages.changes[what === 'name' && !model.agentName ? 'unnamed' : what]}{' '}
+            {before !== undefined && messages.before(<bdi>{before}</bdi>)}
+          </li>
+        ))}
+      </ul>
+    </>
   )
 }
 
@@ -132,12 +141,10 @@ function Seen({ model, messages }: Card) {
   const before = seen(model, messages)
   if (model.bearer && before === messages.requestedBefore) return null
   return (
-    <p class="fact">
-      <Icon name="notice" />
-      <span>
-        {before} {!model.bearer && messages.asked(<Ago at={model.requestedAt} now={model.now} messages={messages} />)}{' '}
-        {model.code !== undefined && <span class="code">{messages.code(<code>{model.code}</code>)}</span>}
-      </span>
+    <p>
+      {before === messages.firstTime ? <strong>{before}</strong> : before}{' '}
+      {!model.bearer && messages.asked(<Ago at={model.requestedAt} now={model.now} messages={messages} />)}{' '}
+      {model.code !== undefined && <span class="code">{messages.code(<code>{model.code}</code>)}</span>}
     </p>
   )
 }

@@ -202,7 +202,7 @@ export function PasskeySignIn({ passkey, form, label, primary = false, messages 
 export function DurationChoice({ model, messages }: { model: ConsentPage; messages: Messages }) {
   const { durations, accountPath } = model
   const explanation = (
-    <p>
+    <p class="after">
       {model.agent !== model.resource && messages.whileAway}{' '}
       {messages.removeIn(<a href={accountPath}>{messages.myAgents}</a>)} {messages.worksOn(model.tokenLifetime)}
       {model.asksAgain && <> {messages.askedAgain}</>}

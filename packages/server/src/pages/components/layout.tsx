@@ -51,7 +51,13 @@ export function renderLayout(layout: Layout): string {
       <body data-locale={messages.locale}>
         <header class="bar">
           <p class="server">
-            <bdi>{frame.serverName}</bdi>
+            {frame.serverLogo !== undefined && <img class="brand" src={frame.serverLogo} alt="" />}
+            <span>
+              <bdi>{frame.serverName}</bdi>
+              {frame.issuerHost !== undefined && frame.issuerHost !== frame.serverName && (
+                <bdi class="issuer">{frame.issuerHost}</bdi>
+              )}
+            </span>
           </p>
           {layout.account}
         </header>

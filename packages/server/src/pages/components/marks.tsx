@@ -1,5 +1,6 @@
 import { cleanName } from '../../policy/plain-text.js'
 import type { Messages } from '../messages/messages.js'
+import type { ConsentPage } from '../models/models.js'
 
 const triangle = 'M12 3.5 22 20.5H2L12 3.5ZM12 10v4.5M12 17.4v.1'
 
@@ -17,6 +18,7 @@ const paths = {
   device: 'M4 5h16v11H4V5ZM9.5 20h5M12 16v4',
   address:
     'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM3.3 12h17.4M12 3c2.6 2.6 3.9 5.6 3.9 9s-1.3 6.4-3.9 9c-2.6-2.6-3.9-5.6-3.9-9S9.4 5.6 12 3Z',
+  lock: 'M6 11h12v9H6v-9ZM8.5 11V8a3.5 3.5 0 0 1 7 0v3',
   key: 'M8 15.5a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM12 11.5h9.5M18.5 11.5v3.5M15 11.5v2.5',
 }
 
@@ -82,9 +84,35 @@ export function AgentMark({ host, logo }: Mark) {
   return isSameOriginPath(logo) ? (
     <img class="logo" src={logo} alt="" width="48" height="48" />
   ) : (
-    <span class="initial" aria-hidden="true">
+    <span class="initial" data-hue={hueOf(host)} aria-hidden="true">
       {initialOf(host) ?? <Icon name="address" />}
     </span>
+  )
+}
+
+/** How many colors the tiles of hosts have; see `data-hue` in the style sheet. */
+const HUES = 6
+
+/** Spreads hosts over the colors of tiles. */
+function hueOf(host: string): number {
+  return [...host].reduce((sum, letter) => (sum * 31 + (letter.codePointAt(0) ?? 0)) % 9973, 0) % HUES
+}
+
+/** The agent, and the resource that it asks for; only the agent if it is its own resource. */
+export function Pair({ model }: { model: ConsentPage }) {
+  const { agent, resource, agentHost, resourceHost, logo } = model
+  return (
+    <div class="pair" aria-hidden="true">
+      <AgentMark host={agentHost} logo={logo} />
+      {agent !== resource && (
+        <>
+          <span class="between">
+            <Icon name="lock" />
+          </span>
+          <AgentMark host={resourceHost} />
+        </>
+      )}
+    </div>
   )
 }
 

@@ -7,11 +7,22 @@ import { TimeOfDay } from './moment.js'
 
 /** A boxed caution to read before continuing. */
 export function Caution(props: { children: ComponentChildren }) {
+  return <Cautions of={[props.children]} />
+}
+
+/** The cautions about what follows, in one box. */
+export function Cautions(props: { of: readonly ComponentChildren[] }) {
+  const cautions = props.of.filter(Boolean)
+  if (cautions.length === 0) return null
   return (
-    <p class="box caution">
+    <div class="box caution">
       <Icon name="caution" />
-      <span>{props.children}</span>
-    </p>
+      <div>
+        {cautions.map((caution) => (
+          <div>{caution}</div>
+        ))}
+      </div>
+    </div>
   )
 }
 

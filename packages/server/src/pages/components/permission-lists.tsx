@@ -1,13 +1,10 @@
-import { byDanger, type Risk } from 'countersign/editions'
+import { byDanger, type Danger, type Risk } from 'countersign/editions'
 import type { ComponentChildren } from 'preact'
 import type { Messages } from '../messages/messages.js'
 import type { ConsentPage, Permission } from '../models/models.js'
 import { Host, Icon } from './marks.js'
 import { DayAndTime } from './moment.js'
-import { MissingInfo } from './notices.js'
-
-/** How many permissions that were not requested are shown at once; a resource may offer hundreds. */
-const NOT_REQUESTED_SHOWN = 5
+import { Cautions, MissingInfo } from './notices.js'
 
 interface Lists {
   model: ConsentPage
@@ -16,9 +13,16 @@ interface Lists {
 
 /** The permissions that the agent requests, and those it already has and keeps. */
 export function AbleList({ model, messages }: Lists) {
+  const agent = <Host>{model.agentHost}</Host>
   return (
     <section>
       <h2>{messages.able}</h2>
+      <Cautions
+        of={[
+          model.dangers && messages.dangerous(agent, eitherOf(model.dangers, messages)),
+          model.bearer && messages.bearer,
+        ]}
+      />
       <PermissionTable able={model.able} resourceHost={model.resourceHost} messages={messages} />
       {model.kept && (
         <>
@@ -32,8 +36,14 @@ export function AbleList({ model, messages }: Lists) {
           </ul>
         </>
       )}
+      {model.agent !== model.resource && <Elsewhere model={model} messages={messages} />}
     </section>
   )
+}
+
+function eitherOf(dangers: readonly Danger[], messages: Messages): string {
+  const words = dangers.map((danger) => messages.dangers[danger])
+  return new Intl.ListFormat(messages.locale, { type: 'disjunction' }).format(words)
 }
 
 interface Table {
@@ -44,10 +54,7 @@ interface Table {
   messages: Messages
 }
 
-/**
- * Each permission with its risk in words, the resource's description, and its name on the wire. New permissions come first, then the most
- * dangerous.
- */
+/** Each permission with its risk in words and the resource's description. New permissions come first, then the most dangerous. */
 export function PermissionTable({ able, resourceHost, now = 0, messages }: Table) {
   const resource = <bdi>{resourceHost}</bdi>
   if (able.length === 0) return <MissingInfo>{messages.ableNothing(resource)}</MissingInfo>
@@ -66,11 +73,7 @@ export function PermissionTable({ able, resourceHost, now = 0, messages }: Table
             <Value permission={permission} messages={messages} />
             <Until at={permission.until} now={now} messages={messages} />
           </span>
-          {permission.description || permission.identity ? (
-            <code class="name">
-              <bdi>{permission.name}</bdi>
-            </code>
-          ) : (
+          {!permission.description && !permission.identity && (
             <MissingInfo>{messages.noDescription(resource)}</MissingInfo>
           )}
         </li>
@@ -117,33 +120,23 @@ export function byConcern(one: Permission, other: Permission): number {
   return Number(other.isNew ?? false) - Number(one.isNew ?? false) || byDanger(one.risk, other.risk)
 }
 
-/** What the agent cannot do, as far as this server knows, and what it can already do elsewhere. */
+/** What the agent cannot do, as far as this server knows. */
 export function NotAbleList({ model, messages }: Lists) {
-  const shown = model.notRequested.slice(0, NOT_REQUESTED_SHOWN)
-  const rest = model.notRequested.slice(NOT_REQUESTED_SHOWN)
   const isOwn = model.agent === model.resource
-  const item = (permission: Permission) => (
-    <Not>
-      <Words permission={permission} messages={messages} /> <span class="aside">({messages.notRequested})</span>
-    </Not>
-  )
   return (
-    <section>
+    <>
       <h2>{messages.notAble}</h2>
       <ul class="not-able">
         {/* A program on the user's computer may see what the user types. */}
         <Not>{model.redirect?.loopback ? messages.notGetPassword : messages.notSeePassword}</Not>
-        {shown.map(item)}
         {!isOwn && model.nothingElse && model.elsewhere.length === 0 && <Not>{messages.notElsewhere}</Not>}
+        {model.notRequested.map((permission) => (
+          <Not>
+            <Words permission={permission} messages={messages} /> <span class="aside">({messages.notRequested})</span>
+          </Not>
+        ))}
       </ul>
-      {rest.length > 0 && (
-        <details>
-          <summary>{messages.moreNotAsked}</summary>
-          <ul class="not-able">{rest.map(item)}</ul>
-        </details>
-      )}
-      {!isOwn && <Elsewhere model={model} messages={messages} />}
-    </section>
+    </>
   )
 }
 

@@ -199,10 +199,12 @@ export const en = {
   },
 
   details: 'Details',
+  detailsAndNot: 'Details, and what it can’t do',
   detailAgent: 'Agent',
   detailDelegate: 'Copy of the agent (device or instance)',
   detailKey: 'Key fingerprint',
   detailResource: 'Where it gets access',
+  detailPermissions: 'Technical names of what it will be able to do',
   detailRedirect: 'Where you go next',
   agentLinks: 'The agent’s own pages. We haven’t checked them. They open in a new tab.',
   homepage: 'Home page',
@@ -226,7 +228,6 @@ export const en = {
   notSeePassword: 'See your password',
   notGetPassword: 'Get your password from us',
   notRequested: 'not asked for',
-  moreNotAsked: 'More permissions that it didn’t ask for',
   notElsewhere: 'Access your other services',
   alreadyElsewhere: (services: ComponentChildren, myAgents: ComponentChildren) =>
     phrase`It can already access ${services} (see ${myAgents}).`,

@@ -6,6 +6,10 @@ import type { RequestBlocks } from './request-blocks.js'
 export interface PageFrame {
   /** The server's own name, in the header and the titles. */
   serverName: string
+  /** The host that identifies the server, shown under its name. */
+  issuerHost?: string | undefined
+  /** URL of the server's logo, in the header. */
+  serverLogo?: string | undefined
   stylesheet: string
   /** URL of the favicon. */
   icon?: string | undefined

@@ -1,0 +1,140 @@
+import type { AddressInfo } from 'node:net'
+import { ar, en, type Messages } from 'countersign-server/pages'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { hasChromium, openChromium } from '../chromium.js'
+import { createPagesOrigin } from './pages-origin.js'
+import { statesIn } from './states.js'
+
+const documents = { en: statesIn(en), ar: statesIn(ar) }
+const server = createPagesOrigin((path) => {
+  const [lang, name = ''] = path.split('/')
+  return documents[lang === 'ar' ? 'ar' : 'en'].get(name)
+})
+
+/** The part of a sentence before its first placeholder. */
+const startOf = (sentence: (...values: string[]) => unknown) => [sentence('#', '#')].flat().join('').split('#')[0] ?? ''
+
+/** What each state shows at once, in the language of the page. */
+const shown: Record<string, (messages: Messages) => string[]> = {
+  usual: (messages) => [
+    'calendar-helper.example',
+    'cal.example',
+    'Calendar Helper',
+    'worker-7@calendar-helper.example',
+    messages.notChecked.name,
+    messages.firstTime,
+    messages.ago(40),
+    'K7QX',
+    messages.risks.change,
+    'Create and change events',
+    'See your events',
+    ...[3600, 86400, 2592000].map(messages.duration),
+    messages.untilRemoved,
+    messages.whileAway,
+    messages.worksOn(600),
+    startOf(messages.toldToOpen),
+    messages.deny,
+    'calendar-helper.example/callback',
+    messages.extend,
+  ],
+  full: (messages) => [startOf(messages.allowedBefore), messages.asksForMore, messages.isNew],
+  sensitive: (messages) => [messages.dangers.spend, messages.risks.spend, messages.passwordAgain],
+  changed: (messages) => [messages.changed, messages.changes.keys, 'Calendar Assistant'],
+  elsewhere: () => ['mail.example', 'files.example'],
+  'sign-in': () => ['Alice Moore, alice'],
+  'identity-of-little': (messages) => [messages.withheld, messages.noValue],
+  kept: (messages) => [messages.kept],
+  loopback: (messages) => [startOf(messages.loopback)],
+  'redirect-elsewhere': (messages) => [startOf(messages.elsewhere), 'hub.example/cb'],
+  'bearer-loopback': (messages) => [messages.bearer, startOf(messages.anyProgram), messages.askedAgain],
+  'registered-by-itself': (messages) => [messages.registeredBy.itself],
+  'look-alike': (messages) => [startOf(messages.lookAlike), 'xn--gent-43d.example'],
+  imitation: (messages) => [messages.claims.imitation],
+  'nothing-said': (messages) => [messages.noName, 'calendar.read'],
+  blocks: (messages) => [
+    '7KQ2-M4XD-91TB',
+    messages.blocks.enrolment,
+    'Calendars for teams.',
+    'I plan your week.',
+    messages.blocks.agentSaysUnchecked,
+  ],
+}
+
+/** The text of a page that is visible before anything is opened. */
+function visibleText(page: Page): Promise<string> {
+  return page.evaluate(() => {
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    let text = ''
+    while (texts.nextNode()) if (texts.currentNode.parentElement?.checkVisibility()) text += texts.currentNode.nodeValue
+    return text
+  })
+}
+
+describe.skipIf(!hasChromium()).each(Object.values({ en, ar }))('the consent page in $languageName', (messages) => {
+  let origin: string
+  let browser: Browser
+  let page: Page
+
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}/${messages.lang}`
+    browser = await openChromium()
+    page = await browser.newPage({ javaScriptEnabled: false, viewport: { width: 1280, height: 800 } })
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await new Promise((resolve) => server.close(resolve))
+  })
+
+  it('shows a first request for two permissions and both buttons without scrolling at 1280 × 800', async () => {
+    await page.goto(`${origin}/consent-usual`)
+    const bottoms = await page.$$eval('.choice button', (buttons) =>
+      buttons.map((button) => button.getBoundingClientRect().bottom),
+    )
+    expect(bottoms).toHaveLength(2)
+    expect(Math.max(...bottoms)).toBeLessThanOrEqual(800)
+  })
+
+  it('opens with one row of durations and one row of buttons', async () => {
+    await page.goto(`${origin}/consent-usual`)
+    for (const selector of ['.options label', '.choice button']) {
+      const tops = await page.$$eval(selector, (all) => all.map((each) => each.getBoundingClientRect().top))
+      expect(new Set(tops).size, selector).toBe(1)
+    }
+  })
+
+  it.each(Object.keys(shown))('%s collapses nothing that the decision depends on', async (state) => {
+    await page.goto(`${origin}/consent-${state}`)
+    const text = await visibleText(page)
+    for (const words of shown[state]?.(messages) ?? []) expect(text).toContain(words)
+    expect(await page.locator('details .box, details .able').count()).toBe(0)
+  })
+
+  it('collapses what the agent cannot do, and technical names', async () => {
+    await page.goto(`${origin}/consent-usual`)
+    const collapsed = [
+      messages.notAble,
+      messages.notElsewhere,
+      'calendar.write',
+      'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k',
+    ]
+    const before = await visibleText(page)
+    for (const words of collapsed) expect(before).not.toContain(words)
+    await page.locator('summary').first().click()
+    const after = await visibleText(page)
+    for (const words of collapsed) expect(after).toContain(words)
+  })
+
+  it.each([
+    ['sensitive', '.able'],
+    ['look-alike', '.asking .host'],
+    ['loopback', '.choice'],
+  ])('%s has its caution above what it is about', async (state, selector) => {
+    await page.goto(`${origin}/consent-${state}`)
+    const caution = await page.locator('.box.caution').boundingBox()
+    const subject = await page.locator(selector).last().boundingBox()
+    expect((caution?.y ?? Number.NaN) + (caution?.height ?? 0)).toBeLessThanOrEqual(subject?.y ?? Number.NaN)
+  })
+})
