@@ -26,7 +26,7 @@ const origin = new RegExp(
 
 const target = '(?:method|verb|ur[il]|path|pathinfo|prefix|query|scriptname)'
 const instead =
-  '(?:original|tunnell?ed|rest|rewrit(?:e|ten)|over+ide|forwarded|invoke|matched|unencoded|destination|request|proxy|real)'
+  '(?:original|tunnell?ed|rest|rewrit(?:e|ten)|over+ide|forwarded|invoke|matched|unencoded|destination|request|proxy|real|astro)'
 
 /** `X-Original-URL`, `X-HTTP-Method-Override` and similar headers. Only their letters are listed. */
 const named = new RegExp(

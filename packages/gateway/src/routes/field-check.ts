@@ -178,9 +178,13 @@ export function requirePlainHead(judged: CheckedRequest): void {
   const { rawHeaders, rawTarget, isFromProxy = false } = judged.head
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
+    const value = rawHeaders[at + 1] as string
+    if (/^cookie$/i.test(name))
+      for (const [, cookie = '', text = ''] of value.matchAll(/(?<=^|;)([^;=]{4,})=([^;]*)/g))
+        if (mayNameMethod(cookie)) check().named(cookie.trim(), text)
     if (!batchHeader.test(name) && !mayNameMethod(name)) continue
     // The operator's proxy sets this header, and it is not forwarded.
-    if (!(isFromProxy && traitsOf(name).isUntrusted)) check().header(name, rawHeaders[at + 1] as string)
+    if (!(isFromProxy && traitsOf(name).isUntrusted)) check().header(name, value)
   }
   for (const part of rawTarget.includes('?') ? partsOf(queryOf(rawTarget)) : []) {
     // The shortest relevant name is `verb`, and the shortest batch is `[{url:a}]`.
@@ -200,8 +204,8 @@ function partsOf(query: string): string[] {
   return query.includes(';') ? [...parts, ...query.split('&').filter((part) => part.includes(';'))] : parts
 }
 
-/** Parameters that make Astro and Qwik run a server action or function at any path. */
-const actionName = /^(?:_action|qfunc)$/i
+/** Parameters and fields that make Astro, Qwik and React run a server action or function at any path. */
+const actionName = /^(?:_(?:astro)?action|q(?:func|action)|\$action_(?:id|ref)_.*)$/is
 
 /** Headers used for batches, and for Next.js server actions. */
 const batchHeader = /^next-action$|-batch$/i
@@ -233,10 +237,11 @@ export function mayNameMethod(name: string): boolean {
   return mayHaveWord.test(name) && words.test(lettersOf(name))
 }
 
-/** The HTTP method that a string specifies, ignoring case, whitespace and quotes. */
+/** The HTTP method that a string specifies, ignoring case, whitespace, quotes, and the zero bytes and byte order mark of UTF-16. */
 export function methodIn(text: string): string | undefined {
   const bare = parameterName(text)
-    .replaceAll(/["'\0]/g, ' ')
+    .replaceAll(/^(?:\xff\xfe|\0*\xfe\xff|\xef\xbb\xbf)|\0/g, '')
+    .replaceAll(/["']/g, ' ')
     .trim()
     .toUpperCase()
   return METHODS.includes(bare) ? bare : undefined

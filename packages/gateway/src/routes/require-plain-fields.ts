@@ -51,6 +51,7 @@ export function requirePlainFields(message: RequestHead, withheld: Withheld = 'n
     // An operator's proxy sets some of these headers itself, and they are not forwarded.
     if (traits.isOverride && !(isFromProxy && traits.isUntrusted))
       throw new AAuthError('request_malformed', `${name} is not accepted: send the intended request directly.`)
+    if (traits.lower === 'cookie') requirePlainCookies(rawHeaders[at + 1] as string)
     // Without a signed field, the API would get a different request from the one that was signed.
     const isRemoved =
       (traits.isUntrusted && !traits.isIdentity) ||
@@ -107,6 +108,12 @@ function requirePlainParameters(query: string): void {
   for (const [part] of query.matchAll(/[^&;]{7,}/g)) requirePlainName(parameterName(part.split('=', 1)[0] as string))
 }
 
+/** Refuses cookies with such names: without `request_order`, PHP's `$_REQUEST` also contains cookies. */
+function requirePlainCookies(cookies: string): void {
+  for (const [part] of cookies.matchAll(/[^;]{7,}/g))
+    requirePlainName(parameterName(part.trimStart().split('=', 1)[0] as string))
+}
+
 /**
  * Refuses a parameter, form field or member that frameworks use as the method or the path, given its decoded name (G02).
  *
@@ -120,9 +127,17 @@ export function requirePlainName(name: string): void {
     )
 }
 
-/** Whether frameworks use a parameter, form field or member as the method or the path, given its decoded name. */
+/**
+ * Whether frameworks use a parameter, form field or member as the method or the path, given its decoded name. In JavaScript, the members of
+ * `__proto__` may become those of the object itself.
+ */
 export function namesRequest(name: string): boolean {
-  return /method|^[^a-z]*x/i.test(name) && namesAnotherRequest(name)
+  return isPrototypeName(name) || (/method|^[^a-z]*x/i.test(name) && namesAnotherRequest(name))
+}
+
+/** Whether a name is `__proto__`, or a field within it. */
+export function isPrototypeName(name: string): boolean {
+  return /^\[?__proto__(?:$|[[\].])/.test(name)
 }
 
 /**

@@ -283,6 +283,8 @@ describe('a request that may contain another one, which needs more, is refused',
     ['/about?_action=admin.wipe'],
     ['/about?x=1&%5Faction=admin.wipe'],
     ['/about?qfunc=abc'],
+    ['/about?qaction=abc'],
+    ['/about?_astroAction=abc'],
     ['/about', [['Next-Action', 'abc']]],
     ['/rpc/hello', [['x-orpc-batch', 'buffered']]],
     [`/rpc/hello?batch=${batch({ url: 'http://a/rpc/secret' })}`],
@@ -750,6 +752,7 @@ describe('what would make another request of it is refused', () => {
     'X-Invoke-Path',
     'X-Matched-Path',
     'X-Envoy-Original-Path',
+    'X-Astro-Path',
     'X-WAWS-Unencoded-URL',
     'x-middleware-subrequest',
     'SCRIPT_NAME',
@@ -765,6 +768,20 @@ describe('what would make another request of it is refused', () => {
 
   it.each([
     '_method=DELETE',
+    'a=1; .method=DELETE',
+    'a=1;b=2;[_method=x; c=3',
+    '%5fmethod=DELETE',
+    'X-HTTP-Method-Override=PUT',
+  ])('the cookie %s', (cookie) => {
+    expect(refusalOf('/users/7', { headers: [['Cookie', cookie]] })).toBe('request_malformed')
+    expect(refusalOf('/users/7', { headers: [['cookie', cookie]], otherwise: 'pass' })).toBe('request_malformed')
+  })
+
+  it.each([
+    '_method=DELETE',
+    '__proto__[a]=b',
+    '__proto__.a=b',
+    '%5B__proto__%5D%5Ba]=b',
     'x=1&_METHOD=DELETE',
     '%5Fmethod=PUT',
     '_%6dethod=PUT',

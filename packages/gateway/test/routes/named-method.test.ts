@@ -64,6 +64,8 @@ describe('a parameter or header that names a method that requires more on its pa
     ['X-Acme-Method', 'x, PUT'],
     ['Tunnel-Via', 'DELETE'],
     ['x_verb', '"DELETE"'],
+    ['Cookie', 'a=1; verb=DELETE; b=2'],
+    ['cookie', 'http_method=delete'],
   ])('is rejected in a header: %s %s', (name, value) =>
     expect(refusalOf('/notes/7', [[name, value]])).toBe('request_malformed'),
   )
@@ -81,6 +83,7 @@ describe('a parameter or header that names a method that requires more on its pa
       ['X-Payment-Method', 'card'],
       ['X-Allowed-Methods', 'GET, DELETE'],
       ['X-Acme-Method', 'POST'],
+      ['Cookie', 'session=_method; verb=DELETE=; method=card; a=verb=DELETE; DELETE'],
     ] as [string, string][])
       expect(refusalOf('/notes/7', [[name, value]])).toBe('passed')
     const forwarded: [string, string][] = [['X-Forwarded-Method', 'DELETE']]
