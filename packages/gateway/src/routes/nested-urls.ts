@@ -8,10 +8,10 @@ export function isUrlName(name: string): boolean {
 }
 
 /**
- * Characters that some parsers skip before JSON, as the inside of a character class: control characters, whitespace, and byte order marks,
- * also as bytes.
+ * Characters that some parsers skip before JSON, as the inside of a character class: control characters, any whitespace of Unicode, and byte
+ * order marks, also as the bytes of UTF-8.
  */
-export const skippedBefore = String.raw`\0-\x20\xa0\xc2\xbb\xbf\xef\xfe\xff\ufeff\ufffd`
+export const skippedBefore = String.raw`\0-\x20\x80-\x8a\x8e\x9a\x9f\xa0\xa8\xa9\xaf\xbb\xbf\xc2\xe1-\xe3\xef\xfe\xff\u180e\ufffd\s`
 
 /** Whether JSON text may contain a member that {@link isUrlName}, possibly with escapes, or in UTF-16. */
 export function mayContainUrl(text: string): boolean {

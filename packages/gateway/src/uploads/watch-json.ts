@@ -1,7 +1,7 @@
 import { AAuthError } from 'countersign/resource'
 import { type FieldCheck, mayNameMethod } from '../routes/field-check.js'
-import { isUrlName } from '../routes/nested-urls.js'
-import { requirePlainName, unescaped } from '../routes/require-plain-fields.js'
+import { isUrlName, skippedBefore } from '../routes/nested-urls.js'
+import { isPrototypeName, requirePlainName, unescaped } from '../routes/require-plain-fields.js'
 import type { Watch } from './watch-form.js'
 import { tableOf, watchOddNames } from './watch-odd-json.js'
 
@@ -16,18 +16,27 @@ const deepest = 64
 const refuseOddity = (): void => {
   throw new AAuthError(
     'request_malformed',
-    'The body is not JSON: remove comments, and write names and strings in double quotes.',
+    'The body is not JSON: remove comments, write names and strings in double quotes, and use only JSON escapes.',
   )
 }
 
 const [quote, backslash, colon, comma] = Buffer.from('"\\:,')
-const [brace, bracket] = Buffer.from('{[')
+const [brace, bracket, endBrace] = Buffer.from('{[}')
 
 /**
  * 1: structural characters of JSON. 2: characters that have no meaning outside strings, or that lenient parsers may treat as a comment or
  * quote.
  */
 const structure = tableOf('"{}[]:,', "!#$%&'()*/;<=>?@\\^_`|~")
+
+/** 1: the characters that may follow a backslash in JSON. */
+const escapes = tableOf('"\\/bfnrtu')
+
+/** A value that is not a string, in JSON, Python or JavaScript. Lenient parsers accept any other word as a string. */
+const bareValue = /^(?:true|false|null|NaN|[+-]?(?:[\d.][\w.+-]*|Infinity))$/
+
+/** A word of this length is not a {@link bareValue} that anyone sends. */
+const longestBare = 64
 
 /**
  * Inspects the members of a JSON object, whether or not the object is complete, and anything that follows it.
@@ -49,6 +58,8 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
   let text: string | undefined
   /** The member of the outermost object whose value is next, if that member may specify the method. */
   let named: string | undefined
+  /** A value without quotes that belongs to one of these members. */
+  let bare = ''
 
   function keep(chunk: Buffer, from: number, end: number): void {
     if (text !== undefined && text.length < longestText)
@@ -57,18 +68,19 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
 
   /** Reads to the end of a string, or to the end of the chunk. */
   function readString(chunk: Buffer, from: number): number {
-    let at = isEscaped ? from + 1 : from
-    isEscaped = false
+    let at = from
     for (; at < chunk.length; at++) {
-      const byte = chunk[at]
-      if (byte === backslash) at++
+      const byte = chunk[at] as number
+      if (isEscaped) {
+        isEscaped = false
+        if (escapes[byte] === 0) onOddity()
+      } else if (byte === backslash) isEscaped = true
       else if (byte === quote) {
         keep(chunk, from, at)
         endString()
         return at + 1
       }
     }
-    isEscaped = at > chunk.length
     keep(chunk, from, chunk.length)
     return chunk.length
   }
@@ -84,17 +96,24 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
 
   function endName(): void {
     isName = false
-    if (isItem) {
-      if (text === undefined) onOddity()
-      else isUrl = isUrlName(unescaped(text))
-    }
-    if (depth !== 1) return
-    if (text === undefined) onOddity()
-    else {
-      const name = unescaped(text)
-      requirePlainName(name)
-      if (fields && mayNameMethod(name)) named = name
-    }
+    const isInspected = depth === 1 || isItem
+    if (depth === 0 || (isInspected && text === undefined)) onOddity()
+    if (!isInspected || text === undefined) return
+    const name = unescaped(text)
+    isUrl = isItem && isUrlName(name)
+    if (depth === 1 || isPrototypeName(name)) requirePlainName(name)
+    if (depth === 1 && fields && mayNameMethod(name)) named = name
+  }
+
+  function endBare(): void {
+    if (bare !== '' && !bareValue.test(bare)) onOddity()
+    bare = ''
+  }
+
+  /** Ends an array or object. */
+  function endContainer(mark: number): void {
+    if (depth > 0 && depth < deepest && arrays[depth] === (mark === endBrace)) onOddity()
+    depth = Math.max(0, depth - 1)
   }
 
   function readMark(mark: number): void {
@@ -105,13 +124,14 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
     } else if (mark === colon) {
       if (isName) endName()
     } else {
+      endBare()
       // An array that is used as a URL becomes its joined items.
       if (isUrl && mark === bracket) fields?.url(undefined)
       isUrl = false
       if (mark === brace || mark === bracket) {
         depth += 1
         if (depth < deepest) arrays[depth] = mark === bracket
-      } else if (mark !== comma) depth = Math.max(0, depth - 1)
+      } else if (mark !== comma) endContainer(mark)
       isItem = fields !== undefined && (depth >= deepest || (arrays[depth] === false && arrays[depth - 1] === true))
       isName = true
       named = undefined
@@ -119,7 +139,7 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
     }
   }
 
-  return {
+  const watch: Watch = {
     push(bytes) {
       const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       if (onOddity === refuseOddity && chunk.includes(0))
@@ -131,22 +151,46 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
           const kind = structure[byte]
           if (kind === 1) readMark(byte)
           else if (kind === 2) onOddity()
+          else if ((isUrl || named !== undefined) && byte > blank && bare.length < longestBare)
+            bare += String.fromCharCode(byte)
         }
     },
-    end: () => undefined,
+    // Some parsers accept an object without its end.
+    end: () => watch.push(Uint8Array.of(comma as number)),
   }
+  return watch
 }
 
-/** Control characters, whitespace and byte order marks, which some parsers skip before JSON. */
-const blanks: ReadonlySet<number> = new Set([
-  ...Buffer.alloc(0x21).keys(),
-  ...Buffer.from('\u00a0\u00ef\u00bb\u00bf\u00fe\u00ff', 'latin1'),
-])
+/** All bytes up to and including this one are whitespace or control characters. */
+const blank = 0x20
+
+const skipped = new RegExp(`[${skippedBefore}]`)
+
+/** The bytes that some parsers skip before JSON. */
+const blanks: ReadonlySet<number> = new Set(
+  [...Buffer.alloc(256).keys()].filter((byte) => skipped.test(String.fromCharCode(byte))),
+)
 
 /** Whether a body starts with an object or array; undefined if the start received so far is only whitespace. */
 export function isJsonStart(start: Uint8Array): boolean | undefined {
   const first = start.find((byte) => !blanks.has(byte))
   return first === undefined ? undefined : '{['.includes(String.fromCharCode(first))
+}
+
+/** Inspects JSON that may be nonstandard. */
+function createOddReader(fields?: FieldCheck): (chunk: Uint8Array) => void {
+  let isOdd = false
+  /** Undefined before the first byte. */
+  let odd: ReturnType<typeof watchOddNames> | undefined
+  const members = watchMembers(fields, () => {
+    isOdd = true
+  })
+  return (chunk) => {
+    members.push(chunk)
+    odd ??= watchOddNames(chunk[0] === bracket, fields)
+    odd.push(chunk)
+    if (isOdd) odd.requireNone()
+  }
 }
 
 /**
@@ -160,23 +204,17 @@ export function watchPossibleMembers(starts: string, fields?: FieldCheck): Watch
   /** Whether an object or array follows, perhaps after a comment; undefined until this is known. */
   let mayBeJson: boolean | undefined
   let hasZeroBefore = false
-  /** The first character of the object or array, until a second byte arrives. */
+  /** Number of bytes before the object or array. */
+  let before = 0
+  /** The start of the object or array, until its encoding is known. */
   let begun = Buffer.alloc(0)
-  /** Whether each character is padded with zero bytes (UTF-16, UTF-32), which some parsers detect. */
-  let isWide = false
-  let isOdd = false
-  /** Undefined before the first byte. */
-  let odd: ReturnType<typeof watchOddNames> | undefined
-  const members = watchMembers(fields, () => {
-    isOdd = true
-  })
+  const read = createOddReader(fields)
+  /** Reads UTF-16 or UTF-32, which some parsers detect by its zero bytes. Other parsers skip zero bytes. */
+  let readWide: ((chunk: Uint8Array) => void) | undefined
 
   function readJson(chunk: Uint8Array): void {
-    const narrow = isWide ? chunk.filter((byte) => byte !== 0) : chunk
-    members.push(narrow)
-    odd ??= watchOddNames(narrow[0] === bracket, fields)
-    odd.push(narrow)
-    if (isOdd) odd.requireNone()
+    readWide?.(chunk)
+    read(readWide ? withoutZeros(chunk) : chunk)
   }
 
   function readStart(chunk: Uint8Array): void {
@@ -186,12 +224,13 @@ export function watchPossibleMembers(starts: string, fields?: FieldCheck): Watch
       if (byte === 0) hasZeroBefore = true
       else if (!blanks.has(byte)) break
     }
+    before += at
     begun = Buffer.concat([begun, chunk.subarray(at)])
     const [first, second] = begun
     if (first !== undefined && !starts.includes(String.fromCharCode(first))) mayBeJson = false
-    else if (second !== undefined) {
-      isWide = second === 0
-      mayBeJson = isWide || !hasZeroBefore
+    else if (second === 0 ? begun.length >= 4 : second !== undefined) {
+      if (second === 0) readWide = createWideReader(begun, before, createOddReader(fields))
+      mayBeJson = readWide !== undefined || !hasZeroBefore
       if (mayBeJson) readJson(begun)
     }
     if (mayBeJson !== undefined) begun = Buffer.alloc(0)
@@ -203,5 +242,40 @@ export function watchPossibleMembers(starts: string, fields?: FieldCheck): Watch
       else if (mayBeJson) readJson(chunk)
     },
     end: () => undefined,
+  }
+}
+
+function withoutZeros(chunk: Uint8Array): Uint8Array {
+  const rest = new Uint8Array(chunk.length)
+  let length = 0
+  for (const byte of chunk) if (byte !== 0) rest[length++] = byte
+  return rest.subarray(0, length)
+}
+
+/**
+ * Converts UTF-16 or UTF-32 to UTF-8.
+ *
+ * @param begun the text from its first ASCII character
+ * @param before number of bytes before that character, which may be the last byte of its unit
+ */
+function createWideReader(
+  begun: Uint8Array,
+  before: number,
+  read: (chunk: Uint8Array) => void,
+): (chunk: Uint8Array) => void {
+  const size = begun[2] === 0 && begun[3] === 0 ? 4 : 2
+  const isBigEndian = before % size === size - 1
+  let rest = Buffer.alloc(isBigEndian ? size - 1 : 0)
+  return (chunk) => {
+    const bytes = Buffer.concat([rest, chunk])
+    const whole = bytes.length - (bytes.length % size)
+    rest = bytes.subarray(whole)
+    let units = Buffer.from(new Uint8Array(bytes.subarray(0, whole)).buffer)
+    if (isBigEndian) units = size === 2 ? units.swap16() : units.swap32()
+    if (size === 4) {
+      const narrow = Uint16Array.from(new Uint32Array(units.buffer), (unit) => (unit > 0xffff ? 0xfffd : unit))
+      units = Buffer.from(narrow.buffer)
+    }
+    if (whole > 0) read(Buffer.from(units.toString('utf16le')))
   }
 }

@@ -18,8 +18,8 @@ interface Watch {
  * What a watch hands to its check for a body, and the code of the error that it throws, if any: the same for the whole body, for each byte
  * on its own, and for each division into two chunks.
  */
-export function watched(watchFor: (fields: FieldCheck) => Watch, body: string): string[] {
-  const bytes = Buffer.from(body, 'latin1')
+export function watched(watchFor: (fields: FieldCheck) => Watch, body: string | Uint8Array): string[] {
+  const bytes = typeof body === 'string' ? Buffer.from(body, 'latin1') : Buffer.from(body)
   const whole = watchedChunks(watchFor, [bytes])
   const divisions = [[...bytes].map((byte) => Uint8Array.of(byte))]
   if (bytes.length < 200)

@@ -3,6 +3,12 @@ import { isJsonStart, watchMembers, watchPossibleMembers } from '../../src/uploa
 import { watched } from './recording-check.js'
 
 const wide = (text: string) => Array.from(text).join('\0')
+const utf16 = (text: string) => Buffer.from(text, 'utf16le')
+const utf32 = (text: string) =>
+  Buffer.from(Uint32Array.from(Array.from(text), (letter) => letter.codePointAt(0) ?? 0).buffer)
+
+/** JSON with characters one of whose bytes is a quotation mark, so that the second member would seem to be within an array. */
+const hidden = '{"a":"\u2200,\u2200b\u2200:[[\u2200","_method":"put"}'
 const urlOf = (length: number) => `[{"url":"${'/'.repeat(length)}"}]`
 
 describe('watchMembers', () => {
@@ -26,8 +32,23 @@ describe('watchMembers', () => {
     ['{"":1,"http_method":"put"}', ['member http_method: put']],
     ['{"a\\"":"","http_method":"put"}', ['member http_method: put']],
     ['{"http_method":"get" "put"}', ['member http_method: get']],
-    ['"http_method":"put"', []],
-    ['"url":"/a"', []],
+    ['"http_method":"put"', ['request_malformed']],
+    ['"url":"/a"', ['request_malformed']],
+    ['http:"put"', ['request_malformed']],
+    ['{"http_\\\nmethod":"put"}', ['request_malformed']],
+    ['{"http_\\0method":"put"}', ['request_malformed']],
+    ['{"a":"\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041"}', []],
+    ['{"http_method": put}', ['request_malformed']],
+    ['{"http_method": put', ['request_malformed']],
+    ['[{"url": admin}]', ['request_malformed']],
+    ['{"http_method": true,"verb":false ,"tunnel":null\n,"override":-1.5e+3,"a_verb":NaN,"b_verb":-Infinity}', []],
+    [`{"http_method":${'1'.repeat(100)}}`, []],
+    ['{"a": put}', []],
+    ['{"a":[}],"http_method":"put"}', ['request_malformed']],
+    ['{"a":{],"http_method":"put"}', ['request_malformed']],
+    ['{"__proto__":{"_method":"put"}}', ['request_malformed']],
+    ['[{"__proto__":{"url":"/a"}}]', ['request_malformed']],
+    ['{"a":{"__proto__":1},"__proto":1,"a__proto__":1}', []],
     ['[{"url":"/a"}]', ['url /a']],
     ['[{"\\u0075rl":"\\/a"}]', ['url /a']],
     ['{"r":[{},{"relative_url":"/a","x":"/b"}]}', ['url /a']],
@@ -66,9 +87,10 @@ describe('watchMembers', () => {
 })
 
 describe('watchPossibleMembers', () => {
-  const watch = (body: string, starts = '{[/#') => watched((fields) => watchPossibleMembers(starts, fields), body)
+  const watch = (body: string | Uint8Array, starts = '{[/#') =>
+    watched((fields) => watchPossibleMembers(starts, fields), body)
 
-  it.each<[string, string[]]>([
+  it.each<[string | Uint8Array, string[]]>([
     ['', []],
     [' ', []],
     ['{', []],
@@ -143,9 +165,25 @@ describe('watchPossibleMembers', () => {
     ["[{'url':# x\n'/a'}]", ['no certain url']],
     [`[{'url':'${'/'.repeat(4093)}'}]`, ['url ////////… 4097']],
     [`[{'url':'${'/'.repeat(4094)}'}]`, ['no certain url']],
-    [`${wide('{"http_method":"put"}')}\0`, ['member http_method: put']],
+    [`${wide('{"http_method":"put"}')}\0`, ['member http_method: put', 'member http_method: put']],
     [`\0${wide('{"_method":1}')}`, ['request_malformed']],
     ['\0\0{"http_method":"put"}', []],
+    ['{"http_\\\nmethod":"put"}', ['member http_\nmethod: put', 'member http_method: PUT']],
+    ['{"_met\\\nhod":"put"}', ['request_malformed']],
+    ['{"http_method": put}', ['member http_method: PUT']],
+    ['{"a":[}],"http_method":"put"}', ['member http_method: PUT']],
+    ['{"__proto__":{"_method":"put"}}', ['request_malformed']],
+    ["[{'__proto__':{url:'/a'}}]", ['url /a']],
+    ['\xe3\x80\x80\xe2\x80\xa8\xc2\xa0{"_method":"put"}', ['request_malformed']],
+    [utf16(hidden), ['request_malformed']],
+    [utf16(`\ufeff${hidden}`), ['request_malformed']],
+    [utf16(`\ufeff ${hidden}`).swap16(), ['request_malformed']],
+    [utf16(hidden).swap16(), ['request_malformed']],
+    [utf32(hidden), ['request_malformed']],
+    [utf32(`\ufeff ${hidden}`), ['request_malformed']],
+    [utf32(hidden).swap32(), ['request_malformed']],
+    [utf32(`\ufeff${hidden}`).swap32(), ['request_malformed']],
+    [utf16('{"a":"\u2200\ud83d\ude00","b":{"c":1}}'), []],
   ])('%s', (body, seen) => {
     expect(watch(body)).toEqual(seen)
   })
@@ -190,6 +228,8 @@ it.each<[string, boolean | undefined]>([
   [' \t\u00a0[', true],
   ['\u00ef\u00bb\u00bf{', true],
   ['\u00fe\u00ff{', true],
+  ['\u00e3\u0080\u0080{', true],
+  ['\u00e4{', false],
   ['\0{', true],
   ['', undefined],
   [' \r\n', undefined],
