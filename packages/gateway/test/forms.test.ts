@@ -1,4 +1,4 @@
-import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, inflateRawSync } from 'node:zlib'
 import type { Route } from 'countersign-gateway'
 import { describe, expect, it } from 'vitest'
 import { exchange, message, openGateway, statusOf } from './gateway-stage.js'
@@ -11,7 +11,7 @@ const field = (rest: string) => part(`Content-Disposition: form-data; ${rest}`)
 const utf16 = (text: string) => Buffer.from(text, 'utf16le')
 
 /** Sends a body in one piece and byte by byte, unsigned, and returns both statuses and the requests that arrived. */
-async function send(type: string, body: string | Buffer, coding?: string, routes?: Route[]) {
+async function send(type: string, body: string | Uint8Array, coding?: string, routes?: Route[]) {
   const { port, arrived } = await openGateway(routes && { routes })
   const head = ['POST /open/form HTTP/1.1', 'Host: api.example']
   if (type !== '') head.push(`Content-Type: ${type}`)
@@ -51,6 +51,8 @@ describe('rejects a body that names another method or path', () => {
     ['', '_method=DELETE'],
     ['', 'a=1&_method=DELETE'],
     [form, '_method.x=DELETE'],
+    [form, '__proto__[x]=DELETE'],
+    [form, '__proto__.x=DELETE'],
     [form, 'rest_route=/wp/v2/users'],
     [form, 'a=1&rest.route=/wp/v2/users'],
     [form, 'rest+route=x'],
@@ -81,6 +83,9 @@ describe('rejects a body that names another method or path', () => {
     ['text/plain; a=b, application/json', '{"_method":"DELETE"}'],
     ['text/json', '{"_method":"DELETE"}'],
     ['application/vnd.api+json', '{"_METHOD":"DELETE"}'],
+    [json, '{"__proto__":{"_method":"DELETE"}}'],
+    [json, '{"_met\\\nhod":"DELETE"}'],
+    [json, '"_method":"DELETE"'],
   ])('as JSON: %s %.40s', async (type, body) => {
     expect(await send(type, body)).toEqual({ statuses: [400, 400], bodies: [] })
   })
@@ -126,6 +131,7 @@ describe('rejects a body that names another method or path', () => {
   it.each([
     ['multipart/mixed; boundary=b-1', field('name="_method"')],
     ['multipart/form-data; boundary="b-1"', field('name="_method"')],
+    ['multipart/form-data; boundary="b-1"', part('Content-Disposition: form-data; name="_method"', '"b-1"')],
     ['multipart/form-data; boundary=b-1; boundary=b', field('name="a"')],
     ['multipart/form-data; boundary=b=1', field('name="a"')],
     ['multipart/form-data; boundary="b;1"', field('name="a"')],
@@ -178,6 +184,8 @@ describe('rejects a body that names another method or path, even if only some se
     ['text/plain', utf16('\ufeff{"a":"\u2201","_method":"DELETE"}')],
     ['text/plain', utf16('{"_method":"DELETE"}').swap16()],
     ['text/plain', utf16('\ufeff {"_method":"DELETE"}').swap16()],
+    ['text/plain', '\u3000{"_method":"DELETE"}'],
+    ['text/csv; charset=iso-8859-15', '{"_method":"DELETE"}'],
     [form, '{"a":1,"_method":"DELETE"}'],
     [multipart, '{"_method":"DELETE"}'],
   ])('%s %.40s', async (type, body) => {
@@ -191,7 +199,7 @@ describe('rejects a body that names another method or path, even if only some se
     ['text/plain; charset=utf-7', '+AHs-"+AF8-method":"DELETE"}', undefined],
     ['application/octet-stream', gzipSync('{"_method":"DELETE"}'), 'gzip'],
     ['text/plain', deflateSync(' \n{"_method":"DELETE"}'), 'deflate'],
-    ['text/plain', brotliCompressSync('\ufeff{"_method":"DELETE"}'), 'BR'],
+    ['text/plain', brotliCompressSync('\ufeff{"verb":"GET"}'), 'BR'],
     ['text/plain', gzipSync(`{"a":"${'x'.repeat(2_000_000)}","_method":"DELETE"}`), 'x-gzip'],
     ['text/plain', gzipSync(`${' '.repeat(3_000_000)}{"_method":"DELETE"}`), 'gzip'],
     ['text/plain', Buffer.concat([gzipSync(''), gzipSync('{"_method":"DELETE"}')]), 'gzip'],
@@ -201,8 +209,29 @@ describe('rejects a body that names another method or path, even if only some se
     ['text/plain', 'any', 'zstd'],
     ['text/plain', gzipSync('a'), 'gzip, gzip'],
     ['text/plain; charset="ibm037"', 'a', undefined],
+    ...['u7', 'utf_7', 'unicode_escape', 'cp1140', 'iso-2022-jp', 'hz', ''].map(
+      (charset): [string, string, undefined] => [`text/plain; charset=${charset}`, 'a', undefined],
+    ),
+    ['text/plain; charset*0=u; charset*1=7', 'a', undefined],
+    ['text/plain; charset=Shift_JIS', ' {"a":"b"}', undefined],
+    ['text/plain; charset=gbk', '[1]', undefined],
+    ...['base64', 'quoted-printable', '\r\n base64', 'x'].map((coding): [string, string, undefined] => [
+      multipart,
+      field(`name="verb"\r\nContent-Transfer-Encoding: ${coding}`),
+      undefined,
+    ]),
+    [multipart, field('name="verb"\r\nContent-Encoding: gzip'), undefined],
+    [multipart, field('name="verb"\r\nContent-Type: text/plain; charset=u7'), undefined],
+    [multipart, field('name="verb"\r\nContent-Type: text/plain;\r\n charset=u7'), undefined],
+    [multipart, field('name="_charset_"').replace('DELETE', 'u7'), undefined],
   ])('as well as one that cannot be inspected: %s', async (type, body, coding) => {
     expect(await send(type, body, coding)).toEqual({ statuses: [415, 415], bodies: [] })
+  })
+
+  it('as well as one that is JSON unless it is decompressed, since many servers ignore Content-Encoding', async () => {
+    const body = '{\n "":1,"_method":"DELETE"}'
+    expect(inflateRawSync(body).toString('latin1')).toBe('\u00e5')
+    expect(await send('text/plain', body, 'deflate')).toEqual({ statuses: [400, 400], bodies: [] })
   })
 
   it.each([
@@ -219,6 +248,9 @@ describe('rejects a body that names another method or path, even if only some se
     ['text/markdown', '/* {"_method":"DELETE"} */'],
     ['application/rtf', '{\\rtf1 {method: b}}'],
     ['text/plain; charset=utf-16le', '{"a":1}'],
+    ['text/plain; charset=Shift_JIS', 'a,[1]'],
+    [multipart, field('name="a"\r\nContent-Transfer-Encoding: 8bit\r\nContent-Type: text/plain; charset="utf-8"')],
+    [multipart, field('name="_charset_"').replace('DELETE', 'UTF-8')],
     ['application/octet-stream', '[{"_method":1}]'],
   ])('but accepts it otherwise: %s %.40s', async (type, body) => {
     expect(await send(type, body)).toEqual({ statuses: [200, 200], bodies: [body, body] })
@@ -334,6 +366,9 @@ describe('a body that may contain another request, which requires more', () => {
   ]
   it.each([
     [form, 'a=1&_action=wipe'],
+    [form, '_astroAction=wipe'],
+    [multipart, field('name="$ACTION_ID_0a"')],
+    [multipart, field('name="$ACTION_REF_1"')],
     [form, '%71func=x'],
     [multipart, field('name="_action"')],
     [json, '[{"url":"/rpc/secret"}]'],
@@ -508,7 +543,7 @@ describe('a body with a field that names a method that requires more on its path
   ]
   const textWithComments = (text: string) => Buffer.from(`{/* a */ ${text}}`)
 
-  it.each<[string, string | Buffer]>([
+  it.each<[string, string | Uint8Array]>([
     [form, 'verb=DELETE'],
     [form, 'a=1&x-tunneled-method=delete'],
     [form, 'http_method=%44ELETE+'],

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { brotliDecompressSync, constants, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib'
 import { AAuthError } from 'countersign/resource'
 import { type CheckedRequest, createFieldCheck } from '../routes/field-check.js'
+import { charsetsOf, isMultibyte, requireReadableCharsets } from './charsets.js'
 import { requireBoundary, type Watch, watchParameters, watchParts } from './watch-form.js'
 import { isJsonStart, watchMembers, watchPossibleMembers } from './watch-json.js'
 
@@ -18,14 +19,21 @@ export function createBodyWatch(headers: IncomingHttpHeaders, judged?: CheckedRe
   const type = (headers['content-type'] ?? '').trim()
   const watches: Watch[] = []
   if (type === '' || namesParameters(type)) watches.push(watchParameters(fields))
-  if (namesParts(type)) watches.push(watchParts(requireBoundary(type), fields))
+  if (namesParts(type)) {
+    const boundary = requireBoundary(type)
+    watches.push(watchParts(boundary, fields))
+    // Some servers, such as h3, treat quotes around the boundary as part of it.
+    if (type.includes(`"${boundary}"`)) watches.push(watchParts(`"${boundary}"`, fields))
+  }
   const isStrict = isJson(type)
   const mayBeRead = isStrict || type === '' || /json/i.test(type)
   const coding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
-  requireAsciiLetters(type)
+  requireReadableCharsets(type)
   if (watches.length > 0 || mayBeRead) requireReadable(type, coding)
   if (coding !== 'identity') watches.push(watchPackedStart(coding))
-  else watches.push(isStrict ? watchMembers(fields) : watchPossibleMembers(mayBeRead ? '{[/#' : '{[', fields))
+  if (isMultibyte(type)) watches.push(refuseJsonStart())
+  // Many frameworks do not decode a body, so the raw bytes are inspected as well: a compressed body may also be JSON.
+  watches.push(isStrict ? watchMembers(fields) : watchPossibleMembers(mayBeRead ? '{[/#' : '{[', fields))
   return {
     push(chunk) {
       for (const watch of watches) watch.push(chunk)
@@ -55,22 +63,29 @@ function isJson(type: string): boolean {
   return /(?:^|,)[^,;]*json/i.test(type.replaceAll(/"[^"]*"/g, ''))
 }
 
-/** In encodings without ASCII letters, the start of a body does not reveal its format. UTF-16 is detected by its zero bytes. */
-function requireAsciiLetters(type: string): void {
-  const at = type.search(/charset/i)
-  if (at !== -1 && /utf-?7|ebcdic|ibm|cp-?(?:037|500|1026)/i.test(type.slice(at)))
-    throw new AAuthError('media_type_unsupported', 'Send text in UTF-8.')
-}
-
 /** Encodings in which the letters of a name are single, ASCII-compatible bytes. */
 const plainCharset = /^(?:utf-?8|(?:us-)?ascii|iso-8859-1|latin1|windows-1252)$/i
 
 function requireReadable(type: string, coding: string): void {
   if (coding !== 'identity')
     throw new AAuthError('media_type_unsupported', 'Send forms and JSON without Content-Encoding.')
-  const named = [...type.matchAll(/charset(?:\s*=\s*"?([^\s";,]*))?/gi)]
-  if (!named.every(([, charset = '']) => plainCharset.test(charset)))
-    throw new AAuthError('media_type_unsupported', 'Send forms and JSON in UTF-8.')
+  if (!charsetsOf(type).every((charset) => plainCharset.test(charset))) throw jsonNotUtf8()
+}
+
+function jsonNotUtf8(): AAuthError {
+  return new AAuthError('media_type_unsupported', 'Send forms and JSON in UTF-8.')
+}
+
+/** Refuses a body that starts as JSON. */
+function refuseJsonStart(): Watch {
+  let isJson: boolean | undefined
+  return {
+    push(chunk) {
+      isJson ??= isJsonStart(chunk)
+      if (isJson) throw jsonNotUtf8()
+    },
+    end: () => undefined,
+  }
 }
 
 /** Number of bytes of a compressed body to decompress in order to find its first character. */

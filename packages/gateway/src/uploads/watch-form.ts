@@ -2,6 +2,7 @@ import { AAuthError } from 'countersign/resource'
 import { type FieldCheck, mayBeBatch, mayNameMethod } from '../routes/field-check.js'
 import { skippedBefore } from '../routes/nested-urls.js'
 import { parameterName, requirePlainFormField } from '../routes/require-plain-fields.js'
+import { requireReadableCharsets } from './charsets.js'
 
 /** Inspects a body as it arrives. Both methods throw an AAuthError if it must not be forwarded. */
 export interface Watch {
@@ -19,7 +20,7 @@ const longestName = 1024
 const blanks = /^(?:[\s+]|%20|%0[09a-d])+/i
 
 /** The first bytes of a value that may be a path or JSON, possibly encoded, or after whitespace or a byte order mark. */
-const wantedStarts = Buffer.from('/\\[{%+\u00a0\u00c2\u00ef\u00fe\u00ff', 'latin1')
+const wantedStarts = Buffer.from('/\\[{%+\u00a0\u00c2\u00e1\u00e2\u00e3\u00ef\u00fe\u00ff', 'latin1')
 
 /** The content of a part that may be a path or JSON, possibly encoded. */
 const wantedContent = new RegExp(String.raw`^[${skippedBefore}]*[%/\\[{]`)
@@ -156,6 +157,8 @@ export function watchParts(boundary: string, fields?: FieldCheck): Watch {
   let value = ''
   /** Names of the part that may specify the request method. */
   let named: string[] = []
+  /** Whether the part contains the encoding of the parts that follow it. */
+  let isCharset = false
 
   function readHead(): boolean {
     const end = text.indexOf('\r\n\r\n', looked)
@@ -164,9 +167,12 @@ export function watchParts(boundary: string, fields?: FieldCheck): Watch {
     requireLineEnds(end === -1 ? text : text.slice(0, end), looked)
     looked = end === -1 ? Math.max(0, text.length - 3) : 0
     if (end === -1) return false
-    const names = requirePlainPart(text.slice(0, end))
+    const head = text.slice(0, end)
+    const names = requirePlainPart(head)
+    requirePlainContent(head)
     for (const name of names) fields?.name(name)
     named = names.filter(mayNameMethod)
+    isCharset = names.includes('_charset_')
     text = text.slice(end + 4)
     isHead = false
     return true
@@ -194,6 +200,7 @@ export function watchParts(boundary: string, fields?: FieldCheck): Watch {
           .replaceAll(/[&;=+]/g, encodeURIComponent),
       )
     for (const name of named) fields?.named(name, sent)
+    if (isCharset) requireReadableCharsets(`charset=${sent}`)
     named = []
   }
 
@@ -225,6 +232,21 @@ function requireLineEnds(head: string, from = 0): void {
   bareLineEnd.lastIndex = from
   if (bareLineEnd.test(head) && !/^--\s*$/.test(head))
     throw new AAuthError('request_malformed', 'The lines in a part’s head must end with CR and LF.')
+}
+
+/** A header of a part that specifies how its content is encoded, with its lines. */
+const contentHeader = /content-((?:transfer-)?encoding|type)\s*:\s*((?:[^\r\n]|\r\n[\t ])*)/gi
+
+/**
+ * Refuses a part whose content some servers decode, so that it cannot be inspected.
+ *
+ * @throws AAuthError `media_type_unsupported`
+ */
+function requirePlainContent(head: string): void {
+  for (const [, name = '', value = ''] of head.matchAll(contentHeader))
+    if (/^type$/i.test(name)) requireReadableCharsets(value)
+    else if (!/^(?:7bit|8bit|binary|identity)\s*$/i.test(value))
+      throw new AAuthError('media_type_unsupported', 'Send each part of a form without any encoding of its content.')
 }
 
 /** The names in a head, wherever they occur: folded, with any quoting, repeated, or in unusual places. */
