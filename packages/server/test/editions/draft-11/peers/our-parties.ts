@@ -1,11 +1,7 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { AgentError, createAgent } from 'countersign/agent'
-import {
-  draft11Agent,
-  draft11AgentWithBaseCoverage,
-  draft11Resource,
-  draft11ResourceWithBaseCoverage,
-} from 'countersign/editions/draft-11'
+import { draft11Agent, draft11AgentWithBaseCoverage, draft11ResourceWith } from 'countersign/editions/draft-11'
+import { createSessions } from 'countersign/editions/draft-11/sessions'
 import { createResource } from 'countersign/resource'
 import { receiveRequest } from 'countersign/signatures'
 import { createAuthServer, draft11Server, fixedKeys, januaryServer } from 'countersign-server'
@@ -59,24 +55,33 @@ const levels = {
   '/data': { require: 'authorization', scope: 'data.read' },
 } as const
 
-/** Our resource: the path of a request is the level that it requires. */
+/** Our resource: the path of a request is the level that it requires. Its page lets each agent in that is brought to it. */
 export async function startOurResource(
   { fetch, origins }: PeerNetwork,
   id: string,
   personServer: string,
   isInterop: boolean,
 ): Promise<void> {
+  const sessions = createSessions({ page: `${id}/connect` })
   const resource = createResource({
-    edition: isInterop ? draft11ResourceWithBaseCoverage : draft11Resource,
+    edition: draft11ResourceWith({ coverage: isInterop ? 'base' : 'full', sessions }),
     id,
     signer: await newSigner('resource-1'),
     authServers: [personServer],
     scopes: { 'data.read': 'Read your data' },
     fetch,
   })
+  const serve = sessions.around(resource, () => Response.json({}))
   origins.set(id, async (request) => {
     const received = receiveRequest(request)
-    const level = levels[new URL(request.url).pathname as keyof typeof levels]
+    const { pathname, searchParams } = new URL(request.url)
+    if (pathname === '/connect') {
+      const code = searchParams.get('code') ?? ''
+      await sessions.open(code, 'alice')
+      return Response.json({ isDecided: (await sessions.decide(code, 'alice', 'allow')) !== undefined })
+    }
+    if (pathname === '/session' || pathname.startsWith('/aauth/pending/')) return serve(request, received)
+    const level = levels[pathname as keyof typeof levels]
     if (!level) return resource.handler(request, received)
     try {
       await resource.verify(received, level)
