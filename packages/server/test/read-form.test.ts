@@ -33,6 +33,12 @@ describe('readForm', () => {
     },
   )
 
+  it('names at most 40 characters of a repeated parameter', () => {
+    const name = 'a'.repeat(40)
+    expect(() => read(`${name}=1&${name}=2`)).toThrow(`The parameter ${name} occurs twice.`)
+    expect(() => read(`${name}b=1&${name}b=2`)).toThrow(`The parameter ${name} occurs twice.`)
+  })
+
   it('refuses a form that is too large, however it was read', () => {
     expect(read(`a=${'x'.repeat(maxFormBytes - 2)}`).get('a')).toHaveLength(maxFormBytes - 2)
     expect(() => read(`a=${'x'.repeat(maxFormBytes - 1)}`)).toThrow(expect.objectContaining({ code: 'body_too_large' }))
