@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { AgentError } from 'countersign/agent'
+import { AgentError, memoryStore } from 'countersign/agent'
 import { fileStore } from 'countersign/node'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
@@ -376,6 +376,15 @@ describe('a browser that returns', () => {
     expect(page).toContain(`data-state="${shown}"`)
     expect(await failure).toMatchObject({ code, error: problemName })
     expect((await failure).message).toContain(who)
+  })
+
+  it.each([{}, { error: 'access_denied' }])('with %j is told if the store has failed', async (parameters) => {
+    const store = memoryStore()
+    const stage = openStage({ ...silent, store })
+    const { consent } = await failureOf(stage.agent.fetch(data))
+    const lost = new Error('store unavailable')
+    store.put = () => Promise.reject(lost)
+    await expect(stage.agent.handler(callback(consent?.url ?? '', parameters))).rejects.toThrow(lost)
   })
 
   it('with an unknown state changes nothing', async () => {

@@ -208,6 +208,18 @@ describe('the person servers', () => {
     expect((await send(await requestWith(await tokenOf('auth')), read)).verified).toBeDefined()
   })
 
+  it.each<[string, (jwk: object) => object[], string]>([
+    ['two keys with one kid', (jwk) => [jwk, { ...boundTo(stranger).jwk, kid: 'ps-1' }], 'invalid_key'],
+    ['a key without alg', (jwk) => [{ ...jwk, alg: undefined }], 'unsupported_algorithm'],
+    ['no key', () => [], 'unknown_key'],
+  ])('that publish %s are refused', async (_what, keysFrom, problem) => {
+    const { send, documents } = openStage()
+    const [jwk] = (documents.get(`${ids.personServer}/jwks.json`) as { keys: object[] }).keys
+    documents.set(`${ids.personServer}/jwks.json`, { keys: keysFrom(jwk ?? {}) })
+    const { response } = await send(await requestWith(await tokenOf('auth')), read)
+    expect(said(response)).toMatchObject({ status: 401, problem: `error=${problem}` })
+  })
+
   it('that were listed and cannot be reached cause 503', async () => {
     const { send, documents } = openStage()
     documents.clear()
