@@ -165,6 +165,7 @@ const tokens: readonly [id: string, claim: string, token: () => Promise<string>]
   ['B04', 'no client', () => tokenWith({ client_id: undefined })],
   ['B04', 'no user', () => tokenWith({ sub: undefined })],
   ['B04', 'an empty scope', () => tokenWith({ scope: '' })],
+  ['B04', 'a malformed scope', () => tokenWith({ scope: 'connect  notes.read' })],
   ['B16', 'the claims of an access token in an auth token', () => tokenWith({}, 'auth+jwt', signers.aauth)],
   ['B16', 'an access token signed with the key of AAuth', () => tokenWith({}, 'at+jwt', signers.aauth)],
   ['B16', 'an agent token signed with the key of OAuth', () => tokenWith({}, 'agent+jwt')],

@@ -214,6 +214,16 @@ describe.skipIf(!hasValkey())('a Redis store', () => {
   })
 })
 
+it('fails if the store does not respond in time', async () => {
+  const client = { eval: () => new Promise<never>(() => undefined) }
+  const revoked = redisRevokedTokens(client, { timeout: 10 })
+  await expect(revoked.has('https://ps.example', 'j1')).rejects.toMatchObject({
+    code: 'unavailable',
+    retryAfter: 5,
+    cause: { message: 'no response within 10 ms' },
+  })
+})
+
 it('rejects a value that is not a client', () => {
   expect(() => redisNonces({} as never)).toThrow(/client/)
   expect(() => redisRateLimit(undefined as never)).toThrow(/client/)

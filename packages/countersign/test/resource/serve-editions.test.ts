@@ -1,4 +1,4 @@
-import { createSigner, generatePrivateJwk } from 'countersign'
+import { AAuthError, createSigner, generatePrivateJwk } from 'countersign'
 import { january } from 'countersign/editions'
 import { draft11Resource } from 'countersign/editions/draft-11'
 import { createResource, type Resource, serveEditions } from 'countersign/resource'
@@ -121,6 +121,12 @@ describe('an API in two editions', () => {
     request.headers.set('signature-key', field(request.headers.get('signature-key') ?? ''))
     const response = await refused(both, request)
     expect([response.status, response.headers.get('signature-error')]).toEqual([401, 'error=invalid_signature'])
+  })
+
+  it('responds to an error of the program in its first edition, also before a request was verified', async () => {
+    const { both } = openBoth()
+    const response = await both.toResponse(new AAuthError('too_many_requests', 'Try again later.', { retryAfter: 7 }))
+    expect([response.status, response.headers.get('retry-after')]).toEqual([429, '7'])
   })
 
   it('does not accept the token of one edition in the form of the other', async () => {

@@ -101,6 +101,13 @@ describe('the scopes of a resource', () => {
     expect(isUriListed(table, uri)).toBe(scope !== undefined)
   })
 
+  it('are not those of an entry with an encoded * that some servers decode', () => {
+    const resources = { 'file:///srv/*': 'files.read', 'file:///srv/a%2Ab': 'files.secret' }
+    const scopeOf = (uri: string) => scopeForUri({ resources }, uri, foldedPatterns({ resources }))
+    expect(scopeOf('file:///srv/axb')).toBe('files.read')
+    expect(scopeOf('file:///srv/A%2Ab')).toBe('files.read files.secret')
+  })
+
   it.each([
     ['notes://mine/private/{id}', ['notes.private', 'notes.read', 'notes.shared']],
     ['notes://mine/{id}', ['notes.private', 'notes.read', 'notes.shared']],
