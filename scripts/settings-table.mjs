@@ -8,6 +8,7 @@ import { environmentName, settingTable } from 'countersign-server'
 const document = 'docs/reference/server-configuration.md'
 const sources = [
   'packages/server/src/config/options.ts',
+  'packages/server/src/config/page-options.ts',
   'packages/server/src/config/configuration-schema.ts',
   'packages/server/src/config/oauth-settings.ts',
   'packages/server/src/config/draft-11-settings.ts',

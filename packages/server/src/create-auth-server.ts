@@ -180,7 +180,7 @@ function pageRoutes(context: ServerContext): readonly Row[] {
   const asset = (path: string, name?: string): Row => ({
     path,
     isLight: true,
-    methods: { GET: ({ request, id }) => showAsset(request, name ?? id) },
+    methods: { GET: ({ request, id }) => showAsset(context, request, name ?? id) },
   })
   const submitEntrance = { POST: form(submitEntranceForm) }
 

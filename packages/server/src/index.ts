@@ -34,13 +34,11 @@ export type {
   AccountOptions,
   AuthServerOptions,
   AuthServerSettings,
-  ContactOptions,
-  FooterOptions,
   InteropOptions,
   LifetimeOptions,
   LimitOptions,
-  PageOptions,
 } from './config/options.js'
+export type { ColorOptions, ContactOptions, FooterOptions, PageOptions } from './config/page-options.js'
 export type { PersonalAgentsOptions, PersonalAgentsSettings } from './config/personal-agents-settings.js'
 export { parseMasterKey, readCertificates, readMasterKey } from './config/read-secrets.js'
 export { requireSafeStart } from './config/require-safe-start.js'

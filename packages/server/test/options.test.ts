@@ -73,8 +73,8 @@ describe('createAuthServer', () => {
   })
 
   it('reports all invalid options at once', () => {
-    expect(refusalOf({ limits: { sessions: 0 }, colour: 'red' })).toBe(
-      'createAuthServer: limits.sessions: must be at least 1; colour: is not a setting; remove it',
+    expect(refusalOf({ limits: { sessions: 0 }, sound: 'red' })).toBe(
+      'createAuthServer: limits.sessions: must be at least 1; sound: is not a setting; remove it',
     )
   })
 

@@ -9,6 +9,7 @@ import {
   trustedNetworksProblem,
 } from 'countersign/node'
 import * as z from 'zod'
+import { brandColorProblem, type Scheme } from '../policy/page-look.js'
 
 export const text = (longest: number) => z.string().min(1).max(longest)
 
@@ -82,6 +83,19 @@ export const link = z
     /^(?:https:\/\/|mailto:|\/(?!\/))\S+$/,
     'must be an https: or mailto: URL, or a path that starts with a single slash',
   )
+
+/** A color that is readable in a mode. */
+export const brandColor = (scheme: Scheme) =>
+  z
+    .string()
+    .regex(/^#[0-9a-f]{6}$/i, {
+      error: 'must be a color as # and six hexadecimal digits, such as #0b5f57',
+      abort: true,
+    })
+    .superRefine((color, context) => {
+      const problem = brandColorProblem(color, scheme)
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+    })
 
 export const identityProvider = z.strictObject({
   id: z.string().regex(/^[a-z0-9-]{1,32}$/, 'must be 1 to 32 lowercase letters, digits or hyphens'),

@@ -13,6 +13,7 @@ import {
 } from 'countersign/node'
 import type * as z from 'zod'
 import type { LogoReEncoder } from '../outbound/logo-re-encoder.js'
+import { readLogo } from '../policy/page-look.js'
 import {
   configurationSchema,
   configurationShape,
@@ -80,6 +81,11 @@ export async function readConfig(path: string, env: NodeJS.ProcessEnv): Promise<
     masterKeyFile: masterKeyFile === undefined ? undefined : absolute(masterKeyFile),
     certificateRoots: certificateRoots?.map(absolute),
   })
+  const pagesOf = ({ pages }: Pick<Settings, 'pages'>) =>
+    pages.logo === undefined ? pages : { ...pages, logo: absolute(pages.logo) }
+  const logo = parsed.success ? pagesOf(parsed.data).logo : undefined
+  const unusable = logo === undefined ? undefined : readLogo(logo)
+  if (unusable && 'problem' in unusable) problems.push({ setting: 'pages.logo', problem: unusable.problem })
   if (!parsed.success || problems.length > 0) {
     const readable = parsed.success ? parsed.data : readablePart(merged, parsed.error.issues)
     const database = readable.database === undefined ? undefined : databaseAt(readable.database)
@@ -87,7 +93,7 @@ export async function readConfig(path: string, env: NodeJS.ProcessEnv): Promise<
   }
   const { data } = parsed
   const listen = { ...data.listen, port: portOf(merged, data) }
-  const settings = { ...data, ...filesOf(data), listen, database: databaseAt(data.database) }
+  const settings = { ...data, ...filesOf(data), pages: pagesOf(data), listen, database: databaseAt(data.database) }
   const warnings = overrides.unknown.map((name) => `${name} is not a setting and has no effect.`)
   return { file, settings, problems, loaded: { file, settings, warnings } }
 }

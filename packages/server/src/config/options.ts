@@ -21,13 +21,13 @@ import {
   host,
   identityProvider,
   isObject,
-  link,
   policyRule,
   risk,
   type ShapeOf,
   text,
   whole,
 } from './fields.js'
+import { type PageOptions, pageShape } from './page-options.js'
 import { type PersonalAgentsOptions, personalAgentsOption } from './personal-agents-settings.js'
 
 /** Lifetimes, in seconds. */
@@ -69,38 +69,6 @@ export interface AccountOptions {
   passkeys?: boolean | undefined
   /** OpenID Connect providers that users can sign in with. @default none */
   identityProviders?: readonly IdentityProvider[] | undefined
-}
-
-/** What the pages show. */
-export interface PageOptions {
-  /**
-   * Whether agents' logos are fetched, re-encoded and shown. Otherwise pages show a letter from the agent's host.
-   * @default true
-   */
-  logos?: boolean | undefined
-  footer?: FooterOptions | undefined
-  contact?: ContactOptions | undefined
-}
-
-/** Links in the page footer: an `https:` or `mailto:` URL, or a path. */
-export interface FooterOptions {
-  /** The footer link to a page where users get help. @default none */
-  help?: string | undefined
-  /** The link for reporting an agent, on pages about an agent. @default none */
-  report?: string | undefined
-  /** The footer link to your privacy policy. @default none */
-  privacy?: string | undefined
-}
-
-/** The contact for users. */
-export interface ContactOptions {
-  /**
-   * Name of the contact for requests that a policy forbids, and for password resets.
-   * @default the pages say "your administrator"
-   */
-  name: string
-  /** The link to the contact. @default none */
-  href?: string | undefined
 }
 
 /** Exceptions for agents that use another variant of the protocol. Each exception is weaker than the default. */
@@ -228,19 +196,7 @@ export const settingShape = {
   policies: z.array(policyRule).readonly().default([]),
   risks: z.array(risk).readonly().default([]),
   brands: z.record(text(64), z.array(host).min(1).readonly()).readonly().default({}),
-  pages: z
-    .strictObject({
-      logos: z.boolean().default(true),
-      footer: z
-        .strictObject({
-          help: link.optional(),
-          report: link.optional(),
-          privacy: link.optional(),
-        } satisfies ShapeOf<FooterOptions>)
-        .prefault({}),
-      contact: z.strictObject({ name: text(128), href: link.optional() } satisfies ShapeOf<ContactOptions>).optional(),
-    } satisfies ShapeOf<PageOptions>)
-    .prefault({}),
+  pages: pageShape,
   interop: z
     .strictObject({
       redirectUrisOptional: agents.default([]),

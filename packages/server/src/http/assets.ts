@@ -1,11 +1,12 @@
-import { findAsset } from '../pages/assets.js'
 import type { ServerContext } from './context.js'
 import { takesGzip } from './html-response.js'
 import { PageError } from './page-error.js'
 
+const imagePolicy = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
 /** `GET /assets/{name}`: cached forever if the name contains the content hash; otherwise revalidated each time, at the cost of a 304. */
-export async function showAsset(request: Request, name: string): Promise<Response> {
-  const found = findAsset(name)
+export async function showAsset({ brand }: ServerContext, request: Request, name: string): Promise<Response> {
+  const found = brand.findAsset(name)
   if (!found) throw new PageError('not_found')
   const { asset, current } = found
   const gzip = takesGzip(request) ? asset.gzip : undefined
@@ -15,6 +16,8 @@ export async function showAsset(request: Request, name: string): Promise<Respons
     'cache-control': current ? 'public, max-age=31536000, immutable' : 'public, no-cache',
     etag,
     'x-content-type-options': 'nosniff',
+    // The operator's logo may be an SVG image, and images run no scripts.
+    ...(asset.type.startsWith('image/') && { 'content-security-policy': imagePolicy }),
     ...(asset.gzip && { vary: 'accept-encoding' }),
     ...(gzip && { 'content-encoding': 'gzip' }),
   }

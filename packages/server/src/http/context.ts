@@ -17,6 +17,7 @@ import {
   type IdentityProviderClient,
 } from '../outbound/identity-provider.js'
 import { createLogoCache, type LogoCache } from '../outbound/logo-cache.js'
+import { type Brand, createBrand } from '../pages/brand.js'
 import type { NameCaution, PageFooter } from '../pages/models/models.js'
 import type { Brands } from '../policy/default-brands.js'
 import {
@@ -119,6 +120,7 @@ export interface ServerContext {
   /** Undefined if pages show no logos; in that case, none are fetched. */
   logos: LogoCache | undefined
   footer: PageFooter
+  brand: Brand
   /** The contact that users are referred to for requests that the policy forbids and for password resets. */
   contact: CheckedOptions['pages']['contact']
   nonce: 'optional' | 'required'
@@ -253,6 +255,7 @@ export function createContext(
           })
         : undefined,
     footer: pages.footer,
+    brand: createBrand(pages),
     contact: pages.contact,
     background,
     workload,
@@ -277,15 +280,12 @@ function keySetsOf(
 }
 
 // Passkeys are bound to a host name, so an issuer at an IP address cannot have any.
-function passkeySettings(
-  { issuer, accounts: { passkeys } }: CheckedOptions,
-  rpName: string,
-): PasskeySettings | undefined {
+function passkeySettings({ issuer, accounts }: CheckedOptions, rpName: string): PasskeySettings | undefined {
   const { hostname: rpId, origin } = new URL(issuer)
   const possible = !/^[\d.]+$|^\[/.test(rpId)
-  if (passkeys && !possible)
+  if (accounts.passkeys && !possible)
     throw new TypeError('accounts.passkeys: require an issuer whose host is a name, not an address')
-  return (passkeys ?? possible) ? { rpId, rpName, origin } : undefined
+  return (accounts.passkeys ?? possible) ? { rpId, rpName, origin } : undefined
 }
 
 function providerClient(provider: IdentityProvider, issuer: string, network: NetworkOptions): IdentityProviderClient {

@@ -74,7 +74,8 @@ export function pageFrame(context: ServerContext, visit?: Visit): PageFrame {
   return {
     serverName: context.name,
     issuerHost: displayHost(context.issuer),
-    serverLogo: assetPath('icon.svg'),
+    serverLogo: context.brand.logo,
+    brandStylesheet: context.brand.stylesheet,
     stylesheet: assetPath('pages.css'),
     icon: assetPath('icon.svg'),
     touchIcon: assetPath('apple-touch-icon.png'),

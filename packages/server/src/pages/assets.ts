@@ -21,20 +21,46 @@ const types = {
   'apple-touch-icon.png': 'image/png',
 }
 
-type AssetName = keyof typeof types
+/** A file that was found, and whether the name identifies exactly this version. */
+export interface FoundAsset {
+  asset: Asset
+  current: boolean
+}
 
-const assets = new Map(Object.entries(types).map(([name, type]) => [name, read(name, type)]))
+/** Files under `/assets`, by name. */
+interface Assets {
+  /** The path of the current version of a file. The content at this path can be cached forever. */
+  pathOf: (name: string) => string
+  /** Finds a file by its plain name, or by a name in a path that `pathOf` returns or used to return. */
+  find: (name: string) => FoundAsset | undefined
+}
+
+/** Creates a set of files that are served under `/assets`. */
+export function createAssets(assets: ReadonlyMap<string, Asset>): Assets {
+  return {
+    pathOf: (name) => `/assets/${name.replace('.', `.${assets.get(name)?.hash}.`)}`,
+    find(name) {
+      const [, stem, hash, ending] = /^([a-z-]+)\.(?:([0-9a-f]{12})\.)?([a-z]+)$/.exec(name) ?? []
+      const asset = assets.get(`${stem}.${ending}`)
+      return asset && { asset, current: asset.hash === hash }
+    },
+  }
+}
+
+/** Prepares a file to be served. */
+export function createAsset(type: string, file: Uint8Array<ArrayBuffer>): Asset {
+  const gzip = new Uint8Array(gzipSync(file, { level: constants.Z_BEST_COMPRESSION }))
+  return {
+    type,
+    body: file,
+    gzip: gzip.length < 0.9 * file.length ? gzip : undefined,
+    hash: createHash('sha256').update(file).digest('hex').slice(0, 12),
+  }
+}
 
 function read(name: string, type: string): Asset {
   const file = readFileSync(new URL(`../../assets/${name}`, import.meta.url))
-  const body = new Uint8Array(type.startsWith('text/css') ? Buffer.from(squeezed(file.toString())) : file)
-  const gzip = new Uint8Array(gzipSync(body, { level: constants.Z_BEST_COMPRESSION }))
-  return {
-    type,
-    body,
-    gzip: gzip.length < 0.9 * body.length ? gzip : undefined,
-    hash: createHash('sha256').update(body).digest('hex').slice(0, 12),
-  }
+  return createAsset(type, new Uint8Array(type.startsWith('text/css') ? Buffer.from(squeezed(file.toString())) : file))
 }
 
 /** Removes comments, and white space around braces and semicolons, from a style sheet whose strings contain neither. */
@@ -42,17 +68,12 @@ function squeezed(css: string): string {
   return css.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/\s*([{};])\s*/g, '$1')
 }
 
-/** Returns the path of the current version of an asset. The content at this path can be cached forever. */
-export function assetPath(name: AssetName): string {
-  return `/assets/${name.replace('.', `.${assets.get(name)?.hash}.`)}`
+const pageAssets = createAssets(new Map(Object.entries(types).map(([name, type]) => [name, read(name, type)])))
+
+/** Returns the path of the current version of an asset of all servers. */
+export function assetPath(name: keyof typeof types): string {
+  return pageAssets.pathOf(name)
 }
 
-/**
- * Finds the asset by its plain name, or by a name that {@link assetPath} returns or used to return. `current`: whether the name identifies
- * exactly this version.
- */
-export function findAsset(name: string): { asset: Asset; current: boolean } | undefined {
-  const [, stem, hash, ending] = /^([a-z-]+)\.(?:([0-9a-f]{12})\.)?([a-z]+)$/.exec(name) ?? []
-  const asset = assets.get(`${stem}.${ending}`)
-  return asset && { asset, current: asset.hash === hash }
-}
+/** Finds an asset of all servers by its name. */
+export const findAsset = pageAssets.find

@@ -54,6 +54,7 @@ export interface StageOptions
     | 'accounts'
     | 'onError'
     | 'onEvent'
+    | 'pages'
     | 'reEncodeLogo'
   > {
   /** Wraps the storage that the servers use. @default the storage itself */

@@ -135,7 +135,7 @@ describe('loadConfig', () => {
     ],
     ['development mode with https', { allowInsecureLoopback: true }, 'allowInsecureLoopback: is only for development'],
     ['a misspelled setting', { isuer: 'x' }, 'isuer: is not a setting; did you mean issuer?'],
-    ['an unknown setting', { colour: 'x' }, 'colour: is not a setting; remove it'],
+    ['an unknown setting', { sound: 'x' }, 'sound: is not a setting; remove it'],
     ['an unknown nested setting', { listen: { prot: 1 } }, 'listen.prot: is not a setting; did you mean listen.port?'],
     ['a port that is a string', { listen: { port: '8080' } }, 'listen.port: must be a number'],
     ['an invalid port', { listen: { port: 70000 } }, 'listen.port: must be at most 65535'],
@@ -293,6 +293,21 @@ describe('loadConfig', () => {
       'typo: is not a setting; remove it',
       'issuer: must use https: put TLS in front of the server and set the URL that users see',
       'masterKey: is set together with masterKeyFile: set only one of them',
+    ])
+  })
+
+  it('reads the logo relative to the folder of the file', async () => {
+    const folder = configurationFolder()
+    const file = folder.write('countersign.config.json', { ...valid, pages: { logo: 'logo.svg' } })
+    await expect(loadConfig(file, {})).rejects.toThrow(`pages.logo: there is no file ${join(folder.path, 'logo.svg')}`)
+    folder.write('logo.svg', '<svg/>')
+    expect((await loadConfig(file, {})).settings.pages.logo).toBe(join(folder.path, 'logo.svg'))
+  })
+
+  it('reports colors that are no colors or too faint', async () => {
+    expect(await problemsOf({ ...valid, pages: { colors: { light: '#5fa8ff', dark: 'blue' } } })).toEqual([
+      'pages.colors.light: has a contrast of 2.21:1 with #f4f3ef in light mode, and 4.5:1 is required: choose a darker color',
+      'pages.colors.dark: must be a color as # and six hexadecimal digits, such as #0b5f57',
     ])
   })
 

@@ -46,6 +46,7 @@ export function renderLayout(layout: Layout): string {
         {frame.touchIcon !== undefined && <link rel="apple-touch-icon" href={frame.touchIcon} />}
         <link rel="stylesheet" href={frame.stylesheet} />
         {layout.stylesheet !== undefined && <link rel="stylesheet" href={layout.stylesheet} />}
+        {frame.brandStylesheet !== undefined && <link rel="stylesheet" href={frame.brandStylesheet} />}
         {frame.script !== undefined && <script type="module" src={frame.script} />}
       </head>
       <body data-locale={messages.locale}>

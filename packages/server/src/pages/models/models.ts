@@ -11,6 +11,8 @@ export interface PageFrame {
   /** URL of the server's logo, in the header. */
   serverLogo?: string | undefined
   stylesheet: string
+  /** URL of the style sheet with the operator's colors. */
+  brandStylesheet?: string | undefined
   /** URL of the favicon. */
   icon?: string | undefined
   /** URL of the home-screen icon for phones, as a bitmap. */
