@@ -80,12 +80,14 @@ export async function checkOrigins(check: string, url: string): Promise<Finding>
       ask(asked, target, options),
     ])
     const allows = (value: unknown) => value === '*' || value === origin
-    const allowed = String(preflight.headers['access-control-allow-headers'] ?? '').toLowerCase()
+    const allowed = String(preflight.headers['access-control-allow-headers'] ?? '')
+      .toLowerCase()
+      .split(/\s*,\s*/)
     const isReadable =
       allows(headers['access-control-allow-origin']) &&
       preflight.status < 300 &&
       allows(preflight.headers['access-control-allow-origin']) &&
-      (allowed === '*' || allowed.split(/\s*,\s*/).includes('mcp-protocol-version'))
+      (allowed.includes('*') || allowed.includes('mcp-protocol-version'))
     if (isReadable) return report.ok(`Clients that run in a web page can read ${url}.`)
   } catch (error) {
     return report.warning(`A preflight request gets no valid response: ${errorReason(error)}.`, allowAll)

@@ -7,6 +7,7 @@ import { requireOwnDatabase } from '../storage/api/deployment-storage.js'
 import { StorageError } from '../storage/api/storage.js'
 import type { ServerContext } from './context.js'
 import { readCookie } from './cookies.js'
+import { preflightResponse, showToPages } from './cross-origin.js'
 import { createCompression } from './html-response.js'
 import { PageError } from './page-error.js'
 import { createProblemResponses } from './problem-response.js'
@@ -35,7 +36,9 @@ export function createRequestHandler(
       if (!ownership.isKnown) await ownership.check()
       requirePlainPath(arrival.received, path)
       if (!route) throw new PageError('not_found')
-      return { response: await requireEndpoint(route, arrival.received.method)(arrival) }
+      const { method } = arrival.received
+      const preflight = method === 'OPTIONS' ? preflightResponse(route) : undefined
+      return { response: preflight ?? (await requireEndpoint(route, method)(arrival)) }
     } catch (error) {
       return refuse(arrival, path, route, error)
     }
@@ -68,6 +71,7 @@ export function createRequestHandler(
     const finish = async ({ response, refusal }: Outcome): Promise<Response> => {
       if (refusal) await recordRefusal(context, arrival, refusal)
       reportRequest(context, arrival, { route, status: response.status, refusal, began })
+      if (route?.caller === 'agent') showToPages(response)
       const { status, headers } = response
       if (received.method === 'HEAD') return new Response(null, { status, headers })
       return route?.caller === 'agent' ? response : compress(request, response)

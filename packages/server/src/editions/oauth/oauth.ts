@@ -60,14 +60,14 @@ export function oauthEdition(options: OAuthOptions): ServerEdition {
         path,
         caller: 'agent',
         writeRefusal: writeOAuthRefusal,
-        methods: { POST: endpoint, OPTIONS: preflight },
+        methods: { POST: endpoint },
       })
       const document = (path: string, write: () => Response | Promise<Response>): Route => ({
         path,
         caller: 'agent',
         writeRefusal: writeOAuthRefusal,
         isLight: true,
-        methods: { GET: async () => withCors(await write()), OPTIONS: preflight },
+        methods: { GET: write },
       })
       return [
         document(`/.well-known/oauth-authorization-server${issuerPath === '/' ? '' : issuerPath}`, () =>
@@ -197,21 +197,4 @@ function metadataOf({ issuer }: ServerContext, registration: Registration | unde
     authorization_response_iss_parameter_supported: true,
     client_id_metadata_document_supported: true,
   }
-}
-
-const cors = {
-  'access-control-allow-origin': '*',
-  'access-control-allow-methods': 'GET, POST, OPTIONS',
-  'access-control-allow-headers': 'content-type, authorization, accept, mcp-protocol-version',
-  'access-control-max-age': '86400',
-}
-
-/** Responds to a preflight request of a client in a browser. No credentials are allowed. */
-function preflight(): Response {
-  return new Response(null, { status: 204, headers: cors })
-}
-
-function withCors(response: Response): Response {
-  response.headers.set('access-control-allow-origin', '*')
-  return response
 }

@@ -65,7 +65,6 @@ export function writeOAuthRefusal(error: AAuthError): WrittenRefusal {
   const headers: Record<string, string> = {
     'content-type': 'application/json',
     'cache-control': 'no-store',
-    'access-control-allow-origin': '*',
   }
   const isOwn = error.status >= 500
   const retryAfter = error.retryAfter ?? (isOwn ? ownFailure.retryAfter : undefined)

@@ -86,7 +86,7 @@ export function createRegistration(
       })
       return Response.json(
         { client_id: id, client_id_issued_at: Math.floor(now()), ...metadata },
-        { status: 201, headers: { 'cache-control': 'no-store', 'access-control-allow-origin': '*' } },
+        { status: 201, headers: { 'cache-control': 'no-store' } },
       )
     },
   }

@@ -30,6 +30,6 @@ export function createRevocationEndpoint(
       if (family !== undefined)
         await context.storage.revokeRefreshToken({ family, agent: client.clientId, delegate: null })
     }
-    return new Response(null, { headers: { 'cache-control': 'no-store', 'access-control-allow-origin': '*' } })
+    return new Response(null, { headers: { 'cache-control': 'no-store' } })
   }
 }

@@ -110,7 +110,7 @@ function requireIssued({ secrets }: ServerContext, form: Form, clientId: string)
 }
 
 function tokenResponse(body: TokenResponse): Response {
-  return Response.json(body, { headers: { 'cache-control': 'no-store', 'access-control-allow-origin': '*' } })
+  return Response.json(body, { headers: { 'cache-control': 'no-store' } })
 }
 
 /** How long a family of refresh tokens may be unused, in seconds. */

@@ -153,13 +153,6 @@ it.each<[string, RequestInit, number]>([
   expect(await register(stage, {}, init)).toMatchObject({ status, error: expect.stringMatching(/^invalid_/) })
 })
 
-it('a preflight is allowed', async () => {
-  const stage = await openStage(on)
-  const response = await stage.fetch(`${issuer}/oauth/register`, { method: 'OPTIONS' })
-  expect(response.status).toBe(204)
-  expect(response.headers.get('access-control-allow-headers')).toContain('content-type')
-})
-
 it('a client that never redeemed a code ends after 24 hours, and one that does stays', async () => {
   const stage = await openStage(on)
   const [unused, used] = [await register(stage), await register(stage)]
