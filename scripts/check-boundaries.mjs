@@ -44,6 +44,8 @@ const layers = {
     // The server of an agent with many installations, and an installation. Both build on the roles.
     'agent-server': ['lib', 'httpsig', 'protocol', 'tokens', 'editions', 'agent', 'resource', 'agent/delegate-store'],
     delegate: ['lib', 'httpsig', 'protocol', 'tokens', 'editions', 'agent'],
+    // An installation in a web page: uses the browser's own interfaces.
+    browser: ['lib', 'agent', 'agent/agent-store', 'delegate'],
     // For chats without sign-in: a web agent with its own pages.
     chat: ['lib', 'discovery', 'editions', 'agent', 'agent/agent-store'],
     x509: ['lib', 'protocol', 'discovery'],

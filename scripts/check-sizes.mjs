@@ -10,6 +10,7 @@ import { build } from 'esbuild'
 const limits = {
   'countersign/agent': 32_800,
   'countersign/agent/hono': 37_100,
+  'countersign/browser': 35_900,
   'countersign/resource': 39_000,
   'countersign/editions/draft-11': 36_000,
 }

@@ -8,6 +8,7 @@ import { installations } from './installations.mjs'
 import { openKeyService } from './key-service.mjs'
 import { models } from './models.mjs'
 import { oauthClients } from './oauth-clients.mjs'
+import { pages } from './pages.mjs'
 import { countersign, freePort } from './parties.mjs'
 import { createPerson } from './person.mjs'
 import { protectedApis } from './protected-apis.mjs'
@@ -379,5 +380,6 @@ export const checks = [
   ...installations,
   ...models,
   ...oauthClients,
+  ...pages,
   ...protectedApis,
 ]

@@ -60,7 +60,8 @@ async function sendOnce(
 ): Promise<Response> {
   const signed = await sign(tools, request, credential)
   // Passed separately: Node.js 20 loses a request's signal if only fetch still references the request.
-  return tools.fetch(signed, { signal })
+  const { fetch } = tools
+  return fetch(signed, { signal })
 }
 
 async function sign(
