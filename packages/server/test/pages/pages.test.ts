@@ -140,7 +140,7 @@ describe('renderConsent', () => {
       'calls itself “Calendar Helper”',
       'This request comes from a copy of calendar-helper.example, such as an app or a server.',
       'We haven’t checked its name, or who runs it.',
-      'This is the first time this agent has asked you. Asked 40 seconds ago. Code K7QX',
+      'This is the first time this agent has asked you. Asked 40 seconds ago. If you were shown a code, it must be K7QX.',
       'It will be able to',
       'Change Create and change events',
       'Read See your events',

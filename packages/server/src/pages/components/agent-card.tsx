@@ -59,7 +59,6 @@ export function Details({ model, messages }: Card) {
         <Fact name={messages.detailResource}>{model.resource}</Fact>
         {model.redirect && <Fact name={messages.detailRedirect}>{model.redirect.uri}</Fact>}
       </dl>
-      {model.code !== undefined && <p class="small">{messages.codeMeaning(<code>{model.code}</code>)}</p>}
       {links.length > 0 && (
         <>
           <p class="small">{messages.agentLinks}</p>

@@ -28,7 +28,7 @@ export const arAccount: typeof enAccount = {
     agent: 'حظر أحد المسؤولين هذا الوكيل: لا يحصل على أي وصول جديد.',
     host: 'حظر أحد المسؤولين كل الوكلاء من هذا الموقع: لا يحصل هذا الوكيل على أي وصول جديد.',
   },
-  signsRequests: 'يوقّع طلباته',
+  signsRequests: 'لا يمكن لأحد غيره استخدام وصوله',
   worksForCopies: 'يمكن لأي شخص ينسخ وصوله أن يستخدمه',
   hasChanged: 'تغيّر ما ينشره عن نفسه منذ أن سمحت له.',
   ofAgent: (agent, resource) => phrase`للوكيل ${agent} لدى ${resource}`,

@@ -108,7 +108,7 @@ export const enAccount = {
     agent: 'An administrator has blocked this agent: it can’t get new access.',
     host: 'An administrator has blocked all agents from this website: this one can’t get new access.',
   },
-  signsRequests: 'signs its requests',
+  signsRequests: 'no one else can use its access',
   worksForCopies: 'can be used by anyone who copies its access',
   hasChanged: 'What it publishes about itself has changed since you allowed it.',
   ofAgent: (agent: ComponentChildren, resource: ComponentChildren) => phrase`of ${agent} at ${resource}`,

@@ -39,7 +39,8 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
     heading: 'Continue where you started',
     explanation: () =>
       phrase`This request can be answered only in the browser that opened it first, as long as that browser keeps its cookies.`,
-    advice: () => phrase`Continue in that browser, or start again from the agent.`,
+    advice: () =>
+      phrase`Continue in that browser, or start again from the agent. If someone sent you this link, close the page.`,
   },
   request_other_user: {
     heading: 'Only another user can answer this',

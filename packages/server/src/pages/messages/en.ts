@@ -169,9 +169,7 @@ export const en = {
   firstTime: 'This is the first time this agent has asked you.',
   requestedBefore: 'This agent has asked you before.',
   asked: (ago: ComponentChildren) => phrase`Asked ${ago}.`,
-  code: (code: ComponentChildren) => phrase`Code ${code}`,
-  codeMeaning: (code: ComponentChildren) =>
-    phrase`If an app on your computer sent this request, it may show a code, which should also be ${code}.`,
+  code: (code: ComponentChildren) => phrase`If you were shown a code, it must be ${code}.`,
   allowedBefore: (day: ComponentChildren) => phrase`You allowed this agent on ${day}.`,
   allowedOtherCopy: (day: ComponentChildren) => phrase`You allowed this agent on ${day}, but not this copy of it.`,
   allowedOnlyCopy: (day: ComponentChildren) =>

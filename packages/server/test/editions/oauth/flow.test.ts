@@ -51,7 +51,7 @@ describe('an MCP client', () => {
     expect(text).toContain('Nothing proves that this request comes from there.')
     expect(text).toContain('A program on the computer before you will get this (port 53123).')
     expect(text).toContain('anyone who copies it can use it until it ends')
-    expect(text).not.toMatch(/Code [0-9A-Z]{4}\b|Key fingerprint/)
+    expect(text).not.toMatch(/it must be [0-9A-Z]{4}\b|Key fingerprint/)
     const decided = await user.submit(page, consent, { consent: 'grant' })
     const answer = new URL(decided.headers.get('location') ?? '')
     expect(answer.origin + answer.pathname).toBe(redirectUri)
@@ -113,7 +113,7 @@ describe('an authorization request', () => {
   it('for scopes that the resource does not know asks for those that it suggests', async () => {
     const stage = await openStage()
     const { page } = await openConsent(stage, authorizeUrl({ scope: 'openid admin offline_access' }))
-    expect(words(page)).toContain('See your notes notes.read')
+    expect(words(page)).toContain('Read See your notes')
     expect(words(page)).not.toContain('admin')
   })
 

@@ -47,7 +47,7 @@ it('My agents shows the host of a client, its whole URL in the details, and that
   expect(more).toEqual([])
   expect(agent?.text).toMatch(/^(?:C )?client\.example calls itself “Example” has access to notes\.example\/mcp/)
   expect(agent?.text).toContain('can be used by anyone who copies its access')
-  expect(agent?.text).not.toContain('signs its requests')
+  expect(agent?.text).not.toContain('no one else can use its access')
   expect(agent?.text).not.toContain('client.json')
   const details = words(await (await user.open(issuer + agent?.path)).text())
   expect(details).toContain('can be used by anyone who copies its access')
