@@ -2,7 +2,8 @@ import { AgentError } from 'countersign/agent'
 import { CommandError, exitStatus } from '../command/errors.js'
 import { type DemoEdition, demoPath } from '../editions/demo-edition.js'
 import type { Terminal } from '../terminal/terminal.js'
-import { createJsonDocument } from '../trace/json-document.js'
+import { createExchangeLog } from '../trace/exchange-log.js'
+import { serializeTrace } from '../trace/json-document.js'
 import { fitLine } from '../trace/render-frame.js'
 import { createTextRenderer } from '../trace/text-renderer.js'
 import type { TraceEvent } from '../trace/trace-event.js'
@@ -65,11 +66,11 @@ export function chooseView(
       showsUrl: true,
     }
   }
-  const document = createJsonDocument()
+  const log = createExchangeLog()
   return {
-    onEvent: document.onEvent,
-    onResult: (result) => write(document.serialize(result)),
-    onFailure: (error) => write(document.serialize(describeFailure(error))),
+    onEvent: log.onEvent,
+    onResult: (result) => write(serializeTrace(log.exchanges(), result)),
+    onFailure: (error) => write(serializeTrace(log.exchanges(), describeFailure(error))),
     onReady,
     showsUrl: false,
   }

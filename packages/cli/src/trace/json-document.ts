@@ -1,5 +1,6 @@
+import type { SeenExchange } from './exchange-log.js'
 import { findTokens } from './find-tokens.js'
-import type { HeaderLines, Party, TracedRequest, TracedResponse, TraceEvent } from './trace-event.js'
+import type { HeaderLines, Party, TracedRequest, TracedResponse } from './trace-event.js'
 
 interface JsonToken {
   where: string
@@ -13,54 +14,34 @@ interface JsonMessage {
   to: Party
   request: { method: string; url: string; headers: Record<string, string>; body: string | null }
   /** Null if there was no response. */
-  response: { status: number; headers: Record<string, string>; body: string | null } | null
+  response: {
+    status: number
+    headers: Record<string, string>
+    body: string | null
+    /** How many of the messages had been started when the response was sent. */
+    responded_after?: number | undefined
+  } | null
   tokens: JsonToken[]
 }
 
-/** Collects events into one document that contains each message once. */
-export interface JsonDocument {
-  readonly onEvent: (event: TraceEvent) => void
-  /** Returns the document as text. */
-  serialize(result: object): string
+/** Returns the exchanges of a run, and its result, as one JSON document that contains each message once. */
+export function serializeTrace(exchanges: readonly SeenExchange[], result: object): string {
+  return `${JSON.stringify({ messages: exchanges.map(messageOf), result }, null, 2)}\n`
 }
 
-interface Row {
-  from: Party
-  to: Party
-  request: TracedRequest
-  response: TracedResponse | undefined
-}
-
-/**
- * Creates a collector. Requests are shown as received, because the sender's HTTP client adds headers. Responses are also shown as received
- * if the trace sees the receiver's side.
- */
-export function createJsonDocument(): JsonDocument {
-  const rows = new Map<number, Row>()
-  return {
-    onEvent(event) {
-      if (event.kind === 'consent-required') return
-      const { exchange, from, to, request } = event
-      const row = rows.get(exchange) ?? { from, to, request, response: undefined }
-      rows.set(exchange, row)
-      if (event.kind === 'request-received') row.request = request
-      if ('response' in event && (event.kind === 'response-received' || !row.response)) row.response = event.response
-    },
-    serialize(result) {
-      const ordered = [...rows].sort(([one], [other]) => one - other)
-      return `${JSON.stringify({ messages: ordered.map(([, row]) => messageOf(row)), result }, null, 2)}\n`
-    },
-  }
-}
-
-function messageOf({ from, to, request, response }: Row): JsonMessage {
+function messageOf({ from, to, request, response, respondedAfter }: SeenExchange): JsonMessage {
   const { method, url } = request
   return {
     from,
     to,
     request: { method, url, headers: joinHeaders(request.headers), body: request.body },
     response: response
-      ? { status: response.status, headers: joinHeaders(response.headers), body: response.body }
+      ? {
+          status: response.status,
+          headers: joinHeaders(response.headers),
+          body: response.body,
+          responded_after: respondedAfter,
+        }
       : null,
     tokens: [...tokensOf('request', request), ...(response ? tokensOf('response', response) : [])],
   }
