@@ -72,7 +72,7 @@ const shared = [
 /** Files there that use PostgreSQL, start processes or take long: what is shared is the inner loop, `npm run test:quick`. */
 const slow = [
   'packages/countersign/test/x509/**/*.test.ts',
-  '**/{edition-keys,egress-proxy,fetch-budget,form-cost,head-cost,key-rotation,killed,limits,mcp-node,mcp-sessions,redis,run-demo}.test.ts',
+  '**/{edition-keys,egress-proxy,fetch-budget,form-cost,head-cost,key-rotation,killed,limits,mcp-node,mcp-sessions,redis,run-demo,record-run,demo-page}.test.ts',
   'packages/cli/test/demo/draft-11.test.ts',
   'packages/server/test/{app-agent,create-auth-server.error-bodies,editions/oauth/registration,editions/draft-11/{faults,flow,long-polls,resource-accounts},refusals,tokens/deny-list}.test.ts',
 ]

@@ -128,7 +128,7 @@ const layers = {
     ['terminal', 'editions'],
     ['database', 'flags', 'network', 'workers', 'agent-folder'],
     ['trace', 'inspect', 'discover', 'keys', 'verify'],
-    ['own-agent'],
+    ['own-agent', 'trace-page'],
     ['sign', 'operate', 'serve', 'demo', 'doctor', 'fetch', 'tokens', 'sidecar', 'mcp', 'init', 'login'],
     ['gateway', 'status'],
     ['commands'],

@@ -46,6 +46,10 @@ export const demoCommands: readonly CommandRow[] = [
       ...editionFlag('The edition of AAuth that the parties speak'),
       '--trace': 'Show every message of the flow instead, with its tokens decoded',
       '--json': { description: 'Print the messages as one JSON document', conflicts: ['quiet', 'trace'] },
+      '--page': {
+        description: 'Print one HTML file that explains every message, and what is refused and why',
+        conflicts: ['trace', 'json', 'quiet', 'deny', 'browser', 'serve', 'only', 'interop'],
+      },
       '--quiet': { description: 'Print only the result', conflicts: ['trace'] },
       '--deny': { description: 'Make the scripted user deny the request', conflicts: ['browser', 'serve'] },
       '--browser': { description: 'Decide yourself, in your browser', conflicts: ['serve'] },

@@ -86,8 +86,8 @@ export function usageOf({ name, subjects = [], flags }: Command): string {
 export const json: FlagTable = { '--json': 'Print one JSON document' }
 
 /** Flag for commands that understand several editions of AAuth. */
-export function editionFlag(about: string): FlagTable {
-  const description = `${about}; default: ${editionNames[0]}`
+export function editionFlag(about: string, byDefault: string = editionNames[0]): FlagTable {
+  const description = `${about}; default: ${byDefault}`
   return { '--edition <name>': { description, choices: editionNames } }
 }
 

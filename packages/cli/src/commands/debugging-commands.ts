@@ -38,6 +38,19 @@ export const debuggingCommands: readonly CommandRow[] = [
     load: async () => (await import('../inspect/inspect-command.js')).inspectCommand,
   },
   {
+    name: 'trace',
+    about: 'Show a recorded run, message by message, as text or as a page with a sequence diagram',
+    example: 'trace run.json --html > run.html',
+    page: 'Try the demo',
+    subjects: [{ name: '<file>', description: 'What demo --json printed; - reads it from standard input' }],
+    flags: {
+      '--html': 'Print one HTML file that explains each message',
+      '--secrets': 'Keep codes, signatures of tokens, claims about the user, and data; default: they are removed',
+      ...editionFlag('The edition of AAuth', 'the one in which the requests are signed'),
+    },
+    load: async () => (await import('../trace-page/trace-command.js')).traceCommand,
+  },
+  {
     name: 'sign',
     about: 'Print a signed request as HTTP text, ready for verify; nothing is sent',
     example: 'sign https://api.example/events > request.http',

@@ -6,10 +6,14 @@ import type { EditionName } from '../editions/load-edition.js'
 import { catchInterruption } from '../terminal/interruption.js'
 import { openBrowser } from '../terminal/open-browser.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
+import { buildRun } from '../trace-page/build-run.js'
+import { renderPage } from '../trace-page/render-page.js'
+import { requireRedirected } from '../trace-page/trace-command.js'
 import { chooseView, type DemoView, type ViewFlags } from './demo-view.js'
 import { type DemoUsers, signInHint } from './demo-world.js'
 import { interopHint, noticeRefusals } from './notice-refusals.js'
 import { type PartyFlags, partyOptions } from './party-flags.js'
+import { type RecordOptions, recordRun } from './record-run.js'
 import { type DemoResult, runDemo, serveDemo } from './run-demo.js'
 import { runStory } from './run-story.js'
 import { createTeller } from './story-teller.js'
@@ -19,6 +23,7 @@ interface DemoFlags extends ViewFlags, PartyFlags {
   browser?: true
   serve?: true
   quiet?: true
+  page?: true
   edition?: EditionName
 }
 
@@ -33,9 +38,14 @@ export const demoCommand: Run<DemoFlags> = async (flags, terminal) => {
   if (serves && (flags.deny || flags.browser))
     throw usageError('--deny and --browser apply only when the agent runs the flow.')
   const { users } = parties
+  if (flags.page) requireRedirected(terminal, 'countersign demo --page > demo.html')
   const view = chooseView(flags, { edition, serves, users }, terminal)
   const interruption = catchInterruption(terminal)
   try {
+    if (flags.page) {
+      terminal.write(await renderDemo({ ...parties, signal: interruption.signal }))
+      return exitStatus.done
+    }
     const person = flags.deny ? 'deny' : 'grant'
     if (!serves && !flags.only && !flags.trace && !flags.json && !flags.quiet) {
       const opens = (url: string) => openBrowser(url, terminal.env)
@@ -63,6 +73,22 @@ export const demoCommand: Run<DemoFlags> = async (flags, terminal) => {
   } finally {
     interruption.release()
   }
+}
+
+/** Records a run, and returns its page. */
+async function renderDemo(options: RecordOptions & { edition: DemoEdition }): Promise<string> {
+  const run = await recordRun(options)
+  return renderPage(
+    await buildRun({
+      ...run,
+      edition: options.edition.command,
+      now: Date.now() / 1000,
+      title: 'How an agent gets access to your data',
+      lead: 'A program, called an agent, needs a user’s data at an API. It has no password, no API key and no registration. It gets a token, but one that a thief cannot use. Every message on this page was really sent.',
+      notice:
+        'Recorded from the demo. This file contains the tokens and codes of that run: the demo has ended and its keys are gone, so they are worthless.',
+    }),
+  )
 }
 
 function invite(

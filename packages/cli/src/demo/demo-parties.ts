@@ -4,17 +4,16 @@ import type { Handler } from 'countersign/node'
 import { createResource, type ResourceOptions, type VerifiedRequest } from 'countersign/resource'
 import { type DemoWorld, demoDiscovery, demoScopes, isOnLoopback } from './demo-world.js'
 
-/** Creates the demo's agent, with a new key. */
-export async function createDemoAgent(
+/** Creates the demo's agent. */
+export function createDemoAgent(
   world: DemoWorld,
-  options: Pick<AgentOptions, 'fetch' | 'fetchDocument' | 'onConsent' | 'consentTimeout'>,
-): Promise<Agent> {
+  options: Pick<AgentOptions, 'signer' | 'fetch' | 'fetchDocument' | 'onConsent' | 'consentTimeout'>,
+): Agent {
   const { ids, edition } = world
   return createAgent({
     ...edition.agentOptions(world),
     ...options,
     id: ids.agent,
-    signer: await createSigner(await generatePrivateJwk({ kid: 'key-1' })),
     authServers: [ids['auth-server']],
     onePerson: true,
     about: { name: 'Demo agent' },
@@ -26,7 +25,10 @@ export async function createDemoAgent(
 const forNobodyElse = { 'cache-control': 'private, no-store', vary: 'Signature-Key' }
 
 /** Creates the demo's protected API, with one or two paths for each level. */
-export async function createDemoResource(world: DemoWorld, options: Pick<ResourceOptions, 'fetch'>): Promise<Handler> {
+export async function createDemoResource(
+  world: DemoWorld,
+  options: Pick<ResourceOptions, 'fetch' | 'now'>,
+): Promise<Handler> {
   const { ids, edition } = world
   const { needs, levels, describe } = edition
   const resource = createResource({

@@ -1,3 +1,4 @@
+import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
 import type { Agent, ConsentRequest } from 'countersign/agent'
 import { causeMessages, isLoopbackIdentifier, type NetworkOptions } from 'countersign/discovery'
 import { createGuardedFetch } from 'countersign/node'
@@ -49,6 +50,8 @@ export interface PartyOptions {
   database?: string | undefined
   /** How long a user has to decide, in seconds. @default 600 */
   requestTokenLifetime?: number | undefined
+  /** The agent's key. @default a new one */
+  agentSigner?: Signer | undefined
   onEvent: (event: TraceEvent) => void
 }
 
@@ -92,7 +95,8 @@ export async function startParties(
   let agent: Agent | undefined
   const starters: Readonly<Record<DemoParty, (port: OpenPort) => Promise<void>>> = {
     agent: async (port) => {
-      const created = await createDemoAgent(world, {
+      const created = createDemoAgent(world, {
+        signer: options.agentSigner ?? (await createSigner(await generatePrivateJwk({ kid: 'key-1' }))),
         fetch: trace.sender('agent', sendWithin(responseTimeout)),
         fetchDocument: discoverAs('agent'),
         onConsent: (consent) => onConsent(consent, trace),

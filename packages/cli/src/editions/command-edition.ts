@@ -2,6 +2,7 @@ import type { Signer } from 'countersign'
 import type { DocumentType } from 'countersign/discovery'
 import type { ResourceEdition } from 'countersign/editions'
 import type { KeyReference } from 'countersign/signatures'
+import type { PageText } from './page-text.js'
 import type { TraceForm } from './trace-form.js'
 
 /** An edition of AAuth, as the commands need it. */
@@ -10,6 +11,10 @@ export interface CommandEdition {
   readonly protocol: Pick<ResourceEdition, 'signing' | 'documents' | 'createKeyResolver' | 'writeRefusal'>
   /** How messages are shown in traces. */
   readonly trace: TraceForm
+  /** What the page of a run says about the edition. */
+  readonly page: PageText
+  /** What the members of its tokens mean that other editions lack or use differently, as sentences. */
+  readonly claims: Readonly<Record<string, string>>
   /** The documents that may be published under an identifier. */
   readonly documents: readonly DocumentKind[]
   /** Why a text that is an identifier in some edition is not one in this edition; undefined if it is. */

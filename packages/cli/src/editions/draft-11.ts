@@ -10,6 +10,7 @@ import {
 import type { ParsedKeyReference } from 'countersign/signatures'
 import { usageError } from '../command/errors.js'
 import type { CommandEdition, DecodedHeader, DocumentKind, HeaderInspector } from './command-edition.js'
+import { draft11Page } from './draft-11-page.js'
 import { draft11Trace, moves } from './draft-11-trace.js'
 import { requireToken } from './require-token.js'
 
@@ -122,6 +123,13 @@ const tokenNames: Readonly<Record<string, string>> = Object.fromEntries(
 export const draft11Edition: CommandEdition = {
   protocol: draft11,
   trace: draft11Trace,
+  page: draft11Page,
+  claims: {
+    dwk: 'The document at the issuer that names its keys.',
+    ps: 'The agent’s person server: the only one that may decide for its user.',
+    sub: 'Whom the token is about: the agent, or the user by an id that the issuer chose for them.',
+    presented_jti: 'The id of the token with which the agent called.',
+  },
   documents,
   identifierProblem: (identifier) =>
     isServerId(identifier, { allowInsecureLoopback: true })

@@ -3,6 +3,7 @@ import { january, parseChallenge, parseSignatureKey } from 'countersign/editions
 import { jwkThumbprint, type KeyReference } from 'countersign/signatures'
 import { usageError } from '../command/errors.js'
 import type { CommandEdition, KeyReferenceFlags } from './command-edition.js'
+import { januaryPage } from './january-page.js'
 import { januaryTrace } from './january-trace.js'
 import { requireToken } from './require-token.js'
 
@@ -10,6 +11,8 @@ import { requireToken } from './require-token.js'
 export const januaryEdition: CommandEdition = {
   protocol: january,
   trace: januaryTrace,
+  page: januaryPage,
+  claims: {},
   documents: [
     {
       party: 'agent',

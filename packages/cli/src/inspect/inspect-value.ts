@@ -3,7 +3,7 @@ import { jwkThumbprint } from 'countersign/signatures'
 import { confirmationJwk, decodeToken, maxTokenLength, parseJsonObject } from 'countersign/tokens'
 import type { CommandEdition, HeaderInspector } from '../editions/command-edition.js'
 import { loadEditions } from '../editions/load-edition.js'
-import { describeDistance } from './describe-distance.js'
+import { timeRemarks } from './claims.js'
 import { sharedHeaders } from './shared-headers.js'
 
 /** Maximum length of a value, in characters. Longer header values are not accepted anywhere. */
@@ -121,21 +121,6 @@ function headerRemarks({ alg, kid }: Record<string, unknown>): string[] {
       : []),
     ...(kid === undefined ? ['It has no kid, so its key cannot be found.'] : []),
   ]
-}
-
-const times: Readonly<Record<string, readonly [past: string, future: string]>> = {
-  iat: ['issued', 'issued'],
-  nbf: ['valid since', 'not valid before'],
-  exp: ['expired', 'expires'],
-}
-
-function timeRemarks(payload: Record<string, unknown>, now: number): string[] {
-  return Object.entries(times).flatMap(([claim, [past, future]]) => {
-    const seconds = payload[claim]
-    if (typeof seconds !== 'number' || !(Math.abs(seconds) < 1e11)) return []
-    const date = new Date(seconds * 1000).toISOString().replace(/\.000Z$/, 'Z')
-    return [`${claim}: ${seconds <= now ? past : future} ${date}, ${describeDistance(seconds - now)}.`]
-  })
 }
 
 async function keyRemarks(claims: Record<string, unknown>): Promise<string[]> {

@@ -184,22 +184,28 @@ const frameTitles: Readonly<Record<MessageKind, (party: string, url: string) => 
 }
 
 /** Returns, on one line, why a response is a refusal; undefined if it is not a refusal. */
-export function refusalReason(response: TracedResponse, { reasons: reasonsIn }: TraceForm): string | undefined {
+export function refusalReason(response: TracedResponse, form: TraceForm): string | undefined {
+  const reasons = refusalReasons(response, form)
+  return reasons.length === 0 ? undefined : reasons.join('; ').replaceAll(/\s+/g, ' ')
+}
+
+/** Returns why a response is a refusal: its error code, the description, and what its headers add. Empty if it is not a refusal. */
+export function refusalReasons(response: TracedResponse, { reasons: reasonsIn }: TraceForm): readonly string[] {
   const header = (name: string) => response.headers.find(([candidate]) => candidate === name)?.[1]
   const location = header('location')
-  if (location !== undefined && response.status < 400) return redirectReason(location)
-  if (response.status < 400) return undefined
+  if (location !== undefined && response.status < 400) return redirectReasons(location)
+  if (response.status < 400) return []
   const body = parseJsonObject(response.body ?? '')
   const reasons = [
     typeof body?.error === 'string' ? body.error : /data-error-code="([^"]*)"/.exec(response.body ?? '')?.[1],
     [body?.error_description, body?.detail].find((description) => typeof description === 'string'),
     ...reasonsIn(header),
   ].filter((reason) => reason !== undefined)
-  return reasons.length === 0 ? `status ${response.status}` : reasons.join('; ').replaceAll(/\s+/g, ' ')
+  return reasons.length === 0 ? [`status ${response.status}`] : reasons
 }
 
-function redirectReason(location: string): string | undefined {
+function redirectReasons(location: string): readonly string[] {
   const error = /[?&]error=([^&#]*)/.exec(location)?.[1]
-  if (error === undefined) return undefined
-  return error === 'access_denied' ? 'access_denied; the user did not allow it' : error
+  if (error === undefined) return []
+  return error === 'access_denied' ? [error, 'the user did not allow it'] : [error]
 }

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest'
+import { redactExchanges } from '../../src/trace-page/redact.js'
+
+type Exchanges = Parameters<typeof redactExchanges>[0]
+
+const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+const token = [
+  part({ alg: 'EdDSA', typ: 'auth+jwt', kid: 'key-1' }),
+  part({ iss: 'https://auth.example', sub: 'subject-77', email: 'alice@secret.example', exp: 1_800_000_000 }),
+  'c2VjcmV0c2VjcmV0',
+].join('.')
+
+const form = [['content-type', 'application/x-www-form-urlencoded']] as const
+const json = [['content-type', 'application/json']] as const
+const exchanges: Exchanges = [
+  {
+    from: 'agent',
+    to: 'auth-server',
+    request: {
+      method: 'POST',
+      url: 'https://auth.example/token/secret1secret2secret3?code=secret-4&scope=data.read',
+      headers: [...form, ['x-api-key', 'secret-5'], ['signature-key', `sig1=(scheme=jwt jwt="${token}")`]],
+      body: 'request_type=code&code=secret-4&redirect_uri=https%3A%2F%2Fagent.example%2Fcallback%3Fstate%3Dsecret-6',
+    },
+    response: {
+      status: 200,
+      headers: [...json, ['location', 'https://agent.example/callback?code=secret-4']],
+      body: JSON.stringify({
+        auth_token: token,
+        refresh_token: 'secret-7',
+        expires_in: 600,
+        profile: { name: 'secret-8' },
+      }),
+    },
+    respondedAfter: 1,
+  },
+  {
+    from: 'agent',
+    to: 'resource',
+    request: { method: 'POST', url: 'https://api.example/notes', headers: json, body: '{"note":"secret-9"}' },
+    response: { status: 200, headers: json, body: '{"note":"secret-10"}' },
+    respondedAfter: 2,
+  },
+  {
+    from: 'agent',
+    to: 'resource',
+    request: { method: 'GET', url: 'https://api.example/notes', headers: [], body: null },
+    response: {
+      status: 401,
+      headers: json,
+      body: '{"error":"invalid_signature","error_description":"It has expired."}',
+    },
+    respondedAfter: 3,
+  },
+  {
+    from: 'resource',
+    to: 'agent',
+    request: { method: 'GET', url: 'https://agent.example/.well-known/aauth-agent', headers: [], body: null },
+    response: { status: 200, headers: json, body: '{"agent":"https://agent.example","name":"Helper"}' },
+    respondedAfter: 4,
+  },
+]
+
+describe('a trace that is shared', () => {
+  const redacted = redactExchanges(exchanges, { claims: {}, headers: {} })
+  const text = JSON.stringify(redacted)
+
+  it('contains no code, credential, claim about the user, or data of the API', () => {
+    expect(text).not.toMatch(/secret|subject-77/)
+    const [, compact = ''] =
+      /"([\w-]+\.[\w-]+\.REMOVED_)/.exec(text) ?? /(eyJ[\w-]+\.[\w-]+\.REMOVED_)/.exec(text) ?? []
+    expect(Buffer.from(compact.split('.')[1] ?? '', 'base64url').toString()).not.toMatch(/secret|subject-77/)
+    expect(text).not.toContain('c2VjcmV0c2VjcmV0')
+  })
+
+  it('replaces a value with the same placeholder wherever it occurs', () => {
+    const [first] = redacted
+    const [, placeholder = 'none'] = /[?&]code=(removed-\d+)/.exec(first?.request.url ?? '') ?? []
+    expect(first?.request.body).toContain(`code=${placeholder}&`)
+    expect(first?.response?.headers[1]?.[1]).toBe(`https://agent.example/callback?code=${placeholder}`)
+  })
+
+  it('keeps what explains the flow: tokens with their other claims, errors, documents', () => {
+    const [first, , refused, discovery] = redacted
+    const [, payload = ''] = /jwt="[\w-]+\.([\w-]+)\./.exec(first?.request.headers[2]?.[1] ?? '') ?? []
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as object
+    expect(claims).toMatchObject({ iss: 'https://auth.example', exp: 1_800_000_000 })
+    expect(first?.response?.body).toContain(payload)
+    expect(first?.request.url).toContain('scope=data.read')
+    expect(first?.request.body).toContain('request_type=code')
+    expect(refused?.response?.body).toBe(exchanges[2]?.response?.body)
+    expect(discovery).toEqual(exchanges[3])
+  })
+})
