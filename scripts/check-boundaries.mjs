@@ -22,7 +22,7 @@ const layers = {
     // The interface of an agent's store; stores on disk are specific to Node.
     'agent/agent-store': ['lib'],
     // The interface of an agent server's store, likewise.
-    'agent/delegate-store': ['lib'],
+    'agent/delegate-store': ['lib', 'editions'],
     // How a user is prompted; the terminal is specific to Node.
     'agent/consent-prompt': ['lib', 'editions'],
     agent: [
@@ -42,7 +42,17 @@ const layers = {
     tools: ['lib', 'protocol', 'editions'],
     resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     // The server of an agent with many installations, and an installation. Both build on the roles.
-    'agent-server': ['lib', 'httpsig', 'protocol', 'tokens', 'editions', 'agent', 'resource', 'agent/delegate-store'],
+    'agent-server': [
+      'lib',
+      'httpsig',
+      'protocol',
+      'tokens',
+      'discovery',
+      'editions',
+      'agent',
+      'resource',
+      'agent/delegate-store',
+    ],
     delegate: ['lib', 'httpsig', 'protocol', 'tokens', 'editions', 'agent'],
     // An installation in a web page: uses the browser's own interfaces.
     browser: ['lib', 'agent', 'agent/agent-store', 'delegate'],

@@ -1,5 +1,7 @@
 import { requireRedirectUri } from '../agent/agent-options.js'
 import type { DelegateStore, StoredDelegate } from '../agent/delegate-store.js'
+import type { FetchDocument } from '../discovery/fetch-document.js'
+import type { NetworkOptions } from '../discovery/network-options.js'
 import type { AgentDescription } from '../editions/agent-protocol.js'
 import type { AgentServerEdition } from '../editions/agent-server-edition.js'
 import type { ClaimNonce } from '../httpsig/nonces.js'
@@ -40,7 +42,7 @@ export interface Enrollment {
   replace?: boolean | undefined
 }
 
-export interface AgentServerOptions {
+export interface AgentServerOptions extends NetworkOptions {
   /** The edition of AAuth, such as `draft11AgentServer`. Installations use the same edition. @default January 2026 */
   edition?: AgentServerEdition | undefined
   /** The agent's identifier, where this server publishes its document and keys (W10). */
@@ -71,7 +73,10 @@ export interface AgentServerOptions {
    * token is for one recipient. In editions whose tokens are for every party: the auth servers that tokens may name. @default all
    */
   audiences?: readonly string[] | ((audience: string, delegate: StoredDelegate) => MaybePromise<boolean>) | undefined
-  /** Lifetime of an agent token, in seconds. A revoked delegate keeps its identity for at most this long. @default 3600 */
+  /**
+   * Lifetime of an agent token, in seconds. A revoked delegate keeps its identity for at most this long, except at auth servers that were told
+   * of the revocation. @default 3600
+   */
   lifetime?: number | undefined
   /**
    * Limits requests: each installation as an `identity`, and keys that are not enrolled by network and by key. Use a shared limit if there
@@ -91,6 +96,8 @@ export interface AgentServerOptions {
   allowInsecureLoopback?: boolean | undefined
   /** Accepts identifiers with a path (W10). @default false */
   allowPath?: boolean | undefined
+  /** Sends revocations to auth servers, at URLs that others choose. @default a guarded fetch */
+  fetch?: FetchDocument | undefined
 }
 
 const agentServerOptions = {
@@ -110,6 +117,9 @@ const agentServerOptions = {
   now: true,
   allowInsecureLoopback: true,
   allowPath: true,
+  allowNetworks: true,
+  egressProxy: true,
+  fetch: true,
 } as const satisfies Record<keyof AgentServerOptions, true>
 
 /** @throws TypeError that names the invalid option */

@@ -15,6 +15,7 @@ import { DelegateRefusal } from './delegate-refusal.js'
 import { januaryAgentServer } from './delegate-tokens.js'
 import { type Endpoint, serveEndpoint } from './serve-endpoint.js'
 import { type KeyRequest, requireKeyRate, verifyKeyRequest } from './signed-by-key.js'
+import { createTokenRevocations, type RevocationReport } from './token-revocations.js'
 
 /** An agent server, created by {@link createAgentServer}. */
 export interface AgentServer {
@@ -29,10 +30,13 @@ export interface AgentServer {
   /** Lists the delegates in the order of their names. */
   list(page?: DelegatePage): Promise<readonly StoredDelegate[]>
   /**
-   * Revokes a delegate: it gets no more tokens, and its name cannot be enrolled again. Tokens that it already has expire within `lifetime`.
-   * Resolves to true if it exists.
+   * Revokes a delegate: it gets no more tokens, and its name cannot be enrolled again. Tokens that it already has expire within `lifetime`. In
+   * editions with revocations, the auth servers that they name are told: they refuse the tokens at once, and revoke what they issued to the
+   * delegate. Each is tried three times within a few seconds, and again if you revoke the delegate again.
+   *
+   * @returns what came of it at each of these auth servers; undefined if there is no such delegate
    */
-  revoke(name: string): Promise<boolean>
+  revoke(name: string): Promise<readonly RevocationReport[] | undefined>
   /**
    * Removes a delegate, revoked or not, so that its name and its key can be enrolled again. What users allowed the name then belongs to the
    * next installation with that name. Resolves to true if it existed.
@@ -70,6 +74,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
   const issuer = { id, signer, lifetime, now }
   const tools = { authority: new URL(id).host, claimNonce, now }
   const emit = createEmitter('agent', id, options.onEvent)
+  const revocations = createTokenRevocations(options, edition, issuer)
   const metadata = edition.describe(options)
   const keys = [signer.jwk, ...otherKeys].map((jwk) => publishedJwk(jwk, edition.document.jose))
 
@@ -118,10 +123,12 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
         delegate.name,
       )
     await request.claim(delegate.name)
+    const dated = await revocations.date(delegate, audience)
     // Read again: the delegate may have been revoked or replaced in the meantime.
     const { name } = requireActive(await delegates.renew(thumbprint, now()))
-    const token = await edition.issue(issuer, { name, jwk, audience })
-    return jsonResponse(200, { agent_token: token, expires_in: lifetime, name }, { 'cache-control': 'no-store' })
+    const token = await edition.issue(issuer, { name, jwk, audience, ...dated })
+    const left = Math.floor(dated.issuedAt + lifetime - now())
+    return jsonResponse(200, { agent_token: token, expires_in: left, name }, { 'cache-control': 'no-store' })
   }
 
   async function isAllowed(audience: string, delegate: StoredDelegate): Promise<boolean> {
@@ -154,7 +161,9 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
         throw new TypeError('limit must be a positive integer')
       return delegates.list(page)
     },
-    revoke: async (name) => delegates.revoke(name, now()),
+    async revoke(name) {
+      return (await delegates.revoke(name, now())) ? revocations.report(name) : undefined
+    },
     remove: async (name) => delegates.remove(name),
   }
 }

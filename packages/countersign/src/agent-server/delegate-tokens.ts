@@ -20,9 +20,9 @@ export const januaryAgentServer: AgentServerEdition = {
     typeof name === 'string' && /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(name)
       ? undefined
       : 'must be 1 to 255 printable ASCII characters without a space at either end, because APIs receive it in a header',
-  issue({ id, signer, lifetime, now }, { name, jwk, audience = '' }) {
+  issue({ id, signer, lifetime, now }, { name, jwk, issuedAt, audience = '' }) {
     const { kid: _kid, use: _use, alg: _alg, ...key } = jwk
-    const claims = { iss: id, sub: name, aud: audience, cnf: { jwk: key }, exp: now() + lifetime }
+    const claims = { iss: id, sub: name, aud: audience, cnf: { jwk: key }, exp: issuedAt + lifetime }
     return issueToken(january.tokens.agent, claims, { signer, now })
   },
 }

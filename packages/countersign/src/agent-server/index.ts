@@ -6,6 +6,7 @@
  */
 
 export type { DelegatePage, DelegateStore, EnrollmentOutcome, StoredDelegate } from '../agent/delegate-store.js'
+export type { IssuedToken, ReportOutcome } from '../editions/agent-server-edition.js'
 export type { CountersignEvent, OnEvent } from '../lib/events.js'
 export {
   type CountedRequest,
@@ -18,3 +19,4 @@ export { type AgentServer, createAgentServer } from './create-agent-server.js'
 export { DelegateRefusal, type DelegateRefusalCode, writeDelegateRefusal } from './delegate-refusal.js'
 export { memoryDelegates } from './memory-delegates.js'
 export { type KeyRequest, type KeyRequestTools, requireKeyRate, verifyKeyRequest } from './signed-by-key.js'
+export type { RevocationReport } from './token-revocations.js'

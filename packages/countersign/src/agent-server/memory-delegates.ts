@@ -1,4 +1,5 @@
 import { type DelegateStore, pageLength, type StoredDelegate } from '../agent/delegate-store.js'
+import type { IssuedToken } from '../editions/agent-server-edition.js'
 
 /**
  * Creates a store in this process's memory, for tests and development. A restart loses all delegates, including which of them were revoked.
@@ -6,6 +7,7 @@ import { type DelegateStore, pageLength, type StoredDelegate } from '../agent/de
 export function memoryDelegates(): DelegateStore {
   const byName = new Map<string, StoredDelegate>()
   const names = new Map<string, string>()
+  const tokens = new Map<string, IssuedToken[]>()
 
   function find(thumbprint: string): StoredDelegate | undefined {
     return byName.get(names.get(thumbprint) ?? '')
@@ -34,6 +36,11 @@ export function memoryDelegates(): DelegateStore {
       const there = find(thumbprint)
       return there && there.revokedAt === undefined ? change(there, { renewedAt: at }) : there
     },
+    recordToken(name, token, at) {
+      const others = (tokens.get(name) ?? []).filter(({ jti, expiresAt }) => jti !== token.jti && expiresAt > at)
+      tokens.set(name, [...others, token])
+    },
+    listTokens: (name) => tokens.get(name) ?? [],
     revoke(name, at) {
       const there = byName.get(name)
       if (there) change(there, { revokedAt: there.revokedAt ?? at })
@@ -41,6 +48,7 @@ export function memoryDelegates(): DelegateStore {
     },
     remove(name) {
       names.delete(byName.get(name)?.thumbprint ?? '')
+      tokens.delete(name)
       return byName.delete(name)
     },
     list({ after, limit = pageLength } = {}) {

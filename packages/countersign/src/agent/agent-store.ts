@@ -22,6 +22,7 @@ export interface AgentRecord {
     | 'delegate'
     | 'renewal'
     | 'revocation'
+    | 'issued'
     | 'name'
   /** The record's name, unique within its kind and owner; any string. */
   id: string

@@ -1,3 +1,4 @@
+import type { IssuedToken } from '../editions/agent-server-edition.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 
 /** An installation of an agent, as stored. */
@@ -47,9 +48,16 @@ export interface DelegateStore {
   find(thumbprint: string): MaybePromise<StoredDelegate | undefined>
   /** Like `find`. Unless the delegate is revoked, also records the time of a renewal, in Unix seconds. */
   renew(thumbprint: string, at: number): MaybePromise<StoredDelegate | undefined>
+  /**
+   * Records a token that is about to be issued to a delegate, so that it can be revoked. Recording it again changes nothing. Tokens that have
+   * expired by `at`, in Unix seconds, may be dropped.
+   */
+  recordToken(name: string, token: IssuedToken, at: number): MaybePromise<void>
+  /** Lists the tokens that were recorded for a delegate, in any order; may include tokens that have expired. */
+  listTokens(name: string): MaybePromise<readonly IssuedToken[]>
   /** Revokes a delegate. Returns true if it exists; a second revocation changes nothing. */
   revoke(name: string, at: number): MaybePromise<boolean>
-  /** Removes a delegate, so that its name and its key can be enrolled again. Returns true if it existed. */
+  /** Removes a delegate and its tokens, so that its name and its key can be enrolled again. Returns true if it existed. */
   remove(name: string): MaybePromise<boolean>
   /** Lists delegates in the order of their names (by UTF-16 code units). */
   list(page?: DelegatePage): MaybePromise<readonly StoredDelegate[]>

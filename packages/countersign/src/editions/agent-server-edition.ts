@@ -1,3 +1,5 @@
+import type { Discovery } from '../discovery/discovery.js'
+import type { GuardedFetch } from '../discovery/guarded-fetch.js'
 import type { PublicJwk } from '../lib/algorithms.js'
 import type { Signer } from '../lib/jwk.js'
 import type { DocumentType, IdentifierOptions, OwnDocument } from '../protocol/documents.js'
@@ -21,6 +23,35 @@ export interface DelegateToken {
   jwk: PublicJwk
   /** The only party that accepts the token, in editions with audiences; in others, the auth server of the delegate's user, if there is one. */
   audience: string | undefined
+  /** When it was issued, in Unix seconds. */
+  issuedAt: number
+  /** An id of the token, in editions whose tokens have one. */
+  jti: string
+}
+
+/** A token that was issued to a delegate, as auth servers know it. */
+export interface IssuedToken {
+  jti: string
+  /** The auth server that the token names. */
+  authServer: string
+  /** Unix seconds. */
+  expiresAt: number
+}
+
+/**
+ * What came of telling an auth server that a token was revoked. `unsupported`: it accepts no revocations from this agent, for example because
+ * it has never seen one of its tokens. `failed`: it did not respond, or not as it should, so that a later attempt may succeed.
+ */
+export type ReportOutcome = 'delivered' | 'unsupported' | 'failed'
+
+/** What an edition needs to tell auth servers about revoked tokens. */
+export interface ReportTools extends IdentifierOptions {
+  /** The agent's identifier. */
+  id: string
+  signer: Signer
+  now: () => number
+  discovery: Discovery
+  send: GuardedFetch
 }
 
 /** An edition of the protocol as the server of an agent with many installations needs it. */
@@ -38,6 +69,8 @@ export interface AgentServerEdition {
   /** Why a delegate cannot have this name, as text that follows the name; undefined if it can. */
   nameProblem(name: unknown): string | undefined
   issue(issuer: DelegateIssuer, token: DelegateToken): Promise<string>
+  /** Tells the auth server that a token names that the token was revoked. @default auth servers are not told: tokens only expire */
+  readonly report?: (token: IssuedToken, tools: ReportTools) => Promise<ReportOutcome>
 }
 
 /** The agent whose document is described. */

@@ -6,7 +6,6 @@
  */
 
 export { type AgentId, isServerId, parseAgentId } from '../editions/draft-11/agent-id.js'
-export { draft11AgentServer } from '../editions/draft-11/agent-server.js'
 export { issueAgentToken } from '../editions/draft-11/agent-tokens.js'
 export { acceptedAlgorithms, draft11Jose, requireUsableSigner } from '../editions/draft-11/algorithms.js'
 export {

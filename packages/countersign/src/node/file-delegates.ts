@@ -1,5 +1,6 @@
 import type { AgentRecord } from '../agent/agent-store.js'
 import { type DelegateStore, pageLength, type StoredDelegate } from '../agent/delegate-store.js'
+import type { IssuedToken } from '../editions/agent-server-edition.js'
 import { fileStore } from './file-store.js'
 
 /** What is stored about an enrollment. */
@@ -77,6 +78,13 @@ export function fileDelegates(folder: string): DelegateStore {
       if (!there || there.revokedAt !== undefined) return there
       await store.put(ofName(there.name), record('renewal', at))
       return { ...there, renewedAt: at }
+    },
+    async recordToken(name, token) {
+      await store.put(ofName(name), { ...record('issued', token, token.jti), until: token.expiresAt })
+    },
+    async listTokens(name) {
+      const issued = (await store.list(ofName(name))).filter(({ kind }) => kind === 'issued')
+      return issued.map(({ data }) => data as IssuedToken)
     },
     async revoke(name, at) {
       if (!(await read(name))) return false

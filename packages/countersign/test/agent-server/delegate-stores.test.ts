@@ -119,6 +119,22 @@ describe.each(stores)('%s', (_name, open) => {
       expect((await store.find(`key-${at}`))?.name).toBe(at === winner ? 'laptop-7' : undefined)
   })
 
+  it('lists the tokens that were recorded for a delegate, until it is removed', async () => {
+    const { store, other } = open()
+    await store.enroll(laptop, false)
+    const token = { jti: 'j1', authServer: 'https://ps.example', expiresAt: 2_000_000_000 }
+    await store.recordToken('laptop-7', token, 100)
+    await other.recordToken('laptop-7', token, 100)
+    await other.recordToken('laptop-7', { ...token, jti: 'j2' }, 100)
+    const byId = (one: { jti: string }, another: { jti: string }) => one.jti.localeCompare(another.jti)
+    expect([...(await store.listTokens('laptop-7'))].sort(byId)).toEqual([token, { ...token, jti: 'j2' }])
+    expect(await store.listTokens('laptop-8')).toEqual([])
+    await store.revoke('laptop-7', 200)
+    expect(await other.listTokens('laptop-7')).toHaveLength(2)
+    await store.remove('laptop-7')
+    expect(await other.listTokens('laptop-7')).toEqual([])
+  })
+
   it('does not lose a revocation to replacements at the same time (T28)', async () => {
     const { store, other } = open()
     await store.enroll(laptop, false)

@@ -2,7 +2,8 @@ import { createSigner, generatePrivateJwk } from 'countersign'
 import { createAgent } from 'countersign/agent'
 import { type AgentServerOptions, createAgentServer, memoryDelegates } from 'countersign/agent-server'
 import { createDelegate } from 'countersign/delegate'
-import { draft11Agent, draft11AgentServer } from 'countersign/editions/draft-11'
+import { draft11Agent } from 'countersign/editions/draft-11'
+import { draft11AgentServer } from 'countersign/editions/draft-11/agent-server'
 import { createTestWorld, type TestUser } from 'countersign/testing'
 import { draft11TestEdition } from 'countersign/testing/draft-11'
 import { decodeToken } from 'countersign/tokens'
@@ -25,6 +26,7 @@ async function openProvider(options: Partial<AgentServerOptions> = {}) {
     delegates: memoryDelegates(),
     enroll: ({ credential = '' }) => ({ name: credential }),
     now: world.now,
+    fetch: world.fetch,
     ...options,
   })
   world.origins.set(id, (request) => server.handler(request))

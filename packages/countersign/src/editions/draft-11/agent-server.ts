@@ -1,10 +1,11 @@
-import * as platform from '#crypto'
 import { publishedJwk } from '../../lib/algorithms.js'
+import { isFetchableUrl } from '../../protocol/documents.js'
 import { issueToken } from '../../tokens/issue-token.js'
 import type { AgentServerEdition } from '../agent-server-edition.js'
 import { isServerId } from './agent-id.js'
 import { draft11Jose, requireUsableSigner } from './algorithms.js'
 import { draft11Documents } from './documents.js'
+import { sendRevocation } from './send-revocation.js'
 import { draft11Tokens } from './tokens.js'
 
 /** The server of an agent with many installations, as an agent provider of AAuth's draft -11 (§4.3, 5.3). */
@@ -34,7 +35,7 @@ export const draft11AgentServer: AgentServerEdition = {
     typeof name === 'string' && /^[A-Za-z0-9\-_.]{1,255}$/.test(name)
       ? undefined
       : 'must be 1 to 255 letters, digits, hyphens, underscores and dots, because it is part of aauth:name@host',
-  issue({ id, signer, lifetime, now }, { name, jwk, audience: ps }) {
+  issue({ id, signer, lifetime, now }, { name, jwk, audience: ps, issuedAt, jti }) {
     const { kid: _kid, use: _use, ...key } = publishedJwk(jwk, draft11Jose)
     const claims = {
       iss: id,
@@ -42,10 +43,17 @@ export const draft11AgentServer: AgentServerEdition = {
       sub: `aauth:${name}@${new URL(id).host}`,
       cnf: { jwk: key },
       ...(ps === undefined ? {} : { ps }),
-      iat: Math.floor(now()),
-      exp: Math.floor(now()) + lifetime,
-      jti: platform.serializeBase64url(platform.randomBytes(16)),
+      iat: issuedAt,
+      exp: issuedAt + lifetime,
+      jti,
     }
     return issueToken(draft11Tokens.agent, claims, { signer, now })
+  },
+  async report({ authServer, ...token }, { discovery, ...tools }) {
+    const metadata = await discovery.findMetadata(draft11Documents.authServer, authServer)
+    if ('failure' in metadata) return 'failed'
+    const { revocation_endpoint: endpoint } = metadata.found
+    if (endpoint === undefined || !isFetchableUrl(endpoint, tools)) return 'unsupported'
+    return sendRevocation(endpoint, token, { ...tools, wellKnown: draft11Documents.agent.name })
   },
 }

@@ -1,8 +1,6 @@
 import { isFetchableUrl } from 'countersign/discovery'
-import { draft11AgentSigning, draft11Documents } from 'countersign/editions/draft-11'
-import { readStream } from 'countersign/node'
-import { signRequest } from 'countersign/signatures'
-import { parseJsonObject } from 'countersign/tokens'
+import { draft11Documents } from 'countersign/editions/draft-11'
+import { sendRevocation } from 'countersign/editions/draft-11/agent-server'
 import { DeliveryQueue } from '../../outbound/delivery-queue.js'
 import {
   type Delivery,
@@ -18,11 +16,8 @@ type Outcome = DeliverySettlement['outcome']
 /** How many due revocations are read at once, and how often that is repeated in one run. */
 const most = { page: 500, pages: 40 } as const
 
-/** Seconds: how long a request may take, how long no other instance sends the same revocation, and how often to look for due ones. */
-const seconds = { request: 5, lease: 60, interval: 10 } as const
-
-/** Maximum size of a response, in bytes. */
-const maxResponse = 4096
+/** Seconds: how long no other instance sends the same revocation, and how often to look for due ones. */
+const seconds = { lease: 60, interval: 10 } as const
 
 /** Tells resources that tokens of this server were revoked, in the background, until the server closes (draft -11 §11.12). */
 export function startRevocationSender(context: SignedContext): void {
@@ -107,42 +102,12 @@ async function deliver(context: SignedContext, delivery: Delivery): Promise<void
   context.tell?.({ kind: 'revocation', outcome: isLast ? 'given_up' : outcome, resource, attempt, duration })
 }
 
-async function send(context: SignedContext, { resource, jti, expiresAt }: Delivery): Promise<Outcome> {
+async function send(context: SignedContext, { resource, ...token }: Delivery): Promise<Outcome> {
   const { discovery, identifiers, issuer, keys, now } = context
   const metadata = await discovery.findMetadata(draft11Documents.resource, resource)
   if ('failure' in metadata) return 'failed'
   const { revocation_endpoint: endpoint } = metadata.found
   if (endpoint === undefined || !isFetchableUrl(endpoint, identifiers)) return 'unsupported'
-  const signer = await keys.signer()
-  const body = JSON.stringify({ jti, exp: expiresAt })
-  const request = new Request(endpoint, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
-  const signed = await signRequest(request, {
-    profile: draft11AgentSigning,
-    signer,
-    signatureKey: { scheme: 'jwks', id: issuer, kid: signer.kid, wellKnown: draft11Documents.authServer.name },
-    created: now(),
-  })
-  return outcomeOf(() =>
-    context.send(endpoint, {
-      method: 'POST',
-      headers: Object.fromEntries(signed.headers),
-      body,
-      signal: AbortSignal.timeout(seconds.request * 1000),
-      redirect: 'manual',
-    }),
-  )
-}
-
-/** An empty 200 means that the revocation was recorded. */
-async function outcomeOf(request: () => Promise<Response>): Promise<Outcome> {
-  try {
-    const response = await request()
-    const text = new TextDecoder().decode(response.body ? await readStream(response.body, maxResponse) : undefined)
-    if (response.status === 200) return text === '' || parseJsonObject(text) ? 'delivered' : 'failed'
-    const refused = response.status === 403 && parseJsonObject(text)?.error === 'unsupported_iss'
-    return refused || response.status === 404 || response.status === 405 ? 'unsupported' : 'failed'
-  } catch {
-    // The resource cannot be reached, or its response is too large: the next attempt may succeed.
-    return 'failed'
-  }
+  const own = { id: issuer, wellKnown: draft11Documents.authServer.name, signer: await keys.signer() }
+  return sendRevocation(endpoint, token, { ...own, now, send: context.send })
 }
