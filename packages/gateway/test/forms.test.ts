@@ -86,6 +86,7 @@ describe('rejects a body that names another method or path', () => {
     [json, '{"__proto__":{"_method":"DELETE"}}'],
     [json, '{"_met\\\nhod":"DELETE"}'],
     [json, '"_method":"DELETE"'],
+    [json, '{"a":1\n"_method":"DELETE"}'],
   ])('as JSON: %s %.40s', async (type, body) => {
     expect(await send(type, body)).toEqual({ statuses: [400, 400], bodies: [] })
   })
@@ -185,6 +186,7 @@ describe('rejects a body that names another method or path, even if only some se
     ['text/plain', utf16('{"_method":"DELETE"}').swap16()],
     ['text/plain', utf16('\ufeff {"_method":"DELETE"}').swap16()],
     ['text/plain', '\u3000{"_method":"DELETE"}'],
+    ['application/octet-stream', '\0{"_method":"DELETE"}'],
     ['text/csv; charset=iso-8859-15', '{"_method":"DELETE"}'],
     [form, '{"a":1,"_method":"DELETE"}'],
     [multipart, '{"_method":"DELETE"}'],
@@ -237,13 +239,11 @@ describe('rejects a body that names another method or path, even if only some se
   it.each([
     ['application/octet-stream; name="x.json"', '{"a":"_method","b":{"_method":1}}'],
     ['application/octet-stream; name="x.json"', '{// a comment\n"a":\'b\',c:1}'],
-    ['application/octet-stream; name="x.json"', '\0{"_method":"DELETE"}'],
     ['application/octet-stream; name="x.json"', '["_method",{"_method":1}]'],
     ['application/octet-stream; name="x.json"', '{'],
     ['text/plain; name="multipart.json"', 'some text, such as {"_method": 1}'],
     ['', '{"a":{"_method":1}}'],
     ['', "{'a':1}"],
-    ['application/octet-stream', '\0{"_method":"DELETE"}'],
     ['text/plain', '# notes on {"_method":"DELETE"}'],
     ['text/markdown', '/* {"_method":"DELETE"} */'],
     ['application/rtf', '{\\rtf1 {method: b}}'],
@@ -292,7 +292,6 @@ describe('accepts a body that only names its own fields', () => {
       part('Content-Disposition: form-data; name="a"', '--=_Part:1'),
     ],
     ['text/plain', '_method=DELETE'],
-    ['application/octet-stream; name="x.json"', '\0{"_method":"DELETE"}'],
     ['application/octet-stream; name=x.json', '\0'],
     ['', 'any bytes'],
     ['', 'a'.repeat(1_200_000)],

@@ -237,11 +237,11 @@ export function mayNameMethod(name: string): boolean {
   return mayHaveWord.test(name) && words.test(lettersOf(name))
 }
 
-/** The HTTP method that a string specifies, ignoring case, whitespace, quotes, and the zero bytes and byte order mark of UTF-16. */
+/** The HTTP method that a string specifies, ignoring case, whitespace, quotes, and the zero bytes of UTF-16. */
 export function methodIn(text: string): string | undefined {
   const bare = parameterName(text)
-    .replaceAll(/^(?:\xff\xfe|\0*\xfe\xff|\xef\xbb\xbf)|\0/g, '')
-    .replaceAll(/["']/g, ' ')
+    .replaceAll('\0', '')
+    .replaceAll(/[^!#-&(-~]+/g, ' ')
     .trim()
     .toUpperCase()
   return METHODS.includes(bare) ? bare : undefined

@@ -2,6 +2,7 @@ import { AAuthError } from 'countersign/resource'
 import { type FieldCheck, mayNameMethod } from '../routes/field-check.js'
 import { isUrlName, skippedBefore } from '../routes/nested-urls.js'
 import { isPrototypeName, requirePlainName, unescaped } from '../routes/require-plain-fields.js'
+import { createJsonStructure } from './json-structure.js'
 import type { Watch } from './watch-form.js'
 import { tableOf, watchOddNames } from './watch-odd-json.js'
 
@@ -9,9 +10,6 @@ import { tableOf, watchOddNames } from './watch-odd-json.js'
  * Maximum number of characters of a name or value to inspect, including escapes. Relevant names are shorter, and longer URLs are refused.
  */
 const longestText = 1024
-
-/** Depth from which every object is treated as an array item. */
-const deepest = 64
 
 const refuseOddity = (): void => {
   throw new AAuthError(
@@ -21,13 +19,13 @@ const refuseOddity = (): void => {
 }
 
 const [quote, backslash, colon, comma] = Buffer.from('"\\:,')
-const [brace, bracket, endBrace] = Buffer.from('{[}')
+const [brace, bracket, endBracket] = Buffer.from('{[]')
 
 /**
  * 1: structural characters of JSON. 2: characters that have no meaning outside strings, or that lenient parsers may treat as a comment or
  * quote.
  */
-const structure = tableOf('"{}[]:,', "!#$%&'()*/;<=>?@\\^_`|~")
+const meanings = tableOf('"{}[]:,', "!#$%&'()*/;<=>?@\\^_`|~")
 
 /** 1: the characters that may follow a backslash in JSON. */
 const escapes = tableOf('"\\/bfnrtu')
@@ -44,16 +42,12 @@ const longestBare = 64
  * @param onOddity called for input that strict parsers reject but lenient ones accept
  */
 export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watch {
-  let depth = 0
-  /** Whether the container at each depth is an array, up to `deepest`. */
-  const arrays: boolean[] = []
-  /** Whether the current container is an object in an array, as the requests in a batch are. */
-  let isItem = false
+  const structure = createJsonStructure(onOddity)
+  const isItem = () => fields !== undefined && structure.isItem
   /** Whether the next value belongs to a member that may be the URL of a request in a batch. */
   let isUrl = false
   let isString = false
   let isEscaped = false
-  let isName = true
   /** The last string; undefined if it is not needed. */
   let text: string | undefined
   /** The member of the outermost object whose value is next, if that member may specify the method. */
@@ -87,6 +81,7 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
 
   function endString(): void {
     isString = false
+    structure.endString()
     if (isUrl && text !== undefined) fields?.url(text.length < longestText ? unescaped(text) : undefined)
     isUrl = false
     if (named === undefined || text === undefined) return
@@ -95,14 +90,13 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
   }
 
   function endName(): void {
-    isName = false
-    const isInspected = depth === 1 || isItem
-    if (depth === 0 || (isInspected && text === undefined)) onOddity()
-    if (!isInspected || text === undefined) return
-    const name = unescaped(text)
-    isUrl = isItem && isUrlName(name)
-    if (depth === 1 || isPrototypeName(name)) requirePlainName(name)
-    if (depth === 1 && fields && mayNameMethod(name)) named = name
+    const isOutermost = structure.depth === 1
+    if (!isOutermost && !isItem()) return
+    if (text === undefined) onOddity()
+    const name = unescaped(text ?? '')
+    isUrl = isItem() && isUrlName(name)
+    if (isOutermost || isPrototypeName(name)) requirePlainName(name)
+    if (isOutermost && fields && mayNameMethod(name)) named = name
   }
 
   function endBare(): void {
@@ -110,30 +104,23 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
     bare = ''
   }
 
-  /** Ends an array or object. */
-  function endContainer(mark: number): void {
-    if (depth > 0 && depth < deepest && arrays[depth] === (mark === endBrace)) onOddity()
-    depth = Math.max(0, depth - 1)
-  }
-
   function readMark(mark: number): void {
     if (mark === quote) {
       isString = true
-      const isRead = isItem ? isName || isUrl : depth === 1 && (isName || named !== undefined)
+      structure.startString()
+      const { depth, isName } = structure
+      const isRead = isItem() ? isName || isUrl : depth === 1 && (isName || named !== undefined)
       text = isRead ? '' : undefined
     } else if (mark === colon) {
-      if (isName) endName()
+      if (structure.readColon()) endName()
     } else {
       endBare()
       // An array that is used as a URL becomes its joined items.
       if (isUrl && mark === bracket) fields?.url(undefined)
       isUrl = false
-      if (mark === brace || mark === bracket) {
-        depth += 1
-        if (depth < deepest) arrays[depth] = mark === bracket
-      } else if (mark !== comma) endContainer(mark)
-      isItem = fields !== undefined && (depth >= deepest || (arrays[depth] === false && arrays[depth - 1] === true))
-      isName = true
+      if (mark === comma) structure.readComma()
+      else if (mark === brace || mark === bracket) structure.open(mark === bracket)
+      else structure.close(mark === endBracket)
       named = undefined
       text = undefined
     }
@@ -148,7 +135,7 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
         if (isString) at = readString(chunk, at)
         else {
           const byte = chunk[at++] as number
-          const kind = structure[byte]
+          const kind = meanings[byte]
           if (kind === 1) readMark(byte)
           else if (kind === 2) onOddity()
           else if ((isUrl || named !== undefined) && byte > blank && bare.length < longestBare)
@@ -203,7 +190,6 @@ function createOddReader(fields?: FieldCheck): (chunk: Uint8Array) => void {
 export function watchPossibleMembers(starts: string, fields?: FieldCheck): Watch {
   /** Whether an object or array follows, perhaps after a comment; undefined until this is known. */
   let mayBeJson: boolean | undefined
-  let hasZeroBefore = false
   /** Number of bytes before the object or array. */
   let before = 0
   /** The start of the object or array, until its encoding is known. */
@@ -219,19 +205,15 @@ export function watchPossibleMembers(starts: string, fields?: FieldCheck): Watch
 
   function readStart(chunk: Uint8Array): void {
     let at = 0
-    for (; begun.length === 0 && at < chunk.length; at++) {
-      const byte = chunk[at] as number
-      if (byte === 0) hasZeroBefore = true
-      else if (!blanks.has(byte)) break
-    }
+    while (begun.length === 0 && at < chunk.length && blanks.has(chunk[at] as number)) at++
     before += at
     begun = Buffer.concat([begun, chunk.subarray(at)])
     const [first, second] = begun
     if (first !== undefined && !starts.includes(String.fromCharCode(first))) mayBeJson = false
     else if (second === 0 ? begun.length >= 4 : second !== undefined) {
       if (second === 0) readWide = createWideReader(begun, before, createOddReader(fields))
-      mayBeJson = readWide !== undefined || !hasZeroBefore
-      if (mayBeJson) readJson(begun)
+      mayBeJson = true
+      readJson(begun)
     }
     if (mayBeJson !== undefined) begun = Buffer.alloc(0)
   }

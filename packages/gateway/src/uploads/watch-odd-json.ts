@@ -55,7 +55,7 @@ function readNames(names: Names, written: string, isArray: boolean): void {
   if (written.length < 3) return
   for (const word of wordsOf(written)) {
     const name = unescaped(word).trim()
-    names.isUrl ||= isUrlName(name)
+    names.isUrl ||= isUrlName(/[^!-~]/.test(name) ? name.replaceAll(/[^!-~]+/g, '') : name)
     if (isArray || word.length < 4) continue
     names.isNamed ||= namesRequest(name)
     if (mayNameMethod(name)) names.named = strongest(names.named, name)
@@ -82,6 +82,9 @@ function createCommentTracker() {
   }
 }
 
+/** A quoted value that another member follows without a comma. */
+const quotedBefore = /^\s*(["'`])((?:(?!\1|\\).|\\.)*)\1\s*["'`\w]/s
+
 function urlOf(written: string): string | undefined {
   // Limits the search to the end of the last comment, so that an unclosed comment is not searched to the end of the text.
   const end = written.lastIndexOf('*/') + 2
@@ -89,7 +92,7 @@ function urlOf(written: string): string | undefined {
   // The structural character that ends the text may be inside a comment.
   if (/^\s*(?:#|\/\*)/.test(bare)) return undefined
   // Line ends and whitespace around the quotes are not part of the URL; those inside them are.
-  return unescaped(/^[\s"'`]*(.*[^\s"'`])?/s.exec(bare)?.[1] ?? '')
+  return unescaped(/^[\s"'`\xef\xbb\xbf]*(.*[^\s"'`\xef\xbb\xbf])?/s.exec(bare)?.[1] ?? '')
 }
 
 /** Collects names and values from the text between the structural characters of JSON, as the most lenient parsers would read them. */
@@ -127,8 +130,10 @@ export function watchOddNames(isArray: boolean, fields?: FieldCheck) {
 
   function readUrl(): void {
     const url = wasOpen || isLong ? undefined : urlOf(text)
+    const quoted = quotedBefore.exec(text)?.[2]
     // The check does not count an empty reference.
-    if (url === '' || urls.size - Number(urls.has('')) <= maxInBody) urls.add(url)
+    for (const each of quoted === undefined ? [url] : [url, unescaped(quoted)])
+      if (each === '' || urls.size - Number(urls.has('')) <= maxInBody) urls.add(each)
   }
 
   /** Reads all of the text except its end. A long comment may stand on both sides of a name or value. */
