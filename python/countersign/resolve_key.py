@@ -72,6 +72,8 @@ def create_key_resolver(
             allow_expired=is_auth,
         )
         claims, key = verified.claims, verified.confirmation_key
+        if "call" in claims:
+            raise AAuthError("auth_token_invalid", "The auth+jwt was rejected: it is for one call (W40), which is not supported here.")
         if is_auth:
             delegate = claims.get("agent_delegate")
             return ResolvedKey(key, "jwt", claims["agent"], delegate, token_type.typ, claims, verified.expired)

@@ -347,6 +347,10 @@ class Tokens(unittest.TestCase):
         infinite = self.world.sign_token({}, {**decode_token(self.world.auth_token()).payload, "exp": float("inf")})
         self.refuses("agent_token_invalid", infinite)
 
+    def test_an_auth_token_for_one_call_is_refused(self):
+        call = {"method": "GET", "target": f"{RESOURCE}/data"}
+        self.refuses("auth_token_invalid", self.world.auth_token(call=call))
+
     def test_an_agent_token_signed_by_an_agent_is_not_an_auth_token(self):
         claims = {"iss": AGENT, "aud": RESOURCE, "agent": AGENT, "scope": "data.read", "exp": START + 60, "cnf": {"jwk": self.world.signers[AGENT].jwk}}
         self.refuses("auth_token_invalid", issue_token(AUTH_TOKEN, claims, signer=self.world.signers[AGENT], now=self.world.now))

@@ -74,15 +74,17 @@ export function createChallengeSteps({
     { owner, signal, beforeConsent }: Pick<Exchange, 'owner' | 'signal' | 'beforeConsent'>,
   ): Promise<HeldToken> {
     await beforeConsent()
-    const key = JSON.stringify([owner, need.resource, need.authServer, need.scope, need.kind])
-    const token = await shareConsent(key, signal, (flight) => protocol.obtain(need, owner, flight))
-    signal.throwIfAborted()
-    return token
+    const key = JSON.stringify([owner, need.resource, need.authServer, need.scope, need.kind, need.call])
+    for (;;) {
+      const token = await shareConsent(key, signal, (flight) => protocol.obtain(need, owner, flight))
+      signal.throwIfAborted()
+      if (await held.take(owner, token)) return token
+    }
   }
 
   async function authorize(challenge: Challenge, exchange: Exchange): Promise<Credential | undefined> {
     const { url, credential, owner } = exchange
-    const need = protocol.requiredToken(challenge, { url, credential })
+    const need = await protocol.requiredToken(challenge, { url, credential })
     if (!need) return undefined
     const { authServer, scope } = need
     if (!(await isAccepted(authServer))) {
@@ -95,7 +97,7 @@ export function createChallengeSteps({
     }
     const refused = credential.scheme === 'token' ? credential.held.jwt : undefined
     const other = scope === undefined ? undefined : await held.satisfying(owner, need)
-    if (other && other.jwt !== refused) return { scheme: 'token', held: other }
+    if (other && other.jwt !== refused && (await held.take(owner, other))) return { scheme: 'token', held: other }
     return { scheme: 'token', held: await obtain(need, exchange) }
   }
 

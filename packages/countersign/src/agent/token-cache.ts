@@ -36,10 +36,13 @@ export interface TokenCache {
    * L01)
    */
   add(owner: string, token: HeldToken, signal: AbortSignal): Promise<void>
-  readonly remove: (owner: string, token: HeldToken, reason?: ConsentReason) => Promise<void>
+  /** Removes a token. Resolves to true if it was stored; of several callers, only one gets true. */
+  readonly remove: (owner: string, token: HeldToken, reason?: ConsentReason) => Promise<boolean>
+  /** Whether the caller may use a token. A token for one call is removed, so that it is used only once. */
+  take(owner: string, token: HeldToken): Promise<boolean>
   /** Removes a token that is no longer accepted, and records whether it was revoked or had expired. */
-  drop(owner: string, token: HeldToken): Promise<void>
-  /** Lists the tokens that can be used, newest first. */
+  drop(owner: string, token: HeldToken): Promise<boolean>
+  /** Lists the tokens that can be used for any call, newest first. */
   list(owner: string): Promise<readonly TokenSummary[]>
   /**
    * Removes an owner's tokens for one resource, along with its pending consents if the store is shared. Without a resource, removes all of
@@ -83,6 +86,7 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
   let lastAt = 0
   const isLive = ({ expiresAt }: HeldToken) => expiresAt - margin > now()
   const isUsable = (token: HeldToken) => isLive(token) || token.refreshToken !== undefined
+  const isReusable = (token: HeldToken) => isUsable(token) && !token.call
 
   async function read(owner: string): Promise<readonly StoredToken[]> {
     const cached = records.isShared ? undefined : known.get(owner)
@@ -103,27 +107,17 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
     return tokens
   }
 
-  /** Ensures that another user's tokens never replace the owner's, no matter who signed in at the auth server. */
-  async function requireSameUser(owner: string, token: HeldToken): Promise<void> {
-    const { authServer, userScope = authServer, user: sub = decodeToken(token.jwt)?.payload.sub } = token
-    // A policy rule allowed this access, not a user.
-    if (sub === undefined) return
-    const kept = (await records.add(owner, { kind: 'person', id: userScope }, { sub })) as { sub: unknown }
-    if (typeof sub === 'string' && kept.sub === sub) return
-    throw new AgentError(
-      'other_user',
-      `Someone other than this agent’s user allowed this at ${authServer}, so no token was stored. To change the user, have the agent forget its tokens first.`,
-    )
-  }
-
   async function keep(owner: string, token: HeldToken, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    await requireSameUser(owner, token)
+    await requireSameUser(records, owner, token)
     // Distinct even within one clock tick, so that exactly one token is the newest.
     lastAt = Math.max(preciseClock(), lastAt + 0.001)
     const stored: StoredToken = { token, thumbprint, at: lastAt }
     const isCovered = ({ resource, scope, kind }: HeldToken) =>
-      resource === token.resource && kind === token.kind && scope.every((value) => token.scope.includes(value))
+      !token.call &&
+      resource === token.resource &&
+      kind === token.kind &&
+      scope.every((value) => token.scope.includes(value))
     const others = (await read(owner)).filter((other) => other.token.jwt !== token.jwt)
     const until = token.refreshToken === undefined ? token.expiresAt : undefined
     // Stores drop the token itself when it has expired.
@@ -139,39 +133,42 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
 
   const remove = async (owner: string, token: HeldToken, reason?: ConsentReason) =>
     serialize(owner, async () => {
-      await records.remove(owner, { kind: 'token', id: idOf(token) })
+      const isRemoved = await records.remove(owner, { kind: 'token', id: idOf(token) })
       remember(
         owner,
         (await read(owner)).filter((other) => other.token.jwt !== token.jwt),
       )
       if (reason) await past.note(owner, token, reason)
+      return isRemoved
     })
 
   return {
     isLive,
     remove,
+    take: async (owner, token) => !token.call || remove(owner, token),
     drop: (owner, token) => remove(owner, token, isLive(token) ? 'revoked' : 'ended'),
     async forRequest(owner, asked) {
       const all = (await read(owner)).map(({ token }) => token)
-      const usable = all.filter((token) => isUsable(token) && isUnder(asked.url, token.resource))
+      const usable = all.filter((token) => isReusable(token) && isUnder(asked.url, token.resource))
       const access = served.get(routeOf(owner, asked), now())
       return usable.find((token) => accessOf(token) === access) ?? usable[0]
     },
     recordUse(owner, asked, token) {
       served.set(routeOf(owner, asked), accessOf(token), Number.POSITIVE_INFINITY)
     },
-    async satisfying(owner, { resource, scope = '', kind }, since = 0) {
+    async satisfying(owner, { resource, scope = '', kind, call }, since = 0) {
       const scopes = scope.split(' ').filter(Boolean)
       const has = ({ token, at }: StoredToken) =>
         at > since &&
         isLive(token) &&
         token.resource === resource &&
         token.kind === kind &&
+        (token.call ?? call) === call &&
         scopes.every((value) => token.scope.includes(value))
       return (await read(owner)).find(has)?.token
     },
     async list(owner) {
-      const usable = (await read(owner)).filter(({ token }) => isUsable(token))
+      const usable = (await read(owner)).filter(({ token }) => isReusable(token))
       return usable.map(summaryOf)
     },
     add: (owner, token, signal) => serialize(owner, () => keep(owner, token, signal)),
@@ -191,6 +188,19 @@ export function createTokenCache({ records, past, thumbprint, now }: HeldTokensO
         )
       }),
   }
+}
+
+/** Ensures that another user's tokens never replace the owner's, no matter who signed in at the auth server. */
+async function requireSameUser(records: OwnRecords, owner: string, token: HeldToken): Promise<void> {
+  const { authServer, userScope = authServer, user: sub = decodeToken(token.jwt)?.payload.sub } = token
+  // A policy rule allowed this access, not a user.
+  if (sub === undefined) return
+  const kept = (await records.add(owner, { kind: 'person', id: userScope }, { sub })) as { sub: unknown }
+  if (typeof sub === 'string' && kept.sub === sub) return
+  throw new AgentError(
+    'other_user',
+    `Someone other than this agent’s user allowed this at ${authServer}, so no token was stored. To change the user, have the agent forget its tokens first.`,
+  )
 }
 
 function summaryOf({ token }: StoredToken): TokenSummary {

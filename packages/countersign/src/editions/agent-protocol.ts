@@ -78,6 +78,8 @@ export interface HeldToken {
   isRenewable?: boolean | undefined
   /** The edition's name for what the token proves. A token never replaces one of another kind. */
   kind?: string | undefined
+  /** Identifies the only call for which the token can be used, once. @default any call */
+  call?: string | undefined
   /** The name under which the agent obtained the token, if it has one for each owner. */
   agentName?: string | undefined
   /** Where the token's user is unique. @default the auth server */
@@ -109,15 +111,14 @@ export interface TokenNeed {
   authServer: string
   /** Space-separated, if known. */
   scope: string | undefined
-  /**
-   * The resource's token, already checked (W21). If absent, the agent requests access to itself, or to something that needs no resource
-   * token.
-   */
+  /** The resource's token, already checked (W21). If absent, the agent requests what needs none, such as access to itself. */
   resourceToken?: string | undefined
   /** The token that was presented when the resource required a different one. */
   presented?: HeldToken | undefined
   /** The kind of the required token. */
   kind?: string | undefined
+  /** Identifies the refused call, if the user can allow only this one. */
+  call?: string | undefined
 }
 
 /** A request to a resource, as it was sent. */
@@ -238,7 +239,7 @@ export interface AgentTools extends IdentifierOptions {
   /** Records that an owner denied a need. */
   noteRefusal: (need: TokenNeed, owner: string) => Promise<void>
   /** Removes one of an owner's tokens. */
-  discard: (owner: string, token: HeldToken, reason?: ConsentReason) => Promise<void>
+  discard: (owner: string, token: HeldToken, reason?: ConsentReason) => Promise<unknown>
   /** Obtains what an owner has allowed, with a signal that aborts when the owner is forgotten, or after `exchangeTime`. */
   forOwner: <T extends HeldToken | undefined>(owner: string, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
   /** The auth servers in the agent's own list; empty if a function decides. */
@@ -272,12 +273,11 @@ export interface AgentProtocol {
   receive?(response: Response, sent: SentRequest): Promise<{ response: Response; request: Request } | undefined>
   /** The next step after a refusal: the cheapest one that could help. Undefined if no step would help. */
   stepFor(status: number, challenge: Challenge, credential: Credential): Step | undefined
-  /**
-   * The token to request from an auth server. Undefined if the challenge does not specify one.
-   *
-   * @throws AgentError for a challenge that does not match this request (W21), or that requires something unsupported
-   */
-  requiredToken(challenge: Challenge, asked: { url: string; credential: Credential }): TokenNeed | undefined
+  /** The token that a challenge requires, if any. @throws AgentError if it does not match this request (W21) or is not supported */
+  requiredToken(
+    challenge: Challenge,
+    asked: Pick<SentRequest, 'url' | 'credential'>,
+  ): MaybePromise<TokenNeed | undefined>
   /**
    * Obtains a token from an auth server, with the user's consent if required, and stores it. If the user decides after the signal aborted,
    * their token is still stored, for a later request.

@@ -3,7 +3,7 @@ import type { AgentTools, HeldToken, KeptConsent, TokenNeed } from './agent-prot
 
 /** A consent that the user has not decided yet, with everything that another process needs to complete it. */
 export interface PendingConsent extends KeptConsent {
-  need: Pick<TokenNeed, 'resource' | 'authServer' | 'scope' | 'kind'>
+  need: Pick<TokenNeed, 'resource' | 'authServer' | 'scope' | 'kind' | 'call'>
   /** What identifies the request at the auth server: a token, or the URL to poll. */
   requestToken: string
   state: string
@@ -80,8 +80,8 @@ export async function findConsent(
   return (await listConsents(store, owner)).find((each) => each.state === state)
 }
 
-const keyOf = ({ authServer, resource, scope = '', kind = '' }: PendingConsent['need']) =>
-  `${authServer} ${resource} ${scope}${kind && ` ${kind}`}`
+const keyOf = ({ authServer, resource, scope, kind, call }: PendingConsent['need']) =>
+  [authServer, resource, scope, kind, call].join(' ').trim()
 
 /**
  * A consent's generation among the consents for its need. Clocks can be set back, so timestamps cannot show which consent is the newest.

@@ -5,7 +5,7 @@ import type { ClaimNonce } from '../httpsig/nonces.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import type { VerifiedSignature } from '../httpsig/verify-signature.js'
 import type { Algorithm } from '../lib/algorithms.js'
-import type { ChallengeContext, ErrorCode } from '../lib/errors.js'
+import type { AAuthError, ChallengeContext, ErrorCode } from '../lib/errors.js'
 import type { Signer } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Challenge } from '../protocol/challenge.js'
@@ -83,6 +83,18 @@ export interface RevocationListOptions extends IdentifierOptions, NetworkOptions
   whenUnreachable: 'refuse' | 'accept'
 }
 
+/** A token that allows one request. */
+export interface SingleUseToken {
+  /** Unique among all tokens. */
+  id: string
+  /** Unix seconds. */
+  issuedAt: number
+  /** Unix seconds. */
+  expiresAt: number
+  /** Creates the refusal of a second use, with which the agent can ask again. */
+  used: () => AAuthError
+}
+
 /** A resource's side of the protocol in one edition. */
 export interface ResourceProtocol {
   /** The resource's published document, served at the path given by its document type. */
@@ -100,6 +112,14 @@ export interface ResourceProtocol {
   ): VerifiedRequest<R>
   /** The level that a challenge requires if nothing was verified. */
   readonly challengeLevel: (code: ErrorCode, required: Requirement) => string
+  /**
+   * The token of a judged request, if it allows only that one request; undefined for any other token. Absent if the edition has no such
+   * tokens.
+   */
+  readonly singleUse?: (
+    verified: VerifiedSignature<ResolvedKey>,
+    required: { scope?: string | undefined },
+  ) => SingleUseToken | undefined
   /** The next level above a proven one, for which rate limits are higher. Undefined if the proven level is the highest. */
   readonly levelAbove: (proven: Requirement) => string | undefined
   /** Creates a challenge, with a resource token if the context identifies the party that will hold it. */

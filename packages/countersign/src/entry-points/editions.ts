@@ -33,6 +33,7 @@ export { parseSignatureKey, serializeSignatureKey } from '../editions/january/si
 export type {
   AgentTokenClaims,
   AuthTokenClaims,
+  Call,
   ResourceTokenClaims,
   RevocationClaims,
 } from '../editions/january/tokens.js'
@@ -44,6 +45,7 @@ export type {
   RevocationList,
   RevocationListOptions,
   RevokedTokens,
+  SingleUseToken,
 } from '../editions/resource-protocol.js'
 export type {
   AuthClaims,

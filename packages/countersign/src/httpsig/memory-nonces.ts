@@ -33,6 +33,7 @@ export function createMemoryNonces({
   const holders = new Map<string, Holder>()
   const ofAgents = createPlaces()
   const anonymous = createPlaces()
+  const startedAt = Math.floor(now())
   let forgottenAt = Number.NEGATIVE_INFINITY
 
   function forget(at: number): void {
@@ -66,10 +67,10 @@ export function createMemoryNonces({
     if (reached) throw nonceRefusal(reached)
   }
 
-  return function claimNonce({ key, source, lifetime }) {
+  return function claimNonce({ key, source, lifetime, issuedAt = startedAt }) {
     const at = now()
     forget(at)
-    if (live.has(key)) return false
+    if (live.has(key) || issuedAt < startedAt) return false
     const holder = holders.get(holderName(source)) ?? newHolder(source)
     const { network } = source
     requirePlace(holder, network)

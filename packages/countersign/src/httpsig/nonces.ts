@@ -22,6 +22,11 @@ export interface NonceSource {
 
 export interface NonceClaim extends VerifiedNonce {
   source: NonceSource
+  /**
+   * Present if a token for one call is claimed instead of a nonce: when it was issued, in Unix seconds. A store that a restart empties must
+   * return false for tokens that were issued before it started, because it cannot know whether they were used.
+   */
+  issuedAt?: number | undefined
 }
 
 /**

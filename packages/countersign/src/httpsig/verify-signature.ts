@@ -112,6 +112,8 @@ export interface VerifiedSignature<R extends SigningKey = SigningKey> {
    * @throws AAuthError as the upload's `take` does
    */
   takeUpload: (() => Promise<void>) | undefined
+  /** The `Content-Digest` that the signature covers: empty if there is no body, undefined if the signature leaves the body out. */
+  digest: string | undefined
   /** The nonce, if the request has one. It is already claimed, unless `claimNonce` is `later`. */
   nonce: VerifiedNonce | undefined
 }
@@ -173,11 +175,10 @@ export async function verifySignature<R extends SigningKey>(
   }
   onStep?.('digest')
   const coversBody = input.components.includes('content-digest')
-  const [digest] = body.length > 0 ? fieldValues(message, 'content-digest') : []
-  if (!(upload && hasBody) && (digest !== undefined || coversBody)) {
-    await requireContentDigest(requireField(message, 'content-digest'), body)
-  }
-  const digests = upload && coversBody ? parseContentDigest(requireField(message, 'content-digest')) : undefined
+  const hasDigest = coversBody || (body.length > 0 && fieldValues(message, 'content-digest').length > 0)
+  const digest = hasDigest ? requireField(message, 'content-digest') : ''
+  if (hasDigest && !(upload && hasBody)) await requireContentDigest(digest, body)
+  const digests = upload && coversBody ? parseContentDigest(digest) : undefined
   const takeUpload = upload && (() => upload.take(digests, resolved))
   const { thumbprint } = resolved.key
   const freshFor = Math.ceil(Math.max(0, input.created + profile.window - now()))
@@ -202,6 +203,7 @@ export async function verifySignature<R extends SigningKey>(
     resolved,
     body,
     takeUpload,
+    digest: hasBody && !coversBody ? undefined : digest,
     nonce: verifiedNonce,
   }
 }

@@ -97,6 +97,8 @@ export interface ChallengeContext {
   scope?: string | undefined
   /** The requesting agent and key. Present only if the signature was verified, which is sufficient to issue a resource token. */
   binding?: ResourceTokenBinding | undefined
+  /** The refused request, if a permission can be limited to it. */
+  call?: { method: string; target: string; digest?: string } | undefined
   /** Whether only a signature helps, so that the response must not require an access token. @default false */
   isSignedOnly?: boolean | undefined
 }

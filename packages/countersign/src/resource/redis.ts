@@ -35,7 +35,8 @@ export interface RedisStoreOptions {
 
 /**
  * A `claimNonce` that all instances share. If the store does not respond, requests with a nonce are refused (503), so none is accepted
- * twice. If the store loses data, for example in a restart without `appendfsync always`, lost nonces can be replayed for two minutes.
+ * twice. If the store loses data, for example in a restart without `appendfsync always`, lost nonces can be replayed for two minutes, and
+ * lost tokens for one call until they expire.
  *
  * @throws TypeError for invalid limits, or a value that is not a client
  * @example

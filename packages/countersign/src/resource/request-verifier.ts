@@ -1,3 +1,4 @@
+import * as platform from '#crypto'
 import type { ResourceEdition } from '../editions/edition.js'
 import type { ResourceProtocol, RevocationList } from '../editions/resource-protocol.js'
 import {
@@ -9,7 +10,7 @@ import {
   type ResolvedKey,
   type VerifiedRequest,
 } from '../editions/verified-request.js'
-import { type ClaimNonce, requireUnusedNonce } from '../httpsig/nonces.js'
+import { type ClaimNonce, nonceSource, requireUnusedNonce } from '../httpsig/nonces.js'
 import { type ReceivedMessage, receiveRequest } from '../httpsig/received-message.js'
 import { type VerifiedSignature, type VerifySignatureOptions, verifySignature } from '../httpsig/verify-signature.js'
 import { AAuthError } from '../lib/errors.js'
@@ -106,6 +107,7 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
     const claims = await unrevokedClaims(verified.resolved)
     if (rateLimit) await requireRate(rateLimit, verified.resolved, { remoteAddress, levelAbove })
     // For an expired token, the level is derived from the content, so that the challenge has every required scope.
+    let finalNeed: Need = required
     let judged = requirementOf && authorization?.expired ? undefined : protocol.judge(verified, required)
     // If the token names only a user, that user's requests count together.
     const claim = async ({ agent = claims && `${claims.iss} ${claims.sub ?? ''}` }: VerifiedRequest) =>
@@ -128,11 +130,13 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
       if (need) {
         requireVerifyOptions(need, declared)
         if (report) report.route = need.require
+        finalNeed = need
       }
       judged = protocol.judge(whole, need ?? required) as NonNullable<typeof judged>
     }
     // Otherwise last, so that refused requests leave nothing in the store: a client can send any number of them.
     if (!isUpload) await claim(judged)
+    await claimToken(verified, finalNeed, tools, remoteAddress)
     return judged as typeof judged & { thumbprint: string }
   }
 
@@ -171,6 +175,25 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
       }
     },
   }
+}
+
+/** Claims a token that allows only one request. @throws AAuthError if it was used, or if the store cannot know */
+async function claimToken(
+  verified: VerifiedSignature<ResolvedKey>,
+  required: Need,
+  { protocol, edition, claimNonce, now }: VerifierTools,
+  remoteAddress: string | undefined,
+): Promise<void> {
+  const token = protocol.singleUse?.(verified, required)
+  if (!token) return
+  const { agent, key } = verified.resolved
+  const claim = {
+    key: await platform.hashText(`one call\n${token.id}`),
+    lifetime: Math.ceil(token.expiresAt - now()) + edition.signing.window,
+    source: nonceSource({ agent, thumbprint: key.thumbprint, remoteAddress }),
+    issuedAt: token.issuedAt,
+  }
+  if (!(await claimNonce(claim))) throw token.used()
 }
 
 export interface VerifyRequestOptions<R extends Requirement> {

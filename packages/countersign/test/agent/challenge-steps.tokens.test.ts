@@ -43,6 +43,7 @@ function open({ held, other, need = {} }: { held?: Token; other?: Token; need?: 
       forRequest: async () => held,
       isLive: ({ expiresAt }: Token) => expiresAt > now,
       satisfying: async () => other,
+      take: async () => true,
       add: async (owner: string, { jwt }: Token) => void log.push(`add ${owner} ${jwt}`),
       drop: async (owner: string, { jwt }: Token) => void log.push(`drop ${owner} ${jwt}`),
     },

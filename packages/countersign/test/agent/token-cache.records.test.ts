@@ -216,6 +216,20 @@ describe('a token for a need', () => {
     expect(await cache.satisfying('alice', { resource, authServer, scope: undefined })).toEqual(fitting)
   })
 
+  it('is for the same call, if it is for one only, which one of two processes takes', async () => {
+    const { cache, add } = openCache()
+    const single = token({ scope: ['a', 'b'], call: 'one' })
+    await add(token({ scope: ['a'] }))
+    await add(single)
+    expect(await cache.satisfying('alice', need)).toBeUndefined()
+    expect(await cache.satisfying('alice', { ...need, call: 'other' })).toBeUndefined()
+    expect(await cache.satisfying('alice', { ...need, call: 'one' })).toEqual(single)
+    expect(await cache.forRequest('alice', { method: 'GET', url: resource })).toMatchObject({ scope: ['a'] })
+    expect(await cache.list('alice')).toMatchObject([{ scope: ['a'] }])
+    expect(await Promise.all([cache.take('alice', single), cache.take('alice', single)])).toEqual([true, false])
+    expect(await cache.satisfying('alice', { ...need, call: 'one' })).toBeUndefined()
+  })
+
   it('was stored after a given time', async () => {
     const { cache, add } = openCache()
     vi.spyOn(Date, 'now').mockReturnValue(5_000_000)

@@ -48,6 +48,9 @@ const endOfGrant: Entry = (event, grant) => {
   return ofAgent(by === event.userId ? 'removed' : 'removed_by_server')(event, grant)
 }
 
+/** The maximum number of characters of a call that are shown. */
+export const longestCall = 300
+
 /** The recorded events that are shown to the user, and how each is shown. */
 const entries: ReadonlyMap<string, Entry> = new Map([
   ['user.created', ofAccount('signed_up')],
@@ -62,7 +65,14 @@ const entries: ReadonlyMap<string, Entry> = new Map([
     (event) => ofAccount(event.data?.by === undefined ? 'passkey_removed' : 'passkey_removed_by_server')(event),
   ],
   ['account.exported', ofAccount('downloaded')],
-  ['request.allowed', ofAgent('allowed')],
+  [
+    'request.allowed',
+    (event, delegate) => {
+      const call = event.data?.call
+      if (typeof call !== 'string') return ofAgent('allowed')(event, delegate)
+      return { ...ofAgent('allowed_once')(event, delegate), call: cleanText(call, longestCall) } as Activity
+    },
+  ],
   ['request.denied', ofAgent('denied')],
   ['request.remembered', ofAgent('remembered')],
   ['code.redeemed', ofAgent('used')],

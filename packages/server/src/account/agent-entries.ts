@@ -5,7 +5,7 @@ import { cleanName, cleanText } from '../policy/plain-text.js'
 import { hostOf, permissionsOf } from '../policy/policy.js'
 import { resourceKey } from '../policy/resource-id.js'
 import type { ListedGrant, RecordedEvent } from '../storage/api/storage.js'
-import { shownEvents } from './activity-of.js'
+import { longestCall, shownEvents } from './activity-of.js'
 
 /** All of one user's grants to one agent at one resource, however it is spelled, for one account there, newest first. */
 type Grants = readonly [ListedGrant, ...ListedGrant[]]
@@ -22,9 +22,9 @@ export function byParties(grants: readonly ListedGrant[]): Grants[] {
   return [...groups.values()]
 }
 
-/** The parties of a grant besides its agent, so that they can be compared. */
-function partiesOf({ delegate, resource, account }: ListedGrant): string {
-  return JSON.stringify([delegate, resourceKey(resource), account])
+/** The parties of a grant besides its agent, and the only call that it allows, so that they can be compared. */
+function partiesOf({ delegate, resource, account, call }: ListedGrant): string {
+  return JSON.stringify([delegate, resourceKey(resource), account, call])
 }
 
 /** Whether grants of one agent are for the same delegate, resource and account as the given one. */
@@ -171,7 +171,7 @@ export function agentEntry(
   grants: Grants,
   { logos, states }: { logos: ReadonlyMap<string, string>; states: ReadonlyMap<string, AgentState> },
 ): AllowedAgent {
-  const [{ id, agent, display }] = grants
+  const [{ id, agent, display, call }] = grants
   const { blocked, fingerprint } = states.get(agent) ?? {}
   const logo = logos.get(agent)
   const name = cleanName(display.agent.name ?? '')
@@ -195,6 +195,7 @@ export function agentEntry(
     bearer: display.agent.bearer,
     hasChanged: fingerprint !== undefined && fingerprint !== display.agent.fingerprint,
     able,
+    call: call ? cleanText(`${call.method} ${call.target}`, longestCall) : undefined,
     more: names.length - shown.length,
     since: Math.min(...grants.map(({ createdAt }) => createdAt)),
     lastUsed: used.length === 0 ? undefined : Math.max(...used),

@@ -126,7 +126,7 @@ export const policyRule = z
     agent: agentParty,
     resource: party.default('*'),
     scopes: z.array(pattern).min(1).readonly().optional(),
-    decision: z.enum(['ask', 'deny', 'grant']),
+    decision: z.enum(['ask', 'ask-once', 'deny', 'grant']),
   })
   .superRefine(({ decision, name, agent, scopes }, context) => {
     if (decision !== 'grant') return

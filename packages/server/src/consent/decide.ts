@@ -4,7 +4,7 @@ import { seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import { inSession, type SignedInVisit, type Visit, viewerOf } from '../http/visit.js'
 import { accountPaths } from '../pages/models/account-paths.js'
-import { type Duration, grantable } from '../policy/policy.js'
+import { type Extent, grantable } from '../policy/policy.js'
 import { hashSecret } from '../secrets/server-keys.js'
 import { checkPassword } from '../sign-in/check-password.js'
 import { offeredFactors } from '../sign-in/offered-factors.js'
@@ -42,18 +42,22 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
   if (decider instanceof Response) return decider
   const { person, stored } = decider
   const terms = await decisionTerms(context, person, stored, 'decision')
-  const duration = chosenDuration(terms, person.form)
+  const duration = chosenExtent(terms, person.form)
   const stopped = await stopBeforeAllowing(context, person, { link, stored, terms, duration })
   if (stopped) return stopped
   requirePermitted(context, stored)
+  const call = duration === 'once' ? context.transports.callOf(stored) : undefined
+  const lifetime = duration === 'once' ? context.lifetimes.authToken : duration
   const outcome = await decideWithinLimit(context, stored, {
     decision: 'allow',
     scope: grantable(stored.scope.split(' ')).join(' '),
     handle: newHandle(context, stored),
-    grantLifetime: duration === 'until-removed' ? null : duration,
+    grantLifetime: lifetime === 'until-removed' ? null : lifetime,
     remembered:
-      context.transports.of(stored).remembersGrants?.(stored) ??
-      (terms.mayRemember && (duration === 'until-removed' || duration > rememberedFrom)),
+      !call &&
+      (context.transports.of(stored).remembersGrants?.(stored) ??
+        (terms.mayRemember && (lifetime === 'until-removed' || lifetime > rememberedFrom))),
+    call,
     account: context.transports.accountOf(stored),
     attempt: allowing(context, person.session.user.id),
     ...decisionBy(person, link, stored),
@@ -126,12 +130,7 @@ function requirePermitted(context: ServerContext, request: AuthRequest): void {
 async function stopBeforeAllowing(
   context: ServerContext,
   person: SignedInVisit,
-  {
-    link,
-    stored,
-    terms,
-    duration,
-  }: { link: ConsentLink; stored: AuthRequest; terms: DecisionTerms; duration: Duration },
+  { link, stored, terms, duration }: { link: ConsentLink; stored: AuthRequest; terms: DecisionTerms; duration: Extent },
 ): Promise<Response | undefined> {
   if (terms.forbidden) throw new PageError('policy_forbids', { agent: stored.agent, cause: terms.forbidden })
   const { proof: kind } = terms
@@ -214,13 +213,20 @@ interface Allowed {
   request: AuthRequest
   /** The revision shown on the page. */
   revision: number | undefined
-  duration: Duration
+  duration: Extent
   session: Session
 }
 
-/** The duration submitted with the form, or the shortest one if the terms do not offer it. */
-function chosenDuration({ durations }: DecisionTerms, form: ReadonlyMap<string, string>): Duration {
-  return durations.find((choice) => String(choice) === form.get('duration')) ?? durations[0]
+/**
+ * The choice submitted with the form, or the narrowest one if the terms do not offer it.
+ *
+ * @throws PageError `bad_form` for one call only, if that is not offered: every other choice allows more
+ */
+function chosenExtent({ durations }: DecisionTerms, form: ReadonlyMap<string, string>): Extent {
+  const submitted = form.get('duration')
+  const offered = durations.find((choice) => String(choice) === submitted)
+  if (offered === undefined && submitted === 'once') throw new PageError('bad_form')
+  return offered ?? durations[0]
 }
 
 /** The purpose of a passkey challenge that proves who allows this request; the proof is valid for nothing else. */
@@ -257,7 +263,7 @@ export async function challengePurpose(context: ServerContext, visit: Visit): Pr
   if (!session) throw new PageError('csrf')
   const request = await requireStored(context, requireLink(await context.transports.readLink(form)))
   const terms = await decisionTerms(context, { ...visit, session }, request)
-  return allowPurpose({ request, revision: readRevision(form), duration: chosenDuration(terms, form), session })
+  return allowPurpose({ request, revision: readRevision(form), duration: chosenExtent(terms, form), session })
 }
 
 /** The revision of the submitted page; scripted users may omit it. */

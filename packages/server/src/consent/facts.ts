@@ -1,13 +1,14 @@
 import type { AAuthError } from 'countersign'
-import type { Danger, PermissionReading } from 'countersign/editions'
+import type { Danger } from 'countersign/editions'
 import type { ServerContext } from '../http/context.js'
 import type { SignedInVisit } from '../http/visit.js'
 import type { AgentChange } from '../pages/models/models.js'
 import { cleanName } from '../policy/plain-text.js'
-import { agentBlocked, type Duration, dangersOf, denialOf, originOf } from '../policy/policy.js'
+import { agentBlocked, callMissing, dangersOf, denialOf, type Extent, isOnceOnly, originOf } from '../policy/policy.js'
 import { resourceKey } from '../policy/resource-id.js'
 import { provingWays } from '../sign-in/offered-factors.js'
 import { type AuthRequest, type Grant, validTokensIssuedSince } from '../storage/api/storage.js'
+import { type Extents, extentsOf, isModest, presetOf } from './extents.js'
 
 /** A passkey if the user has one, otherwise the password, otherwise a new sign-in. */
 type ProofKind = 'passkey' | 'password' | 'sign-in'
@@ -24,7 +25,7 @@ export interface DecisionTerms {
   /** Whether a decision may be remembered and allow later requests without a page (W22). */
   mayRemember: boolean
   /** Shortest first. */
-  durations: readonly [Duration, ...Duration[]]
+  durations: Extents
   /** Why the operator's policy or a block prevents the user from allowing the request; undefined if nothing does. */
   forbidden: AAuthError | undefined
 }
@@ -47,7 +48,7 @@ export interface DecisionFacts extends DecisionTerms {
   /** Whether the remembered grant allows this request without a page. */
   allowsWithoutPage: boolean
   /** The duration that is preselected on the page. */
-  preset: Duration
+  preset: Extent
 }
 
 /** What the terms are for: a page that is shown first, or a decision on that page. */
@@ -68,12 +69,11 @@ export async function decisionTerms(
 ): Promise<DecisionTerms> {
   const dangers = dangersOf(request.scope.split(' '), context.readRisk)
   const sensitive = dangers.length > 0
-  const durations = sensitive ? ([shortest(context.durations[0])] as const) : context.durations
   return {
     dangers,
     proof: await proofFor(context, visit, { request, sensitive, step }),
     mayRemember: !sensitive && context.transports.of(request).reachesOnlyAgent(request),
-    durations,
+    durations: extentsOf(context, request, sensitive),
     forbidden: policyDenial(context, request) ?? ((await isBlocked(context, request)) ? agentBlocked() : undefined),
   }
 }
@@ -128,10 +128,14 @@ export async function decisionFacts(
 
 /** The denial, if the operator's current policy denies a request; otherwise undefined. */
 export function policyDenial(
-  { policy }: ServerContext,
-  { agent, delegate, resource, scope }: AuthRequest,
+  { policy, readRisk, transports }: ServerContext,
+  request: AuthRequest,
 ): AAuthError | undefined {
-  return denialOf(policy({ agent, delegate, resource, scope: scope.split(' ') }))
+  const { agent, delegate, resource } = request
+  const scope = request.scope.split(' ')
+  const decision = policy({ agent, delegate, resource, scope })
+  if (isOnceOnly(decision, scope, readRisk) && !transports.callOf(request)) return callMissing()
+  return denialOf(decision)
 }
 
 /**
@@ -157,28 +161,6 @@ async function proofFor(
 /** Whether the agent demands something of the user before or during the decision (OpenID Connect Core §3.1.2.1). */
 function demands({ prompt }: AuthRequest, what: 'login' | 'consent' | 'select_account'): boolean {
   return prompt?.split(' ').includes(what) ?? false
-}
-
-/** Whether a permission allows only reading, or one kind of change that its name reveals. */
-function isModest({ risk, isKnown, isBroad }: PermissionReading): boolean {
-  return (risk === 'read' || risk === 'change') && isKnown && !isBroad
-}
-
-const hour = 3600
-const day = 86_400
-
-/**
- * Returns the longest duration that does not exceed the one that suits the request: an hour for permissions that are not modest, otherwise
- * a day if the user has never allowed this agent anything, or 30 days if they have. If all durations are longer, returns the shortest.
- */
-function presetOf(durations: DecisionTerms['durations'], of: { isFirst: boolean; isModest: boolean }): Duration {
-  const longest = of.isModest ? (of.isFirst ? day : 30 * day) : hour
-  return durations.findLast((duration) => duration !== 'until-removed' && duration <= longest) ?? durations[0]
-}
-
-/** Permission to do something dangerous always expires. */
-function shortest(duration: Duration): number {
-  return duration === 'until-removed' ? hour : duration
 }
 
 /** How many previous grants are considered. */
@@ -276,12 +258,12 @@ async function holdingsOf(context: ServerContext, request: AuthRequest, { live, 
   const revokedButUsable = removed.filter(({ revokedAt }) => revokedAt !== null && revokedAt > aliveSince)
   const requested = resourceKey(resource)
   const isElsewhere = (grant: Grant) => resourceKey(grant.resource) !== requested
-  const here = live.filter((grant) => !isElsewhere(grant))
+  const here = live.filter((grant) => !isElsewhere(grant) && !grant.call)
   return {
     same: scopesOf(here.filter((grant) => grant.delegate === delegate && grant.account === account)),
     here: scopesOf(here),
     revokedButUsable: scopesOf(revokedButUsable.filter((grant) => !isElsewhere(grant))),
-    elsewhere: [...new Set(live.filter(isElsewhere).map((grant) => grant.resource))],
+    elsewhere: [...new Set(live.filter((grant) => isElsewhere(grant) && !grant.call).map((grant) => grant.resource))],
     nothingElse: live.length < most && ended.length < most && !revokedButUsable.some(isElsewhere),
   }
 }

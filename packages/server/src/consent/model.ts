@@ -42,6 +42,7 @@ interface ConsentModelInput {
 export type ConsentChoices = Pick<
   ConsentPage,
   | 'durations'
+  | 'call'
   | 'accountPath'
   | 'asksAgain'
   | 'extend'

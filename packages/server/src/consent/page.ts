@@ -9,6 +9,7 @@ import { renderConsent } from '../pages/consent-page.js'
 import { accountPaths } from '../pages/models/account-paths.js'
 import type { ConsentPage } from '../pages/models/models.js'
 import { renderPolicyForbids } from '../pages/policy-forbids-page.js'
+import { cleanText } from '../policy/plain-text.js'
 import { fieldsOf } from '../sign-in/render-sign-in.js'
 import type { AuthRequest } from '../storage/api/storage.js'
 import { canExtend, type DecisionFacts } from './facts.js'
@@ -89,12 +90,30 @@ function allowedTimes({ lastAllowed, agentLastAllowed }: DecisionFacts): Partial
   return { allowedBefore: lastAllowed, otherDelegateAllowed: lastAllowed === undefined ? agentLastAllowed : undefined }
 }
 
+/** The call for which the request can be allowed "just this once", safe to show. */
+function shownCall({ transports, lifetimes }: ServerContext, request: AuthRequest): ConsentPage['call'] {
+  const call = transports.callOf(request)
+  if (!call) return undefined
+  const full = `${call.method} ${call.target}`
+  return {
+    text: cleanText(full, longestCall),
+    full: cleanText(full, longestDetail),
+    hasBody: call.digest !== undefined,
+    lifetime: lifetimes.authToken,
+  }
+}
+
+/** The maximum number of characters of a call, in the text and in the details. */
+const longestCall = 200
+const longestDetail = 2100
+
 function choices(
   context: ServerContext,
   { request, facts, problem }: { request: AuthRequest; facts: DecisionFacts; problem: ConsentPage['problem'] },
 ): ConsentChoices {
   return {
     durations: { choices: facts.durations, preset: facts.preset },
+    call: shownCall(context, request),
     accountPath: accountPaths.agents,
     asksAgain: request.display.agent.bearer && !facts.mayRemember,
     extend: canExtend(context, request) ? { secondsLeft: request.expiresAt - context.now() } : undefined,

@@ -1,7 +1,8 @@
 import { AAuthError } from 'countersign'
+import type { Call } from 'countersign/editions'
 import { networkOf } from 'countersign/node'
 import type { ServerContext } from '../http/context.js'
-import { agentBlocked, denialOf, grantable, type PolicyDecision } from '../policy/policy.js'
+import { agentBlocked, callMissing, denialOf, grantable, isOnceOnly, type PolicyDecision } from '../policy/policy.js'
 import { hashSecret } from '../secrets/server-keys.js'
 import type { AttemptCount, RequestAttempt } from '../storage/api/storage.js'
 import type { RequestingAgent } from './edition.js'
@@ -10,6 +11,8 @@ import type { RequestingAgent } from './edition.js'
 export interface RequestedAccess {
   resource: string
   scope: readonly string[]
+  /** The call for which a user can allow it "just this once". @default the resource named none */
+  call?: Call | undefined
 }
 
 export interface Admission extends CountedAccess {
@@ -31,7 +34,8 @@ export async function requireAdmitted(
   requireGrantable(access)
   const { agent: id, delegate, actsForItself = true } = agent
   const decided = context.policy({ agent: id, delegate, ...access })
-  const decision = denialOf(decided) || actsForItself ? decided : 'ask'
+  if (!access.call && isOnceOnly(decided, access.scope, context.readRisk)) throw callMissing()
+  const decision = denialOf(decided) || (actsForItself && decided !== 'ask-once') ? decided : 'ask'
   const counted = await countRequest(context, agent, { lasts: decision === 'ask' })
   return { policy: policyGrant(context, agent, { access, decision }), ...counted }
 }
@@ -48,7 +52,7 @@ function policyGrant(
   { access, decision }: { access: RequestedAccess; decision: PolicyDecision },
 ): string | undefined {
   const denial = denialOf(decision)
-  const granted = decision !== 'ask' && 'grant' in decision ? decision.grant : undefined
+  const granted = typeof decision === 'object' && 'grant' in decision ? decision.grant : undefined
   context.tell?.({
     kind: 'decision',
     by: 'policy',

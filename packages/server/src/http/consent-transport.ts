@@ -1,3 +1,4 @@
+import type { Call } from 'countersign/editions'
 import type { RequestBlocks } from '../pages/models/request-blocks.js'
 import type { MintedSecrets } from '../secrets/server-keys.js'
 import type { AuthRequest, OpenFor } from '../storage/api/storage.js'
@@ -72,6 +73,8 @@ export interface ConsentTransport {
   remembersGrants?(request: AuthRequest): boolean
   /** The user's account at the resource that a request names: a grant for one account allows nothing for another. @default none */
   accountOf?(request: AuthRequest): string | null
+  /** The call for which the request can be allowed "just this once"; undefined if the resource named none. @default none */
+  callOf?(request: AuthRequest): Call | undefined
   /** How long a request stays open at least once a user opens it, and at most in all. @default users may extend it */
   readonly openFor?: OpenFor | undefined
   /** What the page shows about a request in this edition, besides its display. @default nothing */
@@ -127,6 +130,11 @@ export class ConsentTransports {
   /** The user's account at the resource that a stored request names; null if it names none. */
   accountOf(request: AuthRequest): string | null {
     return this.of(request).accountOf?.(request) ?? null
+  }
+
+  /** The call for which a stored request can be allowed. */
+  callOf(request: AuthRequest): Call | undefined {
+    return this.of(request).callOf?.(request)
   }
 
   /** The transport whose pages have this path. */

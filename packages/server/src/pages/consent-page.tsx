@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { AgentCard, Details } from './components/agent-card.js'
-import { DurationChoice, Hidden, HiddenFields, OwnPassword, ProblemBox } from './components/forms.js'
+import { DurationChoice, Hidden, HiddenFields, OwnPassword, ProblemBox, passkeyFormId } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
 import { Host, Icon, Pair } from './components/marks.js'
 import { Cautions, Deadline, ForgottenPassword, SignedInAs } from './components/notices.js'
@@ -127,6 +127,7 @@ function AllowWithPasskey({
       {model.problem && <ProblemBox>{messages.passwordProblems[model.problem]}</ProblemBox>}
       <p data-without-passkeys>{messages.passkeyNeeded}</p>
       <form
+        id={passkeyFormId}
         role="none"
         method="post"
         action={model.form.action}
@@ -137,7 +138,7 @@ function AllowWithPasskey({
         <HiddenFields form={model.form} />
         <Hidden name="consent" value="grant" />
         <Hidden name="revision" value={String(model.revision)} />
-        <Hidden name="duration" value={String(model.durations.preset)} />
+        {model.durations.choices.length === 1 && <Hidden name="duration" value={String(model.durations.preset)} />}
         <Hidden name="credential" value="" />
         <button class="button" type="submit" value="grant">
           <Icon name="yes" />

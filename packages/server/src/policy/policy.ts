@@ -25,10 +25,10 @@ export interface PolicyRequest {
 }
 
 /**
- * `ask` shows the consent page to a user; `deny` refuses with `access_denied`, and includes the rule's name for the log and the audit log;
+ * `ask` shows the consent page to a user; `ask-once` too, but permissions to delete or spend can be allowed only for one call; `deny` refuses with `access_denied`, and includes the rule's name for the log and the audit log;
  * `grant` gives the agent a token for itself, without a user, under the policy's name (W19).
  */
-export type PolicyDecision = 'ask' | { deny: string } | { grant: string }
+export type PolicyDecision = 'ask' | 'ask-once' | { deny: string } | { grant: string }
 
 /** Decides on a request. A pure function. */
 export type Policy = (request: PolicyRequest) => PolicyDecision
@@ -38,9 +38,19 @@ export const alwaysPrompt: Policy = () => 'ask'
 
 /** Returns the refusal if the decision is a denial. The agent learns that a rule denied the request, but not which one. */
 export function denialOf(decision: PolicyDecision): AAuthError | undefined {
-  if (decision === 'ask' || 'grant' in decision) return undefined
+  if (typeof decision === 'string' || 'grant' in decision) return undefined
   const { deny: rule } = decision
   return new AAuthError('policy_denied', `The rule ${rule} denies this request.`, { rule })
+}
+
+/** Whether a policy lets a user allow a scope only for one call: it deletes or spends something. */
+export function isOnceOnly(decision: PolicyDecision, scope: readonly string[], readRisk: ReadPermission): boolean {
+  return decision === 'ask-once' && dangersOf(scope, readRisk).some((danger) => danger !== 'control')
+}
+
+/** Returns the refusal of a request that could be allowed only for one call, but names none. */
+export function callMissing(): AAuthError {
+  return new AAuthError('policy_denied', 'This may be allowed only for one call, and the resource named none.')
 }
 
 /** Returns the refusal for an agent that an operator blocked. */
@@ -63,11 +73,12 @@ export interface PolicyRule {
   /** A resource's identifier, with the same wildcards as `agent`. @default '*' */
   resource?: string | undefined
   /**
-   * `ask` and `grant` match if every requested permission matches one of these patterns; `deny` matches if any requested permission does.
+   * `ask` and `grant` match if every requested permission matches one of these patterns; `deny` and `ask-once` match if any requested
+   * permission does.
    * If absent, the rule matches whatever is requested.
    */
   scopes?: readonly string[] | undefined
-  decision: 'ask' | 'deny' | 'grant'
+  decision: 'ask' | 'ask-once' | 'deny' | 'grant'
 }
 
 /**
@@ -84,7 +95,7 @@ export function policyOfRules(rules: readonly PolicyRule[], otherwise: Policy = 
     const index = keyed.findIndex((candidate) => fits(request, candidate))
     const rule = keyed[index]
     if (!rule) return otherwise(request)
-    if (rule.decision === 'ask') return 'ask'
+    if (rule.decision === 'ask' || rule.decision === 'ask-once') return rule.decision
     const { name, decision } = rule
     return decision === 'grant' && name !== undefined ? { grant: name } : { deny: name ?? `policies[${index}]` }
   }
@@ -92,13 +103,14 @@ export function policyOfRules(rules: readonly PolicyRule[], otherwise: Policy = 
 
 function fits({ agent, resource, scope }: PolicyRequest, rule: PolicyRule & { resource: string }): boolean {
   const { scopes, decision } = rule
-  // A rule that denies an origin also denies identifiers with a path there, which anyone who controls the origin can invent.
+  const isStrict = decision === 'deny' || decision === 'ask-once'
+  // A rule that denies or limits an origin also denies or limits identifiers with a path there, which anyone who controls the origin can invent.
   const isNamed = (identifier: string, pattern: string) =>
-    fitsIdentifier(identifier, pattern) || (decision === 'deny' && fitsIdentifier(originOf(identifier), pattern))
+    fitsIdentifier(identifier, pattern) || (isStrict && fitsIdentifier(originOf(identifier), pattern))
   if (!isNamed(agent, rule.agent) || !isNamed(resource, rule.resource)) return false
   if (!scopes) return true
   const listed = (value: string) => scopes.some((pattern) => fitsPattern(value, pattern))
-  return decision === 'deny' ? scope.some(listed) : scope.every(listed)
+  return isStrict ? scope.some(listed) : scope.every(listed)
 }
 
 /** The host, with its port, of an identifier that is a URL; undefined for the name of a registered client. */
@@ -128,6 +140,9 @@ function fitsIdentifier(identifier: string, pattern: string): boolean {
 
 /** How long a permission is granted: a number of seconds, or until the user revokes it. */
 export type Duration = number | 'until-removed'
+
+/** What a user can choose: a duration, or one call only. */
+export type Extent = Duration | 'once'
 
 /** Permissions that give an agent no access, but reveal who the user is (S§7.4). */
 export type IdentityPermission = 'openid' | 'profile' | 'email'

@@ -23,6 +23,13 @@ export const fullConsent = consentModel({
   extend: { secondsLeft: 540 },
 })
 
+const onlyCall = {
+  text: `DELETE https://cal.example/files/${'annual-report-'.repeat(10)}…`,
+  full: `DELETE https://cal.example/files/${'annual-report-'.repeat(20)}2026.pdf?versions=all`,
+  hasBody: false,
+  lifetime: 600,
+}
+
 /** The request of a client that signs nothing. */
 export const bearerConsent = consentModel({
   bearer: true,
@@ -91,6 +98,20 @@ export function consentStates(messages: Messages): [string, string][] {
     }),
     consent('wrong-password', { ...fullConsent, dangers: ['spend'], askPassword: true, problem: 'wrong_password' }),
     consent('one-duration', { ...fullConsent, durations: { choices: [3600], preset: 3600 } }),
+    consent('once', {
+      ...fullConsent,
+      able: [{ name: 'files.delete', description: 'Delete files', risk: 'delete' }],
+      dangers: ['delete'],
+      durations: { choices: ['once', 3600], preset: 'once' },
+      call: onlyCall,
+    }),
+    consent('only-once', {
+      ...fullConsent,
+      able: [{ name: 'files.delete', description: 'Delete files', risk: 'delete' }],
+      dangers: ['delete'],
+      durations: { choices: ['once'], preset: 'once' },
+      call: { ...onlyCall, hasBody: true },
+    }),
     consent('sign-in', {
       ...fullConsent,
       resource: 'https://calendar-helper.example',

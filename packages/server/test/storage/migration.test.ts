@@ -25,6 +25,7 @@ type System = 'sqlite' | 'postgres'
 
 /** The statements that undo a migration, by the schema version to which they return. */
 const downgrades: Readonly<Record<number, string | Readonly<Record<System, string>>>> = {
+  16: 'alter table consent_grant drop column call;',
   15: 'drop table one_time_link;',
   14: 'drop table device; drop index audit_event_denied;',
   13: `
@@ -91,7 +92,7 @@ const downgrades: Readonly<Record<number, string | Readonly<Record<System, strin
 
 /** The statements that return to a schema version. */
 function downgradeTo(version: number, system: System): string {
-  return [15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+  return [16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
     .filter((each) => each >= version)
     .map((each) => downgrades[each] ?? '')
     .map((statements) => (typeof statements === 'string' ? statements : statements[system]))
@@ -223,6 +224,26 @@ it.each([
   ['SQLite', sqlite],
   ['PostgreSQL', postgres],
 ] as const)(
+  'lets a server of schema 16 on %s redeem no code for one call, which it cannot see',
+  { timeout: 60_000 },
+  async (_name, create) => {
+    const database = await create()
+    const before = await database.open()
+    const call = { method: 'DELETE', target: `${resource}/files/7` }
+    const { redemption } = await allowedRequest(before, {}, { call, grantLifetime: 600 })
+    await before.close()
+    await database.downgrade(16)
+    const storage = await database.open()
+    onTestFinished(() => storage.close())
+    expect((await storage.redeemCode(redemption)).outcome).toBe('refused')
+    expect(await storage.findViolations()).toEqual([])
+  },
+)
+
+it.each([
+  ['SQLite', sqlite],
+  ['PostgreSQL', postgres],
+] as const)(
   'lets a server of schema 13 on %s allow nothing without a page under a grant for an account, which it cannot see',
   { timeout: 60_000 },
   async (_name, create) => {
@@ -256,6 +277,9 @@ it.each([
   ['SQLite', 11, sqlite],
   ['SQLite', 12, sqlite],
   ['SQLite', 13, sqlite],
+  ['SQLite', 14, sqlite],
+  ['SQLite', 15, sqlite],
+  ['SQLite', 16, sqlite],
   ['PostgreSQL', 1, postgres],
   ['PostgreSQL', 3, postgres],
   ['PostgreSQL', 4, postgres],
@@ -268,6 +292,9 @@ it.each([
   ['PostgreSQL', 11, postgres],
   ['PostgreSQL', 12, postgres],
   ['PostgreSQL', 13, postgres],
+  ['PostgreSQL', 14, postgres],
+  ['PostgreSQL', 15, postgres],
+  ['PostgreSQL', 16, postgres],
 ] as const)(
   'opens a %s database of schema %i with its users, sessions, keys, codes and refresh tokens, counts credential revisions from 0, and assumes the first edition',
   {

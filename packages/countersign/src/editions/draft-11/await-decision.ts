@@ -117,7 +117,7 @@ export async function awaitDecision(
       if (known) return known
       if (!there || there.until <= now()) return undefined
       const left = wait.until - now()
-      if (left <= 0) throw new AgentError('consent_expired', 'No one decided within the time that the agent waits.')
+      if (left <= 0) throw new AgentError('consent_expired', 'No one decided while the agent was waiting.')
       const untilPoll = progress.pollAt - preciseClock()
       let seconds = consents.isShared ? storeInterval : longestPause
       // Only the request itself needs a resource's response.

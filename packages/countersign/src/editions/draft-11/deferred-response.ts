@@ -85,7 +85,7 @@ export function interactionPage(
   const isPage = isFetchableUrl(url, { allowInsecureLoopback: identifiers.allowInsecureLoopback }) && !url.includes('?')
   if (!isPage) {
     const why = 'it must be an https URL without a query'
-    throw new AgentError('endpoint_refused', `The page to which users were to be sent was rejected: ${why}.`)
+    throw new AgentError('endpoint_refused', `The consent page was rejected: ${why}.`)
   }
   const page = new URL(url)
   page.searchParams.set('code', code)

@@ -1,3 +1,4 @@
+import * as platform from '#crypto'
 import { findTokenKey } from '../../discovery/discovery.js'
 import type { Found } from '../../discovery/fetch-document.js'
 import type { KeyReference } from '../../httpsig/signing-profile.js'
@@ -48,11 +49,13 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
     },
     readRefusal,
     stepFor: (status, challenge, credential) => stepFor(status, challenge as JanuaryChallenge, credential),
-    requiredToken({ resourceToken, authServer }, { url }): TokenNeed | undefined {
+    async requiredToken({ resourceToken, authServer }, { url }): Promise<TokenNeed | undefined> {
       if (resourceToken === undefined || authServer === undefined) return undefined
       const { thumbprint } = signer
-      const { resource, scope } = requireResourceToken(resourceToken, { url, authServer, agent: id, thumbprint })
-      return { resource, authServer, scope, resourceToken }
+      const { resource, scope, call } = requireResourceToken(resourceToken, { url, authServer, agent: id, thumbprint })
+      // A hash, because it becomes part of names in the store.
+      const hash = call ? await platform.hashText(JSON.stringify(call)) : undefined
+      return { resource, authServer, scope, resourceToken, call: hash }
     },
     obtain: (need, owner, signal) => requestAuthToken(requester, pending, need, { owner, signal }),
     waitFor: (page, owner, signal) => pending.waitForPage(page, owner, signal),
@@ -127,15 +130,15 @@ interface ExpectedResourceToken {
 function requireResourceToken(
   compact: string,
   expected: ExpectedResourceToken,
-): { resource: string; scope: string | undefined } {
+): Pick<TokenNeed, 'resource' | 'scope'> & { call: unknown } {
   const refuse = (why: string) => new AgentError('resource_token_refused', `The resource token was rejected: ${why}.`)
   const token = decodeToken(compact)
   if (token?.header.typ !== resourceTokenType) throw refuse(`it is not a token of type ${resourceTokenType}`)
-  const { iss, aud, agent, agent_jkt: thumbprint, scope } = token.payload
+  const { iss, aud, agent, agent_jkt: thumbprint, scope, call } = token.payload
   if (!isIdentifier(iss, { allowInsecureLoopback: true, allowPath: true }) || !isUnder(expected.url, iss))
     throw refuse('its iss is not the resource that was called')
   if (aud !== expected.authServer) throw refuse('its aud is not the auth_server of the challenge')
   if (agent !== expected.agent) throw refuse('its agent is not this agent')
   if (thumbprint !== expected.thumbprint) throw refuse('its agent_jkt is not this agent’s key')
-  return { resource: iss, scope: typeof scope === 'string' ? scope : undefined }
+  return { resource: iss, scope: typeof scope === 'string' ? scope : undefined, call }
 }

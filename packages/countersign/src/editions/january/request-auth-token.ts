@@ -105,7 +105,7 @@ async function beginConsent(
   { signal, state, redirectUri }: { signal: AbortSignal; state: string; redirectUri: string },
 ): Promise<PendingConsent | HeldToken> {
   const metadata = await findAuthServer(requester, request.authServer)
-  const { resource, authServer, resourceToken, scope } = request
+  const { resource, authServer, resourceToken, scope, call } = request
   const answer = await postForm(requester, metadata, signal, {
     request_type: 'auth',
     ...(resourceToken === undefined ? { scope: scope ?? '' } : { resource_token: resourceToken }),
@@ -120,7 +120,7 @@ async function beginConsent(
   const now = requester.now()
   return {
     id: '',
-    need: { resource, authServer, scope },
+    need: { resource, authServer, scope, call },
     requestToken,
     state,
     redirectUri,

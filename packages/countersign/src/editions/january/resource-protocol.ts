@@ -1,5 +1,5 @@
 import type { VerifiedSignature } from '../../httpsig/verify-signature.js'
-import { AAuthError, type ErrorCode } from '../../lib/errors.js'
+import { AAuthError, type ChallengeContext, type ErrorCode } from '../../lib/errors.js'
 import { parseScope, readForm } from '../../protocol/parameters.js'
 import { issueToken } from '../../tokens/issue-token.js'
 import type { ResourceProtocol, ResourceTools } from '../resource-protocol.js'
@@ -12,8 +12,9 @@ import type {
   VerifiedRequest,
 } from '../verified-request.js'
 import type { ResourceMetadata } from './documents.js'
+import { callOf, isCall, isForOneCall } from './one-call.js'
 import { createRevocationList } from './revocation-list.js'
-import { januaryTokens } from './tokens.js'
+import { type Call, januaryTokens } from './tokens.js'
 
 /** The next higher level, for which rate limits are higher (S§4.5). */
 const above: Readonly<Partial<Record<Requirement, string>>> = {
@@ -34,13 +35,18 @@ export function createResourceProtocol(tools: ResourceTools): ResourceProtocol {
   }
   const ownAgent = tools.ownAgent ? id : undefined
 
-  function issueResourceToken(binding: { agent: string; thumbprint: string }, scope: string): Promise<string> {
+  function issueResourceToken(
+    binding: { agent: string; thumbprint: string },
+    scope: string,
+    call?: Call,
+  ): Promise<string> {
     const claims = {
       iss: id,
       aud: authServer,
       agent: binding.agent,
       agent_jkt: binding.thumbprint,
       scope,
+      ...(call ? { call } : {}),
       exp: now() + resourceTokenLifetime,
     }
     return issueToken(januaryTokens.resource, claims, { signer, now })
@@ -64,13 +70,27 @@ export function createResourceProtocol(tools: ResourceTools): ResourceProtocol {
           ),
       ],
     ]),
-    judge: (verified, required) => checkLevel(verified, required, ownAgent),
+    judge: (verified, required) => checkLevel(verified, required, { id, ownAgent }),
+    singleUse(verified, { scope }) {
+      const claims = verified.resolved.authorization?.claims
+      if (!claims?.call) return undefined
+      const { iss, jti, iat = 0, exp } = claims
+      return {
+        id: `${iss}\n${jti}`,
+        issuedAt: iat,
+        expiresAt: exp,
+        used: () =>
+          new AAuthError('auth_token_expired', 'The auth token was for one call, which was already made.', {
+            challenge: authorizationChallenge(verified, id, scope),
+          }),
+      }
+    },
     challengeLevel,
     levelAbove: (proven) => above[proven],
-    async challenge({ level, binding, scope }) {
+    async challenge({ level, binding, scope, call }) {
       if (level !== 'authorization' || !binding?.agent || scope === undefined) return { level }
       const { agent, thumbprint } = binding
-      return { level, resourceToken: await issueResourceToken({ agent, thumbprint }, scope), authServer }
+      return { level, resourceToken: await issueResourceToken({ agent, thumbprint }, scope, call), authServer }
     },
     createRevocationList,
   }
@@ -135,14 +155,12 @@ async function answerResourceTokenRequest(
 /**
  * Checks that a verified signature reaches the required level (S§4.1–4.3, 7.7 steps 8–14).
  *
- * @param ownAgent the resource's identifier, if the resource is its own agent
- *
  * @throws AAuthError `identity_required`, `authorization_required`, `auth_token_expired`, `auth_token_invalid`, `scope_insufficient`
  */
 function checkLevel<R extends Requirement>(
   verified: VerifiedSignature<ResolvedKey>,
   required: { require: R; scope?: string | undefined },
-  ownAgent?: string,
+  { id, ownAgent }: OwnIdentity,
 ): VerifiedRequest<R> {
   const { agent, token } = verified.resolved
   // `agent` is omitted if the agent is the resource itself (S§3.5, 7.3); otherwise, omitting it is an error (attacks T16).
@@ -153,11 +171,41 @@ function checkLevel<R extends Requirement>(
     })
   }
   const named = isUnnamed ? { ...verified, resolved: { ...verified.resolved, agent: ownAgent } } : verified
-  return levels[required.require](named, required.scope ?? '') as VerifiedRequest<R>
+  const call = named.resolved.authorization?.claims.call
+  if (call !== undefined && !isCall(call, callOf(named, id)))
+    throw new AAuthError('scope_insufficient', 'The auth token is for one other call.', {
+      challenge: authorizationChallenge(named, id, required.scope),
+    })
+  return levels[required.require](named, required.scope ?? '', id) as VerifiedRequest<R>
+}
+
+interface OwnIdentity {
+  /** The resource's identifier. */
+  id: string
+  /** The same, if the resource is its own agent. */
+  ownAgent: string | undefined
+}
+
+/**
+ * The challenge for an auth token.
+ *
+ * @param required the scope of the route
+ * @param scope the scope that the token must have
+ */
+function authorizationChallenge(
+  verified: VerifiedSignature<ResolvedKey>,
+  id: string,
+  required: string | undefined,
+  scope = required,
+): ChallengeContext {
+  const { agent, key } = verified.resolved
+  const binding = { agent, thumbprint: key.thumbprint }
+  const call = required !== undefined && isForOneCall(required) ? callOf(verified, id) : undefined
+  return { level: 'authorization', scope, binding, call }
 }
 
 const levels: Readonly<
-  Record<Requirement, (verified: VerifiedSignature<ResolvedKey>, scope: string) => VerifiedRequest>
+  Record<Requirement, (verified: VerifiedSignature<ResolvedKey>, scope: string, id: string) => VerifiedRequest>
 > = {
   signature: signedRequest,
   identity: identifiedRequest,
@@ -190,21 +238,22 @@ function identifiedRequest(verified: VerifiedSignature<ResolvedKey>): Identified
   return { ...signedRequest(verified), agent: requireAgent(verified.resolved) }
 }
 
-function authorizedRequest(verified: VerifiedSignature<ResolvedKey>, scope: string): AuthorizedRequest {
+function authorizedRequest(verified: VerifiedSignature<ResolvedKey>, scope: string, id: string): AuthorizedRequest {
   const agent = requireAgent(verified.resolved)
-  const { authorization, key } = verified.resolved
-  const binding = { agent, thumbprint: key.thumbprint }
-  const challenge = { level: 'authorization', scope, binding } as const
-  if (!authorization) throw new AAuthError('authorization_required', 'The request has no auth token.', { challenge })
+  const { authorization } = verified.resolved
+  const challenge = (asked?: string) => ({ challenge: authorizationChallenge(verified, id, scope, asked) })
+  if (!authorization) throw new AAuthError('authorization_required', 'The request has no auth token.', challenge())
   const { claims, scope: granted, expired } = authorization
-  if (expired) throw new AAuthError('auth_token_expired', 'The auth token has expired.', { challenge })
+  if (expired) throw new AAuthError('auth_token_expired', 'The auth token has expired.', challenge())
   const missing = scope.split(' ').filter((value) => !granted.includes(value))
   if (missing.length > 0) {
     // Includes the scopes already granted, so that one token then covers all of the agent's requests here (W27).
-    const union = { ...challenge, scope: [...granted, ...missing].join(' ') }
-    throw new AAuthError('scope_insufficient', `The auth token lacks the scopes ${missing.join(' ')}.`, {
-      challenge: union,
-    })
+    const union = [...granted, ...missing].join(' ')
+    throw new AAuthError(
+      'scope_insufficient',
+      `The auth token lacks the scopes ${missing.join(' ')}.`,
+      challenge(union),
+    )
   }
   const { iss, sub } = claims
   // Not a spread followed by more members: that is forty times slower in V8.

@@ -125,7 +125,7 @@ async function thumbprintOf(jwk: PublicJwk): Promise<string | undefined> {
  */
 export async function requireAuthToken(
   { thumbprint, now }: TokenClient,
-  { resource, authServer }: Pick<TokenNeed, 'resource' | 'authServer'>,
+  { resource, authServer, call: askedCall }: Pick<TokenNeed, 'resource' | 'authServer' | 'call'>,
   answer: Record<string, unknown>,
 ): Promise<HeldToken> {
   const refuse = (why: string) => new AgentError('auth_token_refused', `The auth token was rejected: ${why}.`)
@@ -134,7 +134,7 @@ export async function requireAuthToken(
   const token = decodeToken(jwt)
   const { typ } = authToken
   if (token?.header.typ !== typ) throw refuse(`it is not a token of type ${typ}`)
-  const { iss, aud, scope, exp } = token.payload
+  const { iss, aud, scope, exp, call } = token.payload
   if (iss !== authServer) throw refuse('its iss is not the auth server that was called')
   if (Array.isArray(aud) ? !aud.includes(resource) : aud !== resource)
     throw refuse('its aud is not the resource that was called')
@@ -150,6 +150,7 @@ export async function requireAuthToken(
     expiresAt,
     refreshAt: now() + refreshShare * (expiresAt - now()),
     authServer,
+    call: call ? askedCall : undefined,
     user: answer.agent_sub,
     refreshToken: typeof answer.refresh_token === 'string' ? answer.refresh_token : undefined,
   }

@@ -2,6 +2,15 @@ import { registeredNames } from '../../lib/algorithms.js'
 import type { RegisteredClaims, TokenType } from '../../tokens/verify-token.js'
 import { agentDocument, authServerDocument, resourceDocument } from './documents.js'
 
+/** One call of an API: all that a permission given "just this once" allows. Not in the edition's text. */
+export interface Call {
+  method: string
+  /** The URL, exactly as it was requested. */
+  target: string
+  /** The `Content-Digest` of the body, as it was sent; absent if there is no body. */
+  digest?: string
+}
+
 /** Claims of an agent token (S§5.3). */
 export interface AgentTokenClaims extends RegisteredClaims {
   /** The delegate. */
@@ -16,6 +25,8 @@ export interface ResourceTokenClaims extends RegisteredClaims {
   agent_jkt: string
   scope?: string
   auth_request_url?: string
+  /** The refused request: the user may allow the scope for it only. */
+  call?: Call
 }
 
 /** Claims of an auth token (S§7.3, 7.4). */
@@ -26,6 +37,8 @@ export interface AuthTokenClaims extends RegisteredClaims {
   agent_delegate?: string
   scope?: string
   sub?: string
+  /** The only call that the token allows, once. */
+  call?: Call
 }
 
 /** Claims of a revocation list: the revoked auth tokens that may not have expired yet. */
@@ -65,6 +78,17 @@ const agent: TokenType<AgentTokenClaims> = {
 
 export const resourceTokenType = 'resource+jwt'
 
+/** What is wrong with a `call` claim; undefined if it is valid, or if there is none. */
+function callProblem({ call }: { call?: unknown }): string | undefined {
+  if (call === undefined) return undefined
+  const { method, target, digest = '' } = Object(call) as Record<string, unknown>
+  const parts = [method, target, digest]
+  const isValid =
+    parts.every((part) => typeof part === 'string') &&
+    /^[!-~]{1,32}\nhttps?:[!-~]{1,2043}\n[ -~]{0,512}$/.test(parts.join('\n'))
+  return isValid ? undefined : 'its call is malformed'
+}
+
 const resource: TokenType<ResourceTokenClaims> = {
   typ: resourceTokenType,
   jose: registeredNames,
@@ -85,7 +109,7 @@ const resource: TokenType<ResourceTokenClaims> = {
   problem: (claims) =>
     Object.hasOwn(claims, 'scope') === Object.hasOwn(claims, 'auth_request_url')
       ? 'it must have either scope or auth_request_url'
-      : undefined,
+      : callProblem(claims),
   audience: 'required',
   maxLifetime: 900,
   invalid: 'resource_token_invalid',
@@ -111,6 +135,10 @@ export const authToken: TokenType<AuthTokenClaims> = {
     ['nbf', 'seconds'],
     ['jti', 'string'],
   ],
+  problem: (claims) =>
+    claims.call && (claims.jti === undefined || claims.iat === undefined)
+      ? 'a token for one call must have jti and iat'
+      : callProblem(claims),
   audience: 'required',
   maxLifetime: 86_400,
   invalid: 'auth_token_invalid',

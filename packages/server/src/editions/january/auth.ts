@@ -19,7 +19,7 @@ import { requireAllowedToDevice } from '../devices.js'
 import type { SignedContext } from '../edition.js'
 import { orUncount, type RequestedAccess, requireAdmitted, requireRoom } from '../require-admitted.js'
 import { type ClaimingAction, requireFreshKeys, requireNotBusy, type SigningAgent } from '../signed-request.js'
-import { januaryName } from './consent-transport.js'
+import { type JanuaryDetails, januaryName } from './consent-transport.js'
 import { deviceDocument } from './devices.js'
 import { type AuthTokenResponse, issueAuthToken } from './issue-tokens.js'
 
@@ -141,6 +141,7 @@ async function openRequest(
     redirectUri,
     display: await displayOf(context, agent, { access, redirectUri, document }),
     lifetime: lifetimes.requestToken,
+    details: access.call && ({ call: access.call } satisfies JanuaryDetails),
     prompt: prompt?.slice(0, 64),
     maxOpen,
     maxOpenOfAgent: agent.device ? maxOpen : undefined,
@@ -233,8 +234,11 @@ async function requireResourceAccess(
       'The resource token has an auth_request_url, which this server does not support: request a scope from the resource.',
     )
   }
-  const scope = parseScope(claims.scope)
-  return { resource: claims.iss, scope: requireScope(scope, 'The resource token’s scope') }
+  const scope = requireScope(parseScope(claims.scope), 'The resource token’s scope')
+  const { iss: resource, call } = claims
+  if (call && !call.target.startsWith(`${new URL(resource).origin}/`))
+    throw new AAuthError('resource_token_invalid', 'The resource token’s call is not at the resource.')
+  return { resource, scope, call }
 }
 
 function requireScope(scope: string[] | undefined, what: string): string[] {

@@ -1,3 +1,4 @@
+import type { Call } from 'countersign/editions'
 import { requestCode } from 'countersign/tokens'
 import type { ConsentLink, ConsentTransport } from '../../http/consent-transport.js'
 import { hashSecret, type MintedSecrets } from '../../secrets/server-keys.js'
@@ -5,6 +6,9 @@ import { consentRedirect, isOnOwnHost } from '../consent-redirect.js'
 
 /** The edition's name in stored requests and grants. */
 export const januaryName = 'january'
+
+/** What this edition keeps with a request. */
+export type JanuaryDetails = { call: Call }
 
 /** The path of the consent pages. */
 export const consentPath = '/agent/auth'
@@ -26,6 +30,7 @@ export function createConsentTransport(issuer: string, secrets: MintedSecrets): 
     },
     handleHashOf: ({ id }) => hashSecret(secrets.codeOf(id)),
     isAlive: ({ codeRedeemable }) => codeRedeemable,
+    callOf: ({ details }) => (details as JanuaryDetails | null)?.call,
     reachesOnlyAgent: isOnOwnHost,
     addressOf(request, decision) {
       const outcome = decision.allowed

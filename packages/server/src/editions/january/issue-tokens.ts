@@ -1,5 +1,5 @@
 import { AAuthError, type ErrorCode } from 'countersign'
-import { type AuthTokenClaims, january, parseScope, requireParameter } from 'countersign/editions'
+import { type AuthTokenClaims, type Call, january, parseScope, requireParameter } from 'countersign/editions'
 import { issueToken } from 'countersign/tokens'
 import { hashSecret } from '../../secrets/server-keys.js'
 import type { ReasonOf, RedeemOutcome, RefreshOutcome } from '../../storage/api/storage.js'
@@ -57,14 +57,15 @@ export function exchangeCode(
         throw new AAuthError(codeRefusals[outcome.reason], `The code was not redeemed: ${outcome.reason}.`)
       }
       const { grant, user, issue } = outcome
-      const answer = await issueAuthToken(context, { agent, resource: grant.resource, issue, user })
+      const { resource, call } = grant
+      const answer = await issueAuthToken(context, { agent, resource, issue, user, call: call ?? undefined })
       return outcome.refreshIssued ? Object.assign(answer, { refresh_token: refreshToken }) : answer
     },
   }
 }
 
 /** What an auth token is issued for, and the agent whose key it is bound to. */
-type BoundSubject = TokenSubject & { agent: SigningAgent }
+type BoundSubject = TokenSubject & { agent: SigningAgent; call?: Call | undefined }
 
 /** The members of every response with an auth token (W15). */
 export interface AuthTokenResponse {
@@ -81,7 +82,7 @@ export interface AuthTokenResponse {
  * @throws AAuthError `policy_denied`
  */
 export async function issueAuthToken(context: SignedContext, subject: BoundSubject): Promise<AuthTokenResponse> {
-  const { agent, resource, issue, user } = subject
+  const { agent, resource, issue, user, call } = subject
   const { scope, identity } = contentOf(context, subject)
   context.knownCallers.noteAgent(agent)
   const claims: AuthTokenClaims = {
@@ -93,6 +94,7 @@ export async function issueAuthToken(context: SignedContext, subject: BoundSubje
     ...(agent.agent === resource ? {} : { agent: agent.agent }),
     ...(agent.delegate === null ? {} : { agent_delegate: agent.delegate }),
     ...(user ? { sub: issue.sub, ...identity } : {}),
+    ...(call ? { call } : {}),
     iat: issue.issuedAt,
     jti: issue.jti,
   }

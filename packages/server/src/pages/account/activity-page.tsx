@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { AgentDelegate, Host, Icon, type IconName } from '../components/marks.js'
+import { AgentDelegate, CallText, Host, Icon, type IconName } from '../components/marks.js'
 import { DayAndTime } from '../components/moment.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
@@ -39,6 +39,7 @@ export function renderActivity(model: ActivityPage, messages: Messages = en): st
 
 const icons: Record<AccountEvent | AgentEvent, IconName> = {
   allowed: 'yes',
+  allowed_once: 'yes',
   denied: 'no',
   remembered: 'yes',
   used: 'notice',
@@ -93,8 +94,8 @@ function sentenceOf(entry: Activity, messages: Messages, isLinked = false): Comp
     const isLink = isLinked && entry.grantId !== undefined
     const agent = isLink ? <a href={accountPaths.agent(entry.grantId ?? '')}>{name}</a> : name
     return entry.agentHost === entry.resourceHost
-      ? account.signInEvents[entry.what](agent)
-      : account.agentEvents[entry.what](agent, <Host>{entry.resourceHost}</Host>)
+      ? account.signInEvents[entry.what](agent, <CallText text={entry.call} />)
+      : account.agentEvents[entry.what](agent, <Host>{entry.resourceHost}</Host>, <CallText text={entry.call} />)
   }
   return account.accountEvents[entry.what]
 }

@@ -1,4 +1,4 @@
-import { AgentDelegate, AgentMark, Host } from '../components/marks.js'
+import { AgentDelegate, AgentMark, CallText, Host } from '../components/marks.js'
 import { Day, DayAndTime } from '../components/moment.js'
 import { MissingInfo } from '../components/notices.js'
 import { byConcern, RiskWords, Until, Words } from '../components/permission-lists.js'
@@ -85,6 +85,7 @@ export function AgentNotes({ agent, messages: { account } }: Pick<Entry, 'agent'
   return (
     <>
       <p>{agent.bearer ? account.worksForCopies : account.signsRequests}</p>
+      {agent.call !== undefined && <p>{account.onlyOnce(<CallText text={agent.call} />)}</p>}
       {agent.hasChanged && <MissingInfo>{account.hasChanged}</MissingInfo>}
       {agent.blocked && <MissingInfo>{account.blocked[agent.blocked]}</MissingInfo>}
     </>

@@ -57,6 +57,7 @@ export function Details({ model, messages }: Card) {
         {model.delegate !== undefined && <Fact name={messages.detailDelegate}>{model.delegate}</Fact>}
         {model.agentJkt !== undefined && <Fact name={messages.detailKey}>{model.agentJkt}</Fact>}
         <Fact name={messages.detailResource}>{model.resource}</Fact>
+        {model.call && <Fact name={messages.detailCall}>{model.call.full}</Fact>}
         {model.redirect && <Fact name={messages.detailRedirect}>{model.redirect.uri}</Fact>}
       </dl>
       {links.length > 0 && (

@@ -1,8 +1,9 @@
 import type { ComponentChildren } from 'preact'
-import type { Duration } from '../../policy/policy.js'
+import type { Extent } from '../../policy/policy.js'
 import type { Messages } from '../messages/messages.js'
 import type { ConsentPage, FormFields, PasskeyForm } from '../models/models.js'
-import { Icon } from './marks.js'
+import type { ShownCall } from '../models/request-blocks.js'
+import { CallText, Icon } from './marks.js'
 
 /** The fields that every form posts in addition to its own. */
 export function HiddenFields({ form }: { form: FormFields }) {
@@ -200,7 +201,9 @@ export function PasskeySignIn({ passkey, form, label, primary = false, messages 
 
 /** The duration: a choice if there are several, and how to revoke access earlier. */
 export function DurationChoice({ model, messages }: { model: ConsentPage; messages: Messages }) {
-  const { durations, accountPath } = model
+  const { durations, accountPath, call } = model
+  const form = model.passkey && passkeyFormId
+  const once = call && <OnceExplanation call={call} messages={messages} />
   const explanation = (
     <p class="after">
       {model.agent !== model.resource && messages.whileAway}{' '}
@@ -214,7 +217,7 @@ export function DurationChoice({ model, messages }: { model: ConsentPage; messag
         <h2>{messages.howLong}</h2>
         <p class="settled">{labelOf(durations.preset, messages)}</p>
         <Hidden name="duration" value={String(durations.preset)} />
-        {explanation}
+        {durations.preset === 'once' ? once : explanation}
       </section>
     )
   }
@@ -233,17 +236,33 @@ export function DurationChoice({ model, messages }: { model: ConsentPage; messag
                 value={String(duration)}
                 checked={duration === durations.preset}
                 required
+                form={form}
               />
               {labelOf(duration, messages)}
             </label>
           ))}
         </div>
       </fieldset>
+      {once}
       {explanation}
     </section>
   )
 }
 
-function labelOf(duration: Duration, messages: Messages): string {
+/** The form that allows with a passkey, to which the choices belong if there is one. */
+export const passkeyFormId = 'with-passkey'
+
+/** What "just this once" allows. */
+function OnceExplanation({ call, messages }: { call: ShownCall; messages: Messages }) {
+  return (
+    <p>
+      {messages.onceAllows(<CallText text={call.text} />, call.lifetime)}
+      {call.hasBody && <> {messages.onceSends}</>}
+    </p>
+  )
+}
+
+function labelOf(duration: Extent, messages: Messages): string {
+  if (duration === 'once') return messages.once
   return duration === 'until-removed' ? messages.untilRemoved : messages.duration(duration)
 }

@@ -37,6 +37,15 @@ export function Icon(props: { name: IconName }) {
 /** Maximum length of a host that is kept on one line if there is room. */
 const WHOLE = 28
 
+/** The method and URL of one call. */
+export function CallText({ text }: { text: string | undefined }) {
+  return (
+    <code class="host" dir="ltr">
+      {text}
+    </code>
+  )
+}
+
 /** An address to be read character by character: isolated and in bold. A long address breaks at its slashes and dots. */
 export function Host(props: { children: string }) {
   const address = props.children

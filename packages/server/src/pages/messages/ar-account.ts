@@ -33,6 +33,7 @@ export const arAccount: typeof enAccount = {
   hasChanged: 'تغيّر ما ينشره عن نفسه منذ أن سمحت له.',
   ofAgent: (agent, resource) => phrase`للوكيل ${agent} لدى ${resource}`,
   agentHeading: (agent, resource) => phrase`${agent} لدى ${resource}`,
+  onlyOnce: (call) => phrase`سمحت له بهذا وحده، مرة واحدة: ${call}.`,
   allowedOn: (day) => phrase`سمحت له في ${day}.`,
   lastUsedOn: (day) => phrase`آخر استخدام في ${day}.`,
   notUsedYet: 'لم يُستخدم بعد.',
@@ -92,6 +93,7 @@ export const arAccount: typeof enAccount = {
   newer: 'الأحدث',
   older: 'الأقدم',
   agentEvents: {
+    allowed_once: (agent, resource, call) => phrase`سمحت للوكيل ${agent} بهذا لدى ${resource}، مرة واحدة فقط: ${call}.`,
     allowed: (agent, resource) => phrase`منحت ${agent} وصولًا إلى ${resource}.`,
     denied: (agent, resource) => phrase`لم تمنح ${agent} وصولًا إلى ${resource}.`,
     remembered: (agent, resource) =>
@@ -101,6 +103,7 @@ export const arAccount: typeof enAccount = {
     removed_by_server: (agent, resource) => phrase`أزال أحد المسؤولين وصول ${agent} إلى ${resource}.`,
   },
   signInEvents: {
+    allowed_once: (agent, call) => phrase`سمحت للوكيل ${agent} بهذا في خدمته، مرة واحدة فقط: ${call}.`,
     allowed: (agent) => phrase`سمحت بأن يسجّل ${agent} دخولك.`,
     denied: (agent) => phrase`لم تسمح بأن يسجّل ${agent} دخولك.`,
     remembered: (agent) => phrase`طلب ${agent} مرة أخرى تسجيل دخولك كما سمحت من قبل، فلم نسألك مرة أخرى.`,

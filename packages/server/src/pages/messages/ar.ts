@@ -185,6 +185,7 @@ export const ar: Messages = {
   detailKey: 'بصمة المفتاح',
   detailResource: 'إلى أين يصل',
   detailPermissions: 'الأسماء التقنية لما سيتمكن منه',
+  detailCall: 'ما تسمح به «هذه المرة فقط» تحديدًا',
   detailRedirect: 'إلى أين تذهب بعد ذلك',
   agentLinks: 'صفحات الوكيل نفسه، ولم نتحقق منها. تُفتح في علامة تبويب جديدة.',
   homepage: 'الصفحة الرئيسية',
@@ -214,6 +215,10 @@ export const ar: Messages = {
   moreServices: (count) => arCounted(count, otherServices),
   howLong: 'لأي مدة',
   untilRemoved: 'حتى أزيله',
+  once: 'هذه المرة فقط',
+  onceAllows: (call, seconds) =>
+    phrase`«هذه المرة فقط» تسمح بهذا وحده: ${call}، مرة واحدة، خلال ${arDuration(seconds)}.`,
+  onceSends: 'ولا يمكن تغيير ما يُرسَل معه، لكننا لا نراه.',
   askedAgain: 'سنسألك مجددًا عندما تربط هذا الوكيل في المرة القادمة.',
   whileAway: 'يمكنه استخدام هذا وأنت غائب.',
   removeIn: (myAgents) => phrase`يمكنك إزالته في أي وقت من ${myAgents}.`,

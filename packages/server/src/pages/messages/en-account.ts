@@ -13,18 +13,22 @@ import { phrase } from './phrase.js'
 
 const agentsOf = (count: number) => (count === 1 ? '1 agent' : `${count} agents`)
 
-const agentEvents: Record<AgentEvent, (agent: ComponentChildren, resource: ComponentChildren) => ComponentChildren[]> =
-  {
-    allowed: (agent, resource) => phrase`You gave ${agent} access to ${resource}.`,
-    denied: (agent, resource) => phrase`You didn’t give ${agent} access to ${resource}.`,
-    remembered: (agent, resource) =>
-      phrase`${agent} asked again for access to ${resource} that you had already given. We didn’t ask you again.`,
-    used: (agent, resource) => phrase`${agent} used its access to ${resource}.`,
-    removed: (agent, resource) => phrase`You removed access to ${resource} for ${agent}.`,
-    removed_by_server: (agent, resource) => phrase`An administrator removed access to ${resource} for ${agent}.`,
-  }
+const agentEvents: Record<
+  AgentEvent,
+  (agent: ComponentChildren, resource: ComponentChildren, call: ComponentChildren) => ComponentChildren[]
+> = {
+  allowed_once: (agent, resource, call) => phrase`You let ${agent} do this at ${resource}, just once: ${call}.`,
+  allowed: (agent, resource) => phrase`You gave ${agent} access to ${resource}.`,
+  denied: (agent, resource) => phrase`You didn’t give ${agent} access to ${resource}.`,
+  remembered: (agent, resource) =>
+    phrase`${agent} asked again for access to ${resource} that you had already given. We didn’t ask you again.`,
+  used: (agent, resource) => phrase`${agent} used its access to ${resource}.`,
+  removed: (agent, resource) => phrase`You removed access to ${resource} for ${agent}.`,
+  removed_by_server: (agent, resource) => phrase`An administrator removed access to ${resource} for ${agent}.`,
+}
 
-const signInEvents: Record<AgentEvent, (agent: ComponentChildren) => ComponentChildren[]> = {
+const signInEvents: Record<AgentEvent, (agent: ComponentChildren, call: ComponentChildren) => ComponentChildren[]> = {
+  allowed_once: (agent, call) => phrase`You let ${agent} do this at its own service, just once: ${call}.`,
   allowed: (agent) => phrase`You let ${agent} sign you in.`,
   denied: (agent) => phrase`You didn’t let ${agent} sign you in.`,
   remembered: (agent) =>
@@ -113,6 +117,7 @@ export const enAccount = {
   hasChanged: 'What it publishes about itself has changed since you allowed it.',
   ofAgent: (agent: ComponentChildren, resource: ComponentChildren) => phrase`of ${agent} at ${resource}`,
   agentHeading: (agent: ComponentChildren, resource: ComponentChildren) => phrase`${agent} at ${resource}`,
+  onlyOnce: (call: ComponentChildren) => phrase`You allowed only this, one time: ${call}.`,
   allowedOn: (day: ComponentChildren) => phrase`Allowed on ${day}.`,
   lastUsedOn: (day: ComponentChildren) => phrase`Last used on ${day}.`,
   notUsedYet: 'Not used yet.',

@@ -203,6 +203,7 @@ export const en = {
   detailKey: 'Key fingerprint',
   detailResource: 'Where it gets access',
   detailPermissions: 'Technical names of what it will be able to do',
+  detailCall: '“Just this once” allows exactly',
   detailRedirect: 'Where you go next',
   agentLinks: 'The agent’s own pages. We haven’t checked them. They open in a new tab.',
   homepage: 'Home page',
@@ -233,6 +234,10 @@ export const en = {
   moreServices: (count: number) => `${count} more`,
   howLong: 'For how long',
   untilRemoved: 'Until I remove it',
+  once: 'Just this once',
+  onceAllows: (call: ComponentChildren, seconds: number) =>
+    phrase`“Just this once” allows only ${call}, one time, within ${enDuration(seconds)}.`,
+  onceSends: 'What it sends with this can’t change either, but we can’t see it.',
   askedAgain: 'The next time you connect this agent, we’ll ask you again.',
   whileAway: 'It can use this while you’re away.',
   removeIn: (myAgents: ComponentChildren) => phrase`You can remove it any time in ${myAgents}.`,

@@ -30,6 +30,8 @@ export interface AllowedAgent {
   /** Whether the document of an OAuth client has changed since the user allowed it. */
   hasChanged?: boolean | undefined
   able: readonly Permission[]
+  /** The only call that it may make, once; absent if it may make any. */
+  call?: string | undefined
   /** How many other permissions it has. @default 0 */
   more?: number | undefined
   since: number
@@ -127,7 +129,7 @@ export type AccountEvent =
   | 'downloaded'
 
 /** An event between the user and an agent. */
-export type AgentEvent = 'allowed' | 'denied' | 'remembered' | 'used' | 'removed' | 'removed_by_server'
+export type AgentEvent = 'allowed' | 'allowed_once' | 'denied' | 'remembered' | 'used' | 'removed' | 'removed_by_server'
 
 export type Activity = { at: number } & (
   | {
@@ -142,6 +144,8 @@ export type Activity = { at: number } & (
       agentHost: string
       delegate?: string | undefined
       resourceHost: string
+      /** For `allowed_once`. */
+      call?: string | undefined
     }
 )
 

@@ -1,6 +1,6 @@
 import type { Danger } from 'countersign/editions'
-import type { Duration, NamedPermission } from '../../policy/policy.js'
-import type { RequestBlocks } from './request-blocks.js'
+import type { Extent, NamedPermission } from '../../policy/policy.js'
+import type { RequestBlocks, ShownCall } from './request-blocks.js'
 
 /** The content of a page, built from verified facts and stored rows. */
 export interface PageFrame {
@@ -224,8 +224,9 @@ export interface ConsentPage extends PageFrame, RequestBlocks {
   /** Four characters that the requesting program also shows, if it can. */
   code?: string | undefined
   changes?: readonly AgentChange[] | undefined
-  /** The durations for which the user can allow the request, shortest first. */
-  durations: { choices: readonly Duration[]; preset: Duration }
+  /** What the user can choose, narrowest first. */
+  durations: { choices: readonly Extent[]; preset: Extent }
+  call?: ShownCall | undefined
   /** Path of the My agents page. */
   accountPath: string
   /** Whether a decision is never remembered for an agent that signs nothing: the page says so. @default false */

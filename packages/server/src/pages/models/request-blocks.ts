@@ -40,3 +40,15 @@ export interface CodeForm {
   action: string
   problem?: 'wrong_code' | undefined
 }
+
+/** One call of an API, safe to show. */
+export interface ShownCall {
+  /** Method and URL. A long URL is cut at the end, so that its host is always shown. */
+  text: string
+  /** The whole, for the details. */
+  full: string
+  /** Whether it sends something, which is fixed but not shown. */
+  hasBody: boolean
+  /** Lifetime of the permission, in seconds. */
+  lifetime: number
+}

@@ -58,7 +58,7 @@ export const auditEvents = {
   'refresh.reused':
     'A refresh token that had been replaced was presented again, so its family was revoked; `generation`, `current`',
   'refresh.revoked': 'An agent revoked its own refresh token',
-  'request.allowed': 'A user allowed a consent request; `scope`',
+  'request.allowed': 'A user allowed a consent request; `scope`; `call` if only this one call is allowed',
   'request.bound': 'A signed-in user opened a consent request, which only this user can now decide',
   'request.created': 'An agent requested consent; `scope`, `jkt`',
   'request.denied':

@@ -1,3 +1,4 @@
+import type { Call } from 'countersign/editions'
 import type { OfAgentToken } from './agent-storage.js'
 import type { OfSignedRequest, RequestDisplay } from './request-storage.js'
 import type { Subjects, User } from './user.js'
@@ -71,8 +72,8 @@ export interface CodeRedemption extends OfSignedRequest, OfAgentToken {
    */
   issue?: UserTokenIssue | undefined
   /**
-   * A refresh token to issue along with the auth token. Stored only if one of its permissions outlives the auth token (W14). A family is
-   * always stored: without a refresh token, it expires with the access token.
+   * A refresh token to issue along with the auth token. Stored only if one of its permissions outlives the auth token (W14), and the grant
+   * allows more than one call. A family is always stored: without a refresh token, it expires with the access token.
    */
   refresh?: NewRefreshToken | undefined
 }
@@ -157,6 +158,8 @@ export interface Grant extends UsedGrant {
   revokedBy: string | null
   /** What the consent page showed when the user last allowed something under the grant. */
   display: RequestDisplay
+  /** The only call that the grant allows, once; null if it allows any. No refresh token is issued under it. */
+  call: Call | null
 }
 
 export interface GrantedScope {

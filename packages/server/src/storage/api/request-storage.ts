@@ -1,3 +1,4 @@
+import type { Call } from 'countersign/editions'
 import type { NonceClaim } from 'countersign/signatures'
 import type { Row } from '../sql/tables.js'
 import type { AgentSighting, OfAgentToken } from './agent-storage.js'
@@ -238,6 +239,8 @@ export interface RequestDecision extends InSession {
   remembered: boolean
   /** The user's account at the resource that the request names. Its grant then allows only requests that name the same. @default null */
   account?: string | null | undefined
+  /** The only call that is allowed, once. @default any */
+  call?: Call | undefined
   /** The attempt to count first. */
   attempt?: LimitedAttempt | undefined
 }

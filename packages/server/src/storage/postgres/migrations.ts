@@ -6,7 +6,7 @@ const schema = `
     id smallint primary key check (id = 1),
     version integer not null
   );
-  insert into schema_version values (1, 16);
+  insert into schema_version values (1, 17);
   ${schemaIn('postgres')}
   ${auditLog}`
 
@@ -260,6 +260,13 @@ const version16 = `
   update schema_version set version = 16;
 `
 
+/** Adds the only call that a grant allows. */
+const version17 = `
+  alter table consent_grant add column call text collate "C";
+
+  update schema_version set version = 17;
+`
+
 /**
  * The first entry creates the newest schema in an empty database. Each later entry migrates a schema to the next version. An entry sets
  * `schema_version`, is never changed after its release, and leaves a schema that the previous version can still use.
@@ -281,4 +288,5 @@ export const migrations: readonly string[] = [
   version14,
   version15,
   version16,
+  version17,
 ]

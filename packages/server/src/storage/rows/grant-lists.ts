@@ -43,7 +43,7 @@ export function usedGrants({ db, clock }: Parts) {
 export function grants(parts: Parts) {
   return usedGrants(parts)
     .innerJoin('display as d', 'd.id', 'g.display_id')
-    .select(['g.remembered', 'g.account_remembered', 'g.created_at', 'g.revoked_by', 'd.display'])
+    .select(['g.remembered', 'g.account_remembered', 'g.created_at', 'g.revoked_by', 'g.call', 'd.display'])
 }
 
 /** The permissions of the grant `g`, to which a decision may add, in the order requested, for {@link toPermissions}. */
@@ -182,6 +182,7 @@ export function toGrant(row: FoundGrant): Grant {
     lastUsedAt: row.last_used_at,
     revokedBy: row.revoked_by,
     display: JSON.parse(row.display),
+    call: row.call === null ? null : JSON.parse(row.call),
     ...toUsedGrant(row),
   }
 }

@@ -124,6 +124,8 @@ export const tables = {
     account: text.orNull,
     /** 1 if the grant is remembered for this account. `remembered` is then 0, because servers of older schemas know no accounts. */
     account_remembered: fromZero,
+    /** The only call that the grant allows, once, as JSON; null if it allows any. */
+    call: text.orNull,
   },
 
   /** The permissions of grants. `position` starts at 0, in the order requested. */
@@ -137,6 +139,7 @@ export const tables = {
     request_id: idOf('auth_request').key,
     code_hash: bytes32.unique,
     grant_id: idOf('consent_grant'),
+    /** Empty if the grant allows only one call: servers of older schemas, which know no calls, then refuse the code. */
     scope: text,
     expires_at: integer,
     consumed_at: integer.orNull,

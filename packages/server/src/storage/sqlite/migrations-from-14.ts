@@ -52,3 +52,10 @@ export const version16 = `
 
   pragma user_version = 16;
 `
+
+/** Adds the only call that a grant allows. */
+export const version17 = `
+  alter table consent_grant add column call text;
+
+  pragma user_version = 17;
+`

@@ -98,7 +98,7 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   if (isUseDue(grant.lastUsedAt, now)) await markUsed(unit, [row])
   const end = lastEndOf(grant.permissions, scope)
   const outlives = end === null || end > issue.expiresAt
-  const refreshIssued = refresh !== undefined && refresh.isOffered !== false && outlives // W14
+  const refreshIssued = refresh !== undefined && refresh.isOffered !== false && outlives && !grant.call // W14
   if (refreshIssued) await createRefreshToken(unit, code, refresh, end)
   else if (refresh?.family !== undefined) await createRefreshToken(unit, code, withoutToken(refresh), issue.expiresAt)
   await writeRedemption(unit, code, 'code.redeemed', { jkt, jti: issue.jti, refreshIssued })
@@ -125,7 +125,7 @@ async function lockCode(unit: Unit, codeHash: string): Promise<FoundCode | undef
 
 function toCode(row: FoundCode['row']): FoundCode {
   const grant = toGrant(row)
-  return { row, grant, scope: commonScope(row.code_scope, grant.scope) }
+  return { row, grant, scope: grant.call ? grant.scope : commonScope(row.code_scope, grant.scope) }
 }
 
 /**

@@ -77,12 +77,18 @@ async function carryOut(
   if (status === 'allowed' && (await isBoundToOther(unit, row))) return denyForeign(unit, row, request)
   const scope = (status === 'allowed' && scopeToGrant(request.scope, decision.scope)) || undefined
   const granted = scope === undefined ? undefined : await grant(unit, row, scope, decision)
-  if (granted && scope !== undefined && handle) await createCode(unit, row, granted.id, scope, handle)
+  if (granted && scope !== undefined && handle)
+    await createCode(unit, row, granted.id, decision.call ? '' : scope, handle)
   await writeEvent(unit, {
     event: status === 'allowed' ? 'request.allowed' : decision.again ? 'request.denied_again' : 'request.denied',
     ...requestParties(row),
     grant: granted?.public_id,
-    data: { scope: scope ?? request.scope, revision: request.revision, ...auditDelegate(row) },
+    data: {
+      scope: scope ?? request.scope,
+      revision: request.revision,
+      call: granted && decision.call && `${decision.call.method} ${decision.call.target}`,
+      ...auditDelegate(row),
+    },
   })
   return decided(request, status, unit.now, handle)
 }
@@ -178,8 +184,8 @@ async function recordDecision(unit: Unit, { id }: FoundRequest, status: 'allowed
 }
 
 async function grant(unit: Unit, row: DecidedRow, scope: string, decision: RequestDecision) {
-  const { grantLifetime: lifetime, remembered, account = null } = decision
-  return createGrant(unit, { request: row, userId: deciderOf(row), scope, lifetime, remembered, account })
+  const { grantLifetime: lifetime, remembered, account = null, call } = decision
+  return createGrant(unit, { request: row, userId: deciderOf(row), scope, lifetime, remembered, account, call })
 }
 
 function decided(

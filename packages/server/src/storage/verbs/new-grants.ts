@@ -1,3 +1,4 @@
+import type { Call } from 'countersign/editions'
 import { sql } from 'kysely'
 import type { GrantedScope } from '../api/grant-storage.js'
 import { StorageError } from '../api/storage-error.js'
@@ -23,6 +24,7 @@ interface NewGrant {
   lifetime: number | null
   remembered: boolean
   account: string | null
+  call: Call | undefined
 }
 
 /**
@@ -111,7 +113,7 @@ function requireFew(held: string | null, permissions: readonly GrantedScope[]): 
 
 async function insertGrant(
   unit: Unit,
-  { request, userId, remembered, account }: NewGrant,
+  { request, userId, remembered, account, call }: NewGrant,
   permissions: readonly GrantedScope[],
 ): Promise<GrantKeys> {
   const [made] = await grantInsertion(unit, [
@@ -125,6 +127,7 @@ async function insertGrant(
       remembered: remembered && account === null ? 1 : 0,
       account,
       account_remembered: remembered && account !== null ? 1 : 0,
+      call: call ? JSON.stringify(call) : null,
       display_id: request.display_id,
       created_at: unit.now,
       expires_at: lastEnd(permissions),

@@ -33,6 +33,22 @@ it('rejects a resource token of another agent', async () => {
   expect(await send(stage, request)).toEqual({ status: 400, error: 'invalid_resource_token' })
 })
 
+it.each([
+  ['at another host', { method: 'DELETE', target: 'https://other.example/files/7' }],
+  ['with a space in its method', { method: 'GET https://api.example/a', target: 'https://api.example/files/7' }],
+  ['with characters that a URL cannot have', { method: 'DELETE', target: 'https://api.example/files/\u202e7' }],
+  ['with a URL that is too long', { method: 'DELETE', target: `https://api.example/${'x'.repeat(2100)}` }],
+  ['with a digest that is no text', { method: 'DELETE', target: 'https://api.example/files/7', digest: 7 }],
+  ['that is no object', 'DELETE https://api.example/files/7'],
+  ['that is null', null],
+])('rejects a resource token for a call %s', async (_what, call) => {
+  const stage = await open()
+  const request = await authRequest(stage)
+  const named = JSON.parse(JSON.stringify(call).replaceAll('https://api.example', stage.resource.id))
+  request.form.set('resource_token', await resourceToken(stage, { scope: 'data.delete', call: named }))
+  expect(await send(stage, request)).toEqual({ status: 400, error: 'invalid_resource_token' })
+})
+
 it('rejects an auth_request_url next to a resource token', async () => {
   const stage = await open()
   const request = await authRequest(stage)

@@ -188,6 +188,22 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       })
     })
 
+    test('a grant for one call has no refresh token, is not remembered, and keeps the call', async () => {
+      const { storage } = world
+      const call = { method: 'DELETE', target: `${resource}/files/7`, digest: 'sha-256=:AA==:' }
+      const { user, redemption } = await allowedRequest(storage, { scope: 'a b' }, { call, grantLifetime: 600 })
+      const refresh = { tokenHash: freshHash(), idleSeconds: 1000, lifetime: 1000 }
+      const redeemed = await storage.redeemCode({ ...redemption, tokenLifetime: 60, refresh })
+      expect(redeemed).toMatchObject({ refreshIssued: false, grant: { call }, issue: { scope: 'a b' } })
+      expect(await storage.listGrants({ userId: user.id })).toMatchObject([{ call, remembered: false }])
+      const parties = { edition, userId: user.id, agent, delegate: null, resource }
+      const issue = { ...parties, scope: 'a', jkt: freshHash(), tokenLifetime: 60 }
+      expect(outcomeOf(await storage.issueRemembered(issue))).toBe('not_covered')
+      const [allowed] = await storage.listEvents({ event: 'request.allowed' })
+      expect(allowed?.data).toMatchObject({ call: `DELETE ${resource}/files/7` })
+      expect(await storage.findViolations()).toEqual([])
+    })
+
     test('a one-time grant does not affect the remembered one', async () => {
       const { storage } = world
       const { user, grantId } = await rememberedGrant(storage)
