@@ -310,14 +310,17 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(location(await browser.open(await decide(browser, second, 'alice')))).toBe(`${ids.agent}/any/two`)
   })
 
-  it('shows who denied, or for whom it did not work, with a way back', async () => {
-    const scene = await openScene(mount, { home: '/start' })
+  it.each([
+    [{ home: '/start' }, '/start'],
+    [{}, '/'],
+  ])('shows who denied, or for whom it did not work, with a way back: %j', async (options, home) => {
+    const scene = await openScene(mount, options)
     const browser = scene.browser()
     const denied = await browser.open(await decide(browser, await led(browser), 'alice', 'deny'))
     const page = await denied.text()
     expect(page).toContain('data-state="denied"')
     expect(page).toContain('Calendar helper')
-    expect(page).toContain('<a href="/start">')
+    expect(page).toContain(`<a href="${home}">`)
     scene.world.clock.now += 600
     const callback = await decide(browser, await led(browser), 'alice')
     const answering = scene.world.origins.get(ids.authServer)

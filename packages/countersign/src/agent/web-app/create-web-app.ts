@@ -83,7 +83,7 @@ export interface WebApp<R> {
     visit: Visit<R>,
     make: (agent: PageAgent) => MaybePromise<T>,
   ) => Promise<{ made: T } | { answer: Response }>
-  signOut: (visit: Visit<R>) => Promise<Response>
+  signOut: (visit: Omit<Visit<R>, 'addCookie'>) => Promise<Response>
 }
 
 /** @throws TypeError for invalid options */

@@ -9,7 +9,6 @@ import { createMountedListener } from '../../node/mounted-listener.js'
 import { type NodeResponse, sendResponse } from '../../node/send-response.js'
 import { type AppAgentOptions, createWebApp, type PageAgent } from './create-web-app.js'
 import { keepPage, nodeVisit } from './node-visit.js'
-import type { Visit } from './visit.js'
 
 type Next = (error?: unknown) => void
 
@@ -30,11 +29,9 @@ export function createAppAgent<R extends NodeRequest = NodeRequest, S extends No
   options: AppAgentOptions<R>,
 ) {
   const { agent, origin, isOwn, isOwnCookie, serve, makePage, signOut } = createWebApp(options)
-  const visitOf = (req: R, addCookie: Visit<R>['addCookie'] = () => undefined) => nodeVisit(req, req, addCookie)
-
   /** Mount it on the app itself, not on a router. */
   function ownRoutes(req: R, res: NodeResponse, next: Next): void {
-    if (isOwn(visitOf(req).target))
+    if (isOwn(nodeVisit(req, req).target))
       void createMountedListener((request) => serve(request, req), { origin, replaceGlobals: false })(req, res)
     else next()
   }
@@ -42,14 +39,15 @@ export function createAppAgent<R extends NodeRequest = NodeRequest, S extends No
   /** A page handler that can use the agent of this browser's session. Any other errors it throws are passed to `next`. */
   function page<Q extends R, P extends S>(handler: (req: Q, res: P, agent: PageAgent) => unknown) {
     async function answer(req: Q, res: P): Promise<void> {
-      const page = await makePage(visitOf(req, keepPage(res, isOwnCookie)), (actions) => handler(req, res, actions))
+      const visit = { ...nodeVisit(req, req), addCookie: keepPage(res, isOwnCookie) }
+      const page = await makePage(visit, (actions) => handler(req, res, actions))
       if ('answer' in page) await sendResponse(page.answer, res, req.method ?? 'GET')
     }
     return (req: Q, res: P, next: Next): void => void answer(req, res).catch(next)
   }
 
   async function leave(req: R, res: NodeResponse): Promise<void> {
-    await sendResponse(await signOut(visitOf(req)), res, 'POST')
+    await sendResponse(await signOut(nodeVisit(req, req)), res, 'POST')
   }
   const signOutHandler = (req: R, res: NodeResponse, next: Next): void => void leave(req, res).catch(next)
   return { agent, ownRoutes, page, signOut: signOutHandler }

@@ -8,7 +8,6 @@ import type { FastifyReplyLike, FastifyRequestLike } from '../../node/fastify-li
 import { createMountedListener } from '../../node/mounted-listener.js'
 import { type AppAgentOptions, createWebApp, type PageAgent } from './create-web-app.js'
 import { keepPage, nodeVisit } from './node-visit.js'
-import type { Visit } from './visit.js'
 
 type AppRequest = Pick<FastifyRequestLike, 'raw'>
 
@@ -29,12 +28,10 @@ export function createAppAgent<R extends AppRequest = AppRequest, S extends Fast
   options: AppAgentOptions<R>,
 ) {
   const { agent, origin, isOwn, isOwnCookie, serve, makePage, signOut } = createWebApp(options)
-  const visitOf = (request: R, addCookie: Visit<R>['addCookie'] = () => undefined) =>
-    nodeVisit(request, request.raw, addCookie)
 
   /** An `onRequest` hook. */
   async function ownRoutes(request: R, reply: FastifyReplyLike): Promise<void> {
-    if (!isOwn(visitOf(request).target)) return
+    if (!isOwn(nodeVisit(request, request.raw).target)) return
     reply.hijack()
     void createMountedListener((web) => serve(web, request), { origin, replaceGlobals: false })(request.raw, reply.raw)
   }
@@ -42,13 +39,14 @@ export function createAppAgent<R extends AppRequest = AppRequest, S extends Fast
   /** A page handler that can use the agent of this browser's session. Any other errors it throws are rethrown. */
   function page<Q extends R, P extends S>(handler: (request: Q, reply: P, agent: PageAgent) => unknown) {
     return async function agentPage(request: Q, reply: P): Promise<unknown> {
-      const addCookie = keepPage(reply.raw, isOwnCookie)
-      const page = await makePage(visitOf(request, addCookie), (actions) => handler(request, reply, actions))
+      const visit = { ...nodeVisit(request, request.raw), addCookie: keepPage(reply.raw, isOwnCookie) }
+      const page = await makePage(visit, (actions) => handler(request, reply, actions))
       return 'made' in page ? page.made : send(page.answer, reply)
     }
   }
 
-  const leave = async (request: R, reply: FastifyReplyLike) => send(await signOut(visitOf(request)), reply)
+  const leave = async (request: R, reply: FastifyReplyLike) =>
+    send(await signOut(nodeVisit(request, request.raw)), reply)
   return { agent, ownRoutes, page, signOut: leave }
 }
 

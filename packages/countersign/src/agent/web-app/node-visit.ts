@@ -4,9 +4,9 @@ import { type PageHead, privatePage } from './page-head.js'
 import type { Visit } from './visit.js'
 
 /** A browser's request, as Node.js frameworks represent it; `R` is the framework's request type. */
-export function nodeVisit<R>(request: R, incoming: NodeRequest, addCookie: Visit<R>['addCookie']): Visit<R> {
+export function nodeVisit<R>(request: R, incoming: NodeRequest): Omit<Visit<R>, 'addCookie'> {
   const { method = 'GET', url = '/', originalUrl: target = url, headers } = incoming
-  return { request, method, target, header: (name) => headers[name]?.toString(), addCookie }
+  return { request, method, target, header: (name) => headers[name]?.toString() }
 }
 
 /**

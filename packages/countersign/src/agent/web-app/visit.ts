@@ -23,7 +23,7 @@ export function isNavigation({ header }: Pick<Visit<unknown>, 'header'>): boolea
 }
 
 /** Whether a page of the app itself sent the request. Browsers set the headers that show this, and other sites cannot forge them. */
-export function isFromOwnPage({ header }: Visit<unknown>, origin: string): boolean {
+export function isFromOwnPage({ header }: Pick<Visit<unknown>, 'header'>, origin: string): boolean {
   const site = header('sec-fetch-site')
   return site === undefined ? header('origin') === origin : site === 'same-origin'
 }
