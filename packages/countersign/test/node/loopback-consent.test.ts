@@ -102,6 +102,7 @@ describe('a user at a terminal', () => {
     expect(screen.written).toContain('api.example needs your consent, which you give at auth.example:\n  - data.read\n')
     expect(screen.written).toMatch(/The page shows the code [0-9A-Z]{4}\. If it shows a different code, close it\./)
     expect(screen.lines.filter((line) => line.length > 80 && !line.includes('https://'))).toEqual([])
+    expect(screen.written, 'no forwarding is needed here').not.toContain('ssh')
     const back = callback(url)
     expect(back.href).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/callback\?/)
     expect(stage.forms()[0]?.redirect_uri).toBe(`${back.origin}/callback`)
@@ -410,6 +411,25 @@ it('two consents at one keyboard are pasted one after the other', async () => {
   await until(2)
   input.write(`${callback(second, { code: 'two' }).href}\n`)
   expect((await ends).toSorted()).toEqual(['/one', '/two'])
+})
+
+it('no address is requested for a consent that has ended while another one was pasted', async () => {
+  const input = Object.assign(new PassThrough(), { isTTY: true })
+  const { fetch, screen, stage } = startProgram({ paste: true, input })
+  stage.api = async (path, { scheme }) => (scheme === 'jwt' ? new Response(path) : stage.challenge(path.slice(1)))
+  stage.token.code = async (form) => ({ auth_token: await stage.authToken({ scope: form.get('code') ?? '' }) })
+  const first = ended(fetch(`${ids.api}/one`))
+  const second = ended(fetch(`${ids.api}/two`))
+  await expect.poll(() => screen.written).toMatch(/needs your consent[\s\S]*needs your consent/)
+  await expect.poll(() => screen.written).toContain('Then paste')
+  const pages = screen.lines.filter((line) => line.trim().startsWith('https://')).map((line) => new URL(line.trim()))
+  const [one, two] = pages
+  if (!one || !two) throw new TypeError('expected both pages')
+  await visit(callback(two, { code: 'two' }))
+  expect(await second).toBe('/two')
+  input.write(`${callback(one, { code: 'one' }).href}\n`)
+  expect(await first).toBe('/one')
+  expect(screen.written.split('Then paste')).toHaveLength(2)
 })
 
 describe('two programs of one agent', () => {

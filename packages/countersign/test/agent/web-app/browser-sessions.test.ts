@@ -29,7 +29,7 @@ function openSessions(forget: (session: string) => Promise<void>, failures = 0) 
     forget,
     now: () => clock.now,
   })
-  return { clock, sessions }
+  return { clock, sessions, kept }
 }
 
 it('fails for an expired session if the store cannot forget it', async () => {
@@ -55,6 +55,30 @@ it('stores a session with its next record if the store failed with the first', a
   expect(await sessions.find(cookie)).toBeUndefined()
   await put()
   expect(await sessions.find(cookie)).toBe(session)
+})
+
+it('does not give out the cookie of a session that was removed in the meantime', async () => {
+  const { sessions, kept } = openSessions(() => Promise.resolve())
+  const cookies: string[] = []
+  const begin = () => sessions.begin('visit-1', (cookie) => void cookies.push(cookie))
+  const session = (await begin()) ?? ''
+  await sessions.store.put(session, { agent: 'a', edition: 'e', kind: 'token', id: '1', data: {} })
+  kept.delete(session)
+  expect(await begin()).toBeUndefined()
+  expect(cookies).toHaveLength(1)
+})
+
+it('renews a session only for its current cookie', async () => {
+  const { sessions } = openSessions(() => Promise.resolve())
+  let first = ''
+  const session = await sessions.begin('visit-1', (given) => {
+    first = given
+  })
+  await sessions.store.put(session ?? '', { agent: 'a', edition: 'e', kind: 'token', id: '1', data: {} })
+  const second = await sessions.renew(first)
+  expect([await sessions.find(second), await sessions.find(first)]).toEqual([session, undefined])
+  for (const cookie of [first, undefined, 'agent=x']) expect(await sessions.renew(cookie)).toBeUndefined()
+  expect(await sessions.find(second)).toBe(session)
 })
 
 it('remembers the first visits of 10,000 browsers', async () => {

@@ -427,6 +427,21 @@ describe('a refused signature or token', () => {
     expect(stage.seen.map(created)).toEqual([stage.clock.now, stage.clock.now - 60])
   })
 
+  it('does not send a request again if the clock of the server is too far off, or if it was aborted', async () => {
+    const stage = openStage()
+    const abort = new AbortController()
+    const dateAt = (seconds: number) => ({ date: new Date(seconds * 1000).toUTCString() })
+    stage.api = () => refusing(['clock_skew'], dateAt(stage.clock.now - 7200))
+    expect((await stage.agent.fetch(data)).status).toBe(401)
+    expect(stage.seen).toHaveLength(1)
+    stage.api = () => {
+      abort.abort()
+      return refusing(['clock_skew'], dateAt(stage.clock.now - 60))
+    }
+    await stage.agent.fetch(data, { signal: abort.signal }).catch(() => undefined)
+    expect(stage.seen).toHaveLength(2)
+  })
+
   it.each([
     ['an unknown requirement', requirement('requirement=payment')],
     ['a malformed requirement', requirement('requirement=auth-token')],
