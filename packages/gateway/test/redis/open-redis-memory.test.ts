@@ -1,0 +1,31 @@
+import { openRedisMemory } from 'countersign-gateway/redis'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { freePort } from '../../../../test/free-port.js'
+import { createValkey, hasValkey } from '../../../../test/valkey.js'
+
+async function openMemory(url: string) {
+  const told: string[] = []
+  const options = { onLost: () => void told.push('lost'), onFound: () => void told.push('found') }
+  const memory = await openRedisMemory(url, { id: 'https://api.example', ...options })
+  onTestFinished(() => memory.close())
+  return { memory, told }
+}
+
+describe.skipIf(!hasValkey())('the memory that gateways share', () => {
+  it('can be used at once if the store is available', async () => {
+    const valkey = await createValkey()
+    onTestFinished(() => valkey.remove())
+    await valkey.start()
+    const { memory, told } = await openMemory(valkey.url)
+    await memory.ready()
+    expect(await memory.revokedTokens?.has('https://ps.example', 'j1')).toBe(false)
+    expect(told).toEqual(['found'])
+  })
+
+  it('refuses until the store is available', async () => {
+    const { memory, told } = await openMemory(`redis://127.0.0.1:${await freePort()}`)
+    await expect(memory.ready()).rejects.toThrow()
+    await expect(memory.revokedTokens?.has('https://ps.example', 'j1')).rejects.toMatchObject({ code: 'unavailable' })
+    expect(told).toEqual(['lost'])
+  })
+})
