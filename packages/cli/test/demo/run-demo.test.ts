@@ -270,7 +270,7 @@ describe('countersign demo', () => {
     const user = createScriptedUser(fetch)
     const callback = await user.open(await decideAs(user, url, 'grant'))
     expect(callback.url).toContain(`${ids.agent}/callback?`)
-    expect(await callback.text()).toContain('It worked')
+    expect(await callback.text()).toContain('You’re done')
     const { status, stdout } = await running.finished
     expect(status).toBe(0)
     const { messages, result } = JSON.parse(stdout) as TraceDocument

@@ -143,7 +143,7 @@ const en: CallbackMessages = {
   lang: 'en',
   dir: 'ltr',
   titles: {
-    allowed: 'It worked',
+    allowed: 'You’re done',
     denied: 'No access was given',
     failed: 'It didn’t work',
     refused: 'Please start again',

@@ -101,7 +101,7 @@ describe('its users', () => {
     })
     world.origins.set(agent.id, (request) => agent.handler(request))
     expect((await agent.fetch(`${api}/events`)).status).toBe(200)
-    expect(pages).toEqual([expect.stringContaining('It worked'), expect.stringContaining('It worked')])
+    expect(pages).toEqual([expect.stringContaining('You’re done'), expect.stringContaining('You’re done')])
   })
 })
 
