@@ -581,7 +581,7 @@ describe('the request details on the page', () => {
     const code = [0, 5, 10, 15]
       .map((at) => '0123456789ABCDEFGHJKMNPQRSTVWXYZ'[Number.parseInt(bits.slice(at, at + 5), 2)])
       .join('')
-    expect(words((await view(stage, opened)).page)).toContain(`Code ${code}`)
+    expect(words((await view(stage, opened)).page)).toContain(`it must be ${code}.`)
     expect(await requestCode(opened.requestToken)).toBe(code)
   })
 
