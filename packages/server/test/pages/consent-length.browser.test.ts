@@ -40,6 +40,7 @@ const shown: Record<string, (messages: Messages) => string[]> = {
   ],
   full: (messages) => [startOf(messages.allowedBefore), messages.asksForMore, messages.isNew],
   sensitive: (messages) => [messages.dangers.spend, messages.risks.spend, messages.passwordAgain],
+  once: (messages) => [messages.once, 'https://cal.example/files/'],
   changed: (messages) => [messages.changed, messages.changes.keys, 'Calendar Assistant'],
   elsewhere: () => ['mail.example', 'files.example'],
   'sign-in': () => ['Alice Moore, alice'],
@@ -115,7 +116,7 @@ describe.skipIf(!hasChromium()).each(Object.values({ en, ar }))('the consent pag
   it('collapses what the agent cannot do, and technical names', async () => {
     await page.goto(`${origin}/consent-usual`)
     const collapsed = [
-      messages.notAble,
+      messages.notSeePassword,
       messages.notElsewhere,
       'calendar.write',
       'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k',

@@ -255,7 +255,7 @@ export const passkeyFormId = 'with-passkey'
 /** What "just this once" allows. */
 function OnceExplanation({ call, messages }: { call: ShownCall; messages: Messages }) {
   return (
-    <p>
+    <p class="after">
       {messages.onceAllows(<CallText text={call.text} />, call.lifetime)}
       {call.hasBody && <> {messages.onceSends}</>}
     </p>
