@@ -126,28 +126,34 @@ describe.each(stores)('a store %s', (_name, open) => {
   })
 })
 
+const time = () => Math.floor(Date.now() / 1000)
+
+/** Opens instances of one API, which share a store, and what their handlers executed. */
+function openApi(openStore: () => Promise<SessionStore>) {
+  const calls: string[] = []
+  const instance = async () => {
+    const sessions = createSessions({ page, store: await openStore() })
+    const stage = openStage({ edition: draft11ResourceWith({ sessions }), scopes: undefined, now: time })
+    const serve = sessions.around(stage.resource, async (request, { user }) => {
+      calls.push(`${request.method} ${await request.text()}`)
+      return new Response(user)
+    })
+    const ask = async (parts: Partial<WireRequest> = {}, claims: Record<string, unknown> = {}) => {
+      const jwt = await tokenOf('agent', { iat: time(), exp: time() + 300, ...claims })
+      const message = await requestWith(jwt, { target: '/notes', created: time(), ...parts })
+      return serve(requestOf(message), receivedMessage(message))
+    }
+    return { sessions, ask }
+  }
+  return { instance, calls }
+}
+
+const withAccess = (access: string) => ({ fields: { authorization: `AAuth ${access}` }, also: ['authorization'] })
+const stranger = { sub: 'aauth:other@agent.example' }
+
 describe.each(shared)('sessions %s', (_name, open) => {
   it('survive a restart between any two steps, and are the same at two instances', async () => {
-    const openStore = open()
-    const calls: string[] = []
-    async function instance() {
-      const sessions = createSessions({ page, store: await openStore() })
-      const at = () => Math.floor(Date.now() / 1000)
-      const stage = openStage({ edition: draft11ResourceWith({ sessions }), scopes: undefined, now: at })
-      const serve = sessions.around(stage.resource, async (request, { user }) => {
-        calls.push(`${request.method} ${await request.text()}`)
-        return new Response(user)
-      })
-      const ask = async (parts: Partial<WireRequest>) => {
-        const message = await requestWith(await tokenOf('agent', { iat: at(), exp: at() + 300 }), {
-          target: '/notes',
-          created: at(),
-          ...parts,
-        })
-        return serve(requestOf(message), receivedMessage(message))
-      }
-      return { sessions, ask }
-    }
+    const { instance, calls } = openApi(open())
     const post = { method: 'POST', body: '{"title":"Tea"}', also: ['content-type', 'content-digest'] }
     const { location, code } = deferralIn(await (await instance()).ask(post))
     const target = new URL(location).pathname
@@ -159,11 +165,50 @@ describe.each(shared)('sessions %s', (_name, open) => {
     expect(polled.map(({ status }) => status).sort((one, other) => one - other)).toEqual([200, 410, 410])
     expect(calls).toEqual(['POST {"title":"Tea"}'])
     const access = polled.map(({ headers }) => headers.get('aauth-access')).find((each) => each !== null) ?? ''
-    const withAccess = { fields: { authorization: `AAuth ${access}` }, also: ['authorization'] }
-    expect(await (await (await instance()).ask(withAccess)).text()).toBe('ann')
+    expect(await (await (await instance()).ask(withAccess(access))).text()).toBe('ann')
     const last = await instance()
     await (await instance()).sessions.end(decided?.session ?? '')
-    expect((await last.ask(withAccess)).status).toBe(202)
+    expect((await last.ask(withAccess(access))).status).toBe(202)
+  })
+
+  it('P39: a session is for its agent only, and ends, at every instance', async () => {
+    const { instance, calls } = openApi(open())
+    const [one, other] = [await instance(), await instance()]
+    const { location, code } = deferralIn(await one.ask())
+    await other.sessions.open(code, 'ann')
+    const decided = await one.sessions.decide(code, 'ann', 'allow')
+    const access = (await other.ask({ target: new URL(location).pathname })).headers.get('aauth-access') ?? ''
+    for (const { ask } of [one, other]) {
+      expect((await ask(withAccess(access))).status).toBe(200)
+      expect((await ask(withAccess(access), stranger)).status).toBe(202)
+      expect((await ask(withAccess(`${access.slice(0, -1)}${access.endsWith('a') ? 'b' : 'a'}`))).status).toBe(202)
+      expect((await ask({ ...withAccess(access), also: [] })).status).toBe(401)
+    }
+    expect(calls).toHaveLength(3)
+    await other.sessions.end(decided?.session ?? '')
+    for (const { ask } of [one, other]) expect((await ask(withAccess(access))).status).toBe(202)
+  })
+
+  it('P40: a call that waits is its agent’s and its user’s, at every instance', async () => {
+    const { instance, calls } = openApi(open())
+    const [one, other] = [await instance(), await instance()]
+    const { location, code } = deferralIn(await one.ask())
+    const target = new URL(location).pathname
+    for (const { ask } of [one, other])
+      for (const parts of [{ target }, { target, method: 'DELETE' }, { target: `${target.slice(0, -2)}aa` }])
+        expect((await ask(parts, parts.target === target ? stranger : {})).status).toBe(404)
+    await one.sessions.open(code, 'ann')
+    expect(await other.sessions.open(code, 'bob')).toBeUndefined()
+    expect(await other.sessions.decide(code, 'bob', 'allow')).toBeUndefined()
+    expect((await one.ask({ target, method: 'DELETE' })).status).toBe(204)
+    expect(await other.sessions.decide(code, 'ann', 'allow')).toBeUndefined()
+    expect((await other.ask({ target })).status).toBe(410)
+    const guessed = deferralIn(await one.ask())
+    const wrong = guessed.code.slice(0, -1) + (guessed.code.endsWith('0') ? '1' : '0')
+    for (let each = 0; each < 5; each++) await [one, other][each % 2]?.sessions.open(wrong, `user ${each}`)
+    for (const { sessions } of [one, other]) expect(await sessions.open(guessed.code, 'ann')).toBeUndefined()
+    expect((await other.ask({ target: new URL(guessed.location).pathname })).status).toBe(410)
+    expect(calls).toEqual([])
   })
 })
 
