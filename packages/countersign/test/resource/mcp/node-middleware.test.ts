@@ -46,13 +46,32 @@ it('leaves no listener behind after a write to a full socket', async () => {
   expect(waiting).toBeLessThanOrEqual(1)
 })
 
-it('keeps writes in order while a session is recorded, and loses none on a full socket', async () => {
+/** Sessions in a store that takes some time. */
+function slowSessions() {
   const sessions = createMcpSessions()
-  const slow = {
+  return {
     open: async (...given: Parameters<typeof sessions.open>) => pause(20).then(() => sessions.open(...given)),
     use: async (...given: Parameters<typeof sessions.use>) => sessions.use(...given),
     close: async (id: string) => sessions.close(id),
   }
+}
+
+it('calls back for every write if the client disconnects while the socket is full', async () => {
+  const written: string[] = []
+  const respond = (outgoing: ServerResponse) => {
+    outgoing.setHeader('content-type', 'application/json')
+    outgoing.setHeader('mcp-session-id', 'session-1')
+    outgoing.write('a'.repeat(30_000_000), () => void written.push('first'))
+    outgoing.write('b', () => void written.push('second'))
+  }
+  const stage = await openServer(respond, { sessions: slowSessions() })
+  const response = await post(await stage.newAgent('planner'), stage.url, initialize)
+  expect(written).toEqual([])
+  await response.body?.cancel()
+  await expect.poll(() => written.toSorted()).toEqual(['first', 'second'])
+})
+
+it('keeps writes in order while a session is recorded, and loses none on a full socket', async () => {
   const respond = async (outgoing: ServerResponse) => {
     outgoing.setHeader('content-type', 'application/json')
     outgoing.setHeader('mcp-session-id', 'session-1')
@@ -61,7 +80,7 @@ it('keeps writes in order while a session is recorded, and loses none on a full 
     await pause(100)
     outgoing.end('c'.repeat(10))
   }
-  const stage = await openServer(respond, { sessions: slow })
+  const stage = await openServer(respond, { sessions: slowSessions() })
   const response = await post(await stage.newAgent('planner'), stage.url, initialize)
   await pause(500)
   const text = await response.text()
