@@ -9,6 +9,8 @@ export interface MessageContext {
   mark: (text: string) => readonly (Html | string)[]
   /** Level of the heading. */
   level: 3 | 4
+  /** What follows the message. */
+  foot?: Html
 }
 
 /** Returns a function that turns every recurring value in a text into a link to its entry in the list of values. */
@@ -33,7 +35,7 @@ export function shortened(text: string): string {
 /** Renders a message with everything in it, and its explanations in place. */
 export function renderMessage(message: Message, context: MessageContext): Html {
   const { id, number, from, to, title, kind, lines, body, signature, refusal } = message
-  const { nameOf, mark, level } = context
+  const { nameOf, mark, level, foot } = context
   const [start, ...headers] = lines
   const telling = headers.filter(isTelling)
   const others = headers.filter((line) => !isTelling(line))
@@ -53,6 +55,7 @@ ${
   html`<details class="base" open><summary>The signature base: the exact lines that were signed</summary><ol>
 ${signature.lines.map(({ component, value, explanation }) => html`<li><code><b>"${component}"</b>: ${mark(value)}</code><span class="why">${explanation}</span></li>\n`)}</ol></details>`
 }
+${foot}
 </article>
 `
 }

@@ -48,8 +48,8 @@ ${sentences.length > 0 ? renderSimple({ sentences, trust, replay, values }, cont
 ${renderWire({ messages, lanes }, context)}
 ${attempts.length > 0 ? renderAttempts(attempts, context) : undefined}
 ${values.length > 0 ? renderValues(values) : undefined}
+<div class="found" role="status"></div>
 </main>
-<aside class="found" role="status" aria-live="polite"></aside>
 <script>${new Html(script)}</script>
 </body>
 </html>
@@ -124,10 +124,19 @@ ${messages.map((message) => {
 })}</ol>
 </nav>
 <div class="messages">
-${messages.map((message) => renderMessage(message, context))}</div>
+${messages.map((message) => renderMessage(message, { ...context, foot: renderSteps(message, messages) }))}</div>
 </div>
 </section>
 `
+}
+
+function renderSteps({ number }: Message, messages: readonly Message[]): Html {
+  const [before, after] = [messages[number - 2], messages[number]]
+  return html`<p class="steps">
+${before && html`<a href="#${before.id}">← Message ${before.number}</a>`}
+${after && html`<a href="#${after.id}">Message ${after.number} →</a>`}
+<a href="#wire">Diagram</a>
+</p>`
 }
 
 function renderAttempts(attempts: readonly Attempt[], context: MessageContext): Html {

@@ -60,6 +60,7 @@ describe.skipIf(!hasChromium())('the page of a run, in Chromium', () => {
       const { page } = await open(address, { bypassCSP: true })
       const name = `trace-${address.replace('#', '-')}`
       await page.locator('#what-if summary').first().click()
+      await page.locator('.v:visible').first().click()
       expect(await violations(page, 'all')).toEqual([])
       await takeScreenshot(page, `${name}.light`)
       await page.emulateMedia({ colorScheme: 'dark' })
@@ -108,6 +109,8 @@ describe.skipIf(!hasChromium())('the page of a run, in Chromium', () => {
     expect(new URL(page.url()).hash).toBe('#m2')
     await page.keyboard.press('Escape')
     expect(await page.locator(':focus').getAttribute('href')).toBe('#m2')
+    await page.locator('#m2 .steps').getByRole('link', { name: 'Message 3' }).click()
+    expect(await page.locator(':focus').getAttribute('id')).toBe('m3')
   })
 
   it('highlights a value wherever it occurs, and names the messages', async () => {
@@ -118,7 +121,7 @@ describe.skipIf(!hasChromium())('the page of a run, in Chromium', () => {
     const id = await value.getAttribute('data-v')
     const marked = await page.locator('.v.on').evaluateAll((links) => links.map((link) => link.getAttribute('data-v')))
     expect(new Set(marked)).toEqual(new Set([id]))
-    expect(await page.getByRole('status').innerText()).toContain('thumbprint of the agent’s key')
+    expect(await page.getByRole('status').textContent()).toContain('thumbprint of the agent’s key')
     const numbers = await page.getByRole('status').locator('span a').allInnerTexts()
     expect(numbers).toContain('6')
     const arrows = await page.locator('nav .has-value .number').allInnerTexts()
