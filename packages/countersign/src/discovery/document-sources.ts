@@ -127,7 +127,7 @@ function requireOneFetch({ fetch, allowNetworks = [], egressProxy }: DiscoveryOp
   const idle = allowNetworks.length > 0 ? 'allowNetworks' : egressProxy === undefined ? undefined : 'egressProxy'
   if (!fetch || idle === undefined) return
   throw new TypeError(
-    `${idle} applies to the guarded fetch, not to your own: pass createGuardedFetch({ ${idle} }) from countersign/node instead`,
+    `${idle} has no effect on your own fetch: pass createGuardedFetch({ ${idle} }) from countersign/node`,
   )
 }
 

@@ -1,19 +1,16 @@
 import type { GuardedFetch, GuardedFetchOptions } from './guarded-fetch.js'
+import { fetchWithoutAddressChecks } from './unchecked-fetch.js'
 
 /**
- * On platforms without access to sockets, the platform determines which addresses may be connected to. This version only refuses URLs that
- * are not `https`, and does not follow redirects. `allowNetworks` has no effect, and `egressProxy` throws a TypeError.
+ * On platforms without access to sockets, no program can check which address a host has. This version fetches only from the configured
+ * origin. For any other URL, it rejects with an error that is not a network failure, because the program must decide what to do about such
+ * URLs. `allowNetworks` has no effect, and `egressProxy` throws a TypeError.
  */
-export function createGuardedFetch({ egressProxy }: GuardedFetchOptions = {}): GuardedFetch {
-  if (egressProxy !== undefined)
-    throw new TypeError('egressProxy works only on Node.js: configure this platform’s own proxy instead')
+export function createGuardedFetch({ egressProxy, configuredOrigin }: GuardedFetchOptions = {}): GuardedFetch {
+  if (egressProxy !== undefined) throw new TypeError('egressProxy works only on Node.js')
   return async (input, init) => {
-    if (!input.startsWith('https://')) throw new TypeError('refused: only https URLs are fetched')
-    try {
-      return await fetch(input, { ...init, redirect: 'manual' })
-    } catch (cause) {
-      // Platforms report network failures in different ways.
-      throw new TypeError('the fetch failed', { cause })
-    }
+    const { origin } = new URL(input)
+    if (origin === configuredOrigin) return fetchWithoutAddressChecks(input, init)
+    throw new Error(`the address of ${origin} cannot be checked on this platform: see fetchWithoutAddressChecks`)
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Documents and keys of other parties: identifiers and the URLs of their documents, fetching documents within limits, caching them, and
- * finding a key in them. For URLs that others choose, use `createGuardedFetch` from `countersign/node`.
+ * finding a key in them. For URLs that others choose, use `createGuardedFetch` from `countersign/node`, or `fetchWithoutAddressChecks` on
+ * platforms without access to sockets.
  *
  * @packageDocumentation
  */
@@ -19,6 +20,7 @@ export { type DiscoveryFailure, type Found, fetchLimits, maxCacheSeconds } from 
 export type { CertificateFinder, FoundCertificate } from '../discovery/found-certificate.js'
 export type { FetchBudget } from '../discovery/lookup-guard.js'
 export type { NetworkOptions } from '../discovery/network-options.js'
+export { fetchWithoutAddressChecks } from '../discovery/unchecked-fetch.js'
 export { causeMessages, isUntrustedCertificate } from '../lib/error-reasons.js'
 export {
   type DocumentOptions,

@@ -31,7 +31,8 @@ export async function generatePrivateKey(algorithm: Algorithm): Promise<PrivateJ
     'verify',
   ])) as webcrypto.CryptoKeyPair
   const { alg: _alg, ext: _ext, key_ops: _operations, ...jwk } = await crypto.subtle.exportKey('jwk', pair.privateKey)
-  return jwk as PrivateJwk
+  // workerd also lists the members that the key does not have.
+  return JSON.parse(JSON.stringify(jwk)) as PrivateJwk
 }
 
 /** Whether the signature of the data is valid for the key. A string represents its Latin-1 bytes. */

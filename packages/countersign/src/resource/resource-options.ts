@@ -132,7 +132,10 @@ export interface ResourceOptions {
    * connections
    */
   egressProxy?: string | undefined
-  /** @default a guarded fetch */
+  /**
+   * Fetches documents. On platforms without access to sockets, such as Cloudflare Workers, set `fetchWithoutAddressChecks` from
+   * `countersign/discovery`, and read what it gives up. @default a guarded fetch
+   */
   fetch?: FetchDocument | undefined
   /** Called for each request, refusal and lookup, for use in logs, metrics and traces. @default none */
   onEvent?: OnEvent | undefined

@@ -29,7 +29,7 @@ it.each([
   ['egressProxy', { egressProxy: 'http://proxy.example:3128' }],
 ])('rejects %s with a custom fetch, to which it would not apply', (name, options) => {
   const fetch = async () => new Response()
-  expect(() => createDocumentSources({ ...options, fetch }, () => 0)).toThrow(`${name} applies to the guarded fetch`)
+  expect(() => createDocumentSources({ ...options, fetch }, () => 0)).toThrow(`${name} has no effect on your own fetch`)
   expect(() => createDocumentSources(options, () => 0)).not.toThrow()
   expect(() => createDocumentSources({ allowNetworks: [], fetch }, () => 0)).not.toThrow()
 })
