@@ -94,6 +94,7 @@ const together = [
 /** Only `npm run test:long` runs benchmarks, installs and the faults that take long; random kills have their script. */
 const long = [
   'test/bench.test.ts',
+  'test/runtimes.browser.test.ts',
   'packages/create-countersign/test/first-json.test.ts',
   'packages/server/test/faults/{failover,full-disk,key-origins,random-kills}.test.ts',
 ]
