@@ -5,6 +5,7 @@ import { loadDemo } from '../editions/load-demo.js'
 import type { EditionName } from '../editions/load-edition.js'
 import { catchInterruption } from '../terminal/interruption.js'
 import { openBrowser } from '../terminal/open-browser.js'
+import { withProgress } from '../terminal/progress.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import { buildRun } from '../trace-page/build-run.js'
 import { renderPage } from '../trace-page/render-page.js'
@@ -43,7 +44,8 @@ export const demoCommand: Run<DemoFlags> = async (flags, terminal) => {
   const interruption = catchInterruption(terminal)
   try {
     if (flags.page) {
-      terminal.write(await renderDemo({ ...parties, signal: interruption.signal }))
+      const record = () => renderDemo({ ...parties, signal: interruption.signal })
+      terminal.write(await withProgress(terminal, 'Running the demo, and trying what must be refused', record))
       return exitStatus.done
     }
     const person = flags.deny ? 'deny' : 'grant'

@@ -35,12 +35,14 @@ export function redactExchanges(
   }
   const context: Context = { hide, edition, ownHeaders: Object.keys(edition.headers).map((name) => name.toLowerCase()) }
   return exchanges.map(({ request, response, ...exchange }) => {
-    if (request.method === 'GET' && isDiscovery(request.url)) return { request, response, ...exchange }
-    const isOfApi = exchange.to === 'resource'
+    // Documents and keys are public.
+    const isPublic = request.method === 'GET' && isDiscovery(request.url)
+    const body = exchange.to === 'resource' ? 'removed' : 'members'
+    const responded = isPublic ? 'kept' : (response?.status ?? 0) < 400 ? body : 'members'
     return {
       ...exchange,
-      request: { ...redactContent(request, isOfApi, context), url: redactUrl(request.url, context) },
-      response: response && redactContent(response, isOfApi && response.status < 400, context),
+      request: { ...redactContent(request, body, context), url: redactUrl(request.url, context) },
+      response: response && redactContent(response, responded, context),
     }
   })
 }
@@ -51,7 +53,14 @@ interface Context {
   ownHeaders: readonly string[]
 }
 
-function redactContent<T extends TracedRequest | TracedResponse>(message: T, hidesBody: boolean, context: Context): T {
+/** What happens to a body. `members`: only its secret members are removed. */
+type BodyTreatment = 'kept' | 'removed' | 'members'
+
+function redactContent<T extends TracedRequest | TracedResponse>(
+  message: T,
+  treatment: BodyTreatment,
+  context: Context,
+): T {
   const tokens = findTokens(message)
   const withoutTokens = (text: string) =>
     tokens.reduce((rest, { compact }) => rest.replaceAll(compact, redactToken(compact, context)), text)
@@ -61,8 +70,8 @@ function redactContent<T extends TracedRequest | TracedResponse>(message: T, hid
   ])
   const type = message.headers.find(([name]) => name === 'content-type')?.[1] ?? ''
   const { body } = message
-  if (body === null) return { ...message, headers }
-  if (hidesBody) return { ...message, headers, body: '[removed]' }
+  if (body === null || treatment === 'kept') return { ...message, headers }
+  if (treatment === 'removed') return { ...message, headers, body: '[removed]' }
   return { ...message, headers, body: redactBody(withoutTokens(body), type, context) }
 }
 

@@ -55,7 +55,12 @@ const exchanges: Exchanges = [
   {
     from: 'resource',
     to: 'agent',
-    request: { method: 'GET', url: 'https://agent.example/.well-known/aauth-agent', headers: [], body: null },
+    request: {
+      method: 'GET',
+      url: 'https://agent.example/.well-known/aauth-agent?key=secret-11',
+      headers: [['x-api-key', 'secret-12']],
+      body: null,
+    },
     response: { status: 200, headers: json, body: '{"agent":"https://agent.example","name":"Helper"}' },
     respondedAfter: 4,
   },
@@ -89,6 +94,6 @@ describe('a trace that is shared', () => {
     expect(first?.request.url).toContain('scope=data.read')
     expect(first?.request.body).toContain('request_type=code')
     expect(refused?.response?.body).toBe(exchanges[2]?.response?.body)
-    expect(discovery).toEqual(exchanges[3])
+    expect(discovery?.response).toEqual(exchanges[3]?.response)
   })
 })
