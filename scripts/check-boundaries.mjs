@@ -169,6 +169,7 @@ const dependencies = {
     'countersign',
     'hono',
     'kysely',
+    'nodemailer',
     'openid-client',
     'pino',
     'preact',
@@ -210,6 +211,7 @@ const separate = [
   { name: 'server', folder: 'storage/sqlite', needs: ['better-sqlite3'] },
   { name: 'server', folder: 'storage/postgres', needs: ['pg', 'pgpass'] },
   { name: 'server', folder: 'outbound/re-encode', needs: ['@cf-wasm/photon'] },
+  { name: 'server', folder: 'outbound/smtp', needs: ['nodemailer'] },
 ]
 
 /** Permissions in `layers` that some import has used. */

@@ -13,6 +13,7 @@ const sources = [
   'packages/server/src/config/oauth-settings.ts',
   'packages/server/src/config/draft-11-settings.ts',
   'packages/server/src/config/personal-agents-settings.ts',
+  'packages/server/src/outbound/email-sender.ts',
   'packages/countersign/src/discovery/fetch-budget.ts',
 ]
 

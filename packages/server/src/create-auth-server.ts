@@ -8,7 +8,10 @@ import {
   submitAccountForm,
 } from './account/account-endpoints.js'
 import { accountPages } from './account/account-pages.js'
+import { showConfirmEmail, submitConfirmEmail } from './account/confirm-email.js'
+import { startEmails } from './account/emails.js'
 import { openLink, setNewPassword, showNewPassword } from './account/new-password.js'
+import { showForgot, showLinkSent, submitForgot } from './account/recovery.js'
 import type { AuthServerOptions } from './config/options.js'
 import { createJudgeName } from './consent/name-caution.js'
 import { showRequest } from './consent/show.js'
@@ -105,6 +108,7 @@ export function createAuthServer(
 ): AuthServer {
   const context = createContext(options, [edition, ...others], createJudgeName)
   const { issuer } = context
+  const stopEmails = startEmails(context)
   const handler = createRequestHandler(context, createRoutes(context, [edition, ...others]), edition.edition)
 
   return {
@@ -130,7 +134,10 @@ export function createAuthServer(
         )
       return context.storage.createUser({ ...user, passwordHash: await context.passwords.hash(password, ['operator']) })
     },
-    close: () => context.background.end(),
+    async close() {
+      stopEmails()
+      await context.background.end()
+    },
   }
 }
 
@@ -195,6 +202,9 @@ function pageRoutes(context: ServerContext): readonly Row[] {
     { path: accountPaths.signIn, methods: { GET: page(showSignIn), ...submitEntrance } },
     { path: accountPaths.signUp, methods: { GET: page(showSignUp), ...submitEntrance } },
     { path: '/account/language', methods: submitEntrance },
+    { path: accountPaths.forgot, methods: { GET: page(showForgot), POST: form(submitForgot) } },
+    { path: accountPaths.linkSent, methods: { GET: page(showLinkSent) } },
+    { path: accountPaths.confirmEmail, methods: { GET: page(showConfirmEmail), POST: form(submitConfirmEmail) } },
     { path: accountPaths.link, methods: { GET: page(openLink) } },
     { path: accountPaths.newPassword, methods: { GET: page(showNewPassword), POST: form(setNewPassword) } },
     { path: '/account/with/:id', methods: { GET: page(enterWithProvider) } },

@@ -24,6 +24,7 @@ export {
   environmentName,
   type LoadedConfig,
   loadConfig,
+  loadEmailSender,
   loadLogoReEncoder,
   type ReadableSettings,
   type ReadConfig,
@@ -57,6 +58,7 @@ export {
   storedDraft11Keys,
   storedOAuthKeys,
 } from './create-auth-server.js'
+export type { EmailMessage, EmailSettings, SendEmail, SentEmail } from './outbound/email-sender.js'
 export type { IdentityProvider } from './outbound/identity-provider.js'
 export type { LogoOutcome, LogoReEncoder } from './outbound/logo-re-encoder.js'
 export { isEmail, passwordProblem, usernameProblem } from './policy/account-policy.js'

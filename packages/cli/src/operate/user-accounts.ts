@@ -65,7 +65,12 @@ function render(account: Account): string {
     ['Username', account.username],
     ['Id', account.id],
     ['Name', account.displayName ?? '-'],
-    ['Email', account.email ?? '-'],
+    [
+      'Email',
+      account.email === null
+        ? '-'
+        : `${account.email}${account.emailConfirmedAt === null ? ', not confirmed' : ', confirmed'}`,
+    ],
     ['Status', account.status],
     ['Added', formatTime(account.createdAt)],
     ['Password', account.hasPassword ? 'yes' : 'none'],

@@ -16,6 +16,7 @@ import {
   KeyError,
   type LoadedConfig,
   type LogoReEncoder,
+  loadEmailSender,
   loadLogoReEncoder,
   readCertificates,
   readConfig,
@@ -23,6 +24,7 @@ import {
   requireOwnDatabase,
   requireSafeStart,
   requireUsableOAuth,
+  type SendEmail,
   type Storage,
   StorageError,
   serverOptions,
@@ -52,7 +54,14 @@ interface RunningServer {
  */
 export async function startServer(
   config: LoadedConfig,
-  { masterKey, certificates, reEncodeLogo, log, env }: StartFiles & { log: ServerLog; env: NodeJS.ProcessEnv },
+  {
+    masterKey,
+    certificates,
+    reEncodeLogo,
+    sendEmail,
+    log,
+    env,
+  }: StartFiles & { log: ServerLog; env: NodeJS.ProcessEnv },
 ): Promise<RunningServer> {
   const { settings } = config
   let sweptAt = performance.now()
@@ -85,6 +94,7 @@ export async function startServer(
       policy: followed.policy,
       certificates,
       reEncodeLogo,
+      sendEmail,
       keys,
       personalAgents: await openPersonalAgents(settings, { storage, masterKey }),
       storage,
@@ -216,6 +226,7 @@ export interface StartFiles {
   masterKey: Uint8Array
   certificates: CertificateFinder | undefined
   reEncodeLogo: LogoReEncoder | undefined
+  sendEmail: SendEmail | undefined
 }
 
 /**
@@ -234,6 +245,7 @@ export async function readForStart(
     requireUsableOAuth(read),
     readCertificates(read),
     loadLogoReEncoder(read),
+    loadEmailSender(read),
   ] as const
   const problems = [...read.problems]
   for (const outcome of await Promise.allSettled(readings)) {
@@ -242,8 +254,8 @@ export async function readForStart(
     problems.push(...outcome.reason.problems.filter(({ setting }) => !isReported(setting, read.problems)))
   }
   if (!read.loaded || problems.length > 0) throw new ConfigurationError(read.file, problems)
-  const [, masterKey, , certificates, reEncodeLogo] = await Promise.all(readings)
-  return { config: read.loaded, files: { masterKey, certificates, reEncodeLogo } }
+  const [, masterKey, , certificates, reEncodeLogo, sendEmail] = await Promise.all(readings)
+  return { config: read.loaded, files: { masterKey, certificates, reEncodeLogo, sendEmail } }
 }
 
 /** Whether a problem with a setting has already been reported. `masterKey` seems to be missing if `masterKeyFile` is invalid. */

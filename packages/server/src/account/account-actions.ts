@@ -12,6 +12,7 @@ import { clearedSession, endSession, knownCookie, type Proof, renewSession, sign
 import { type AccountHandler, pathWithNotice } from './account-handler.js'
 import { closePage } from './account-pages.js'
 import { endedGrants, endOf, liveGrants } from './agent-entries.js'
+import { requestConfirmation } from './confirm-email.js'
 import { confirmUser, requireFreshSignIn, requirePasskeyProof, requireProof } from './confirm-person.js'
 import { checkDeviceCode, confirmDevice, connectDevice, disconnectDevice, newDeviceCode } from './device-pages.js'
 import { passwordPage, securityPage } from './security-pages.js'
@@ -160,5 +161,6 @@ export const accountActions: ReadonlyMap<string, AccountHandler> = new Map<strin
   ['check-device-code', checkDeviceCode],
   ['confirm-device', requireProof(confirmDevice, accountPaths.deviceCode)],
   ['disconnect-device', disconnectDevice],
+  ['confirm-email', requestConfirmation],
   ['close-account', requireProof(closeAccount, accountPaths.close)],
 ])

@@ -43,7 +43,7 @@ export async function showConfirmation(context: ServerContext, visit: Visit): Pr
   return confirmPage(context, { ...visit, session }, { returnTo })
 }
 
-const reasons = ['signed_out', 'signed_out_everywhere', 'account_closed', 'password_set'] as const
+const reasons = ['signed_out', 'signed_out_everywhere', 'account_closed', 'password_set', 'email_confirmed'] as const
 
 /** `GET /account/signed-out`: shows what was signed out or closed, or that a password was set, only in the browser where it happened. */
 export async function showSignedOut(context: ServerContext, visit: Visit): Promise<Response> {

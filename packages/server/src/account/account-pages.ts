@@ -3,11 +3,11 @@ import { PageError } from '../http/page-error.js'
 import type { SignedInVisit } from '../http/visit.js'
 import { renderActivity } from '../pages/account/activity-page.js'
 import { renderCloseAccount, renderYours } from '../pages/account/your-account-page.js'
-import type { CloseAccountPage } from '../pages/models/account-models.js'
+import type { CloseAccountPage, YoursPage } from '../pages/models/account-models.js'
 import { accountPaths } from '../pages/models/account-paths.js'
 import type { UserExport } from '../storage/api/account-storage.js'
 import { longestTokenLifetime } from '../storage/api/storage.js'
-import { type AccountHandler, accountFrame, accountResponse } from './account-handler.js'
+import { type AccountHandler, accountFrame, accountResponse, readNotice } from './account-handler.js'
 import { activityOf } from './activity-of.js'
 import { agentsOf, delegatesOf } from './agent-entries.js'
 import { agentPage, agentsPage, removeAgentPage, removeAllPage } from './agent-pages.js'
@@ -39,7 +39,13 @@ const activityPage: AccountHandler = async (context, visit) => {
 const yoursPage: AccountHandler = async (context, visit) => {
   const user = await context.storage.findUser(visit.session.user.id)
   if (!user) throw new PageError('not_found', { retry: accountPaths.agents })
-  const model = { ...accountFrame(context, visit), email: user.email ?? undefined, since: user.createdAt }
+  const model: YoursPage = {
+    ...accountFrame(context, visit),
+    email: user.email ?? undefined,
+    emailState: context.sendEmail && (user.emailConfirmedAt === null ? 'unconfirmed' : 'confirmed'),
+    emailRequested: readNotice(context, visit)?.what === 'email_requested',
+    since: user.createdAt,
+  }
   return accountResponse(renderYours(model, visit.messages), visit)
 }
 

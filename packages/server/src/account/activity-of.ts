@@ -58,6 +58,7 @@ const entries: ReadonlyMap<string, Entry> = new Map([
   ['signin.failed', ofSignIn('sign_in_failed')],
   ['session.ended', endOfSession],
   ['sessions.ended', ofAccount('signed_out_everywhere')],
+  ['link.created', ofAccount('link_created')],
   ['password.changed', ofAccount('password_changed')],
   ['passkey.added', ofAccount('passkey_added')],
   [

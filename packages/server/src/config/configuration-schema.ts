@@ -1,6 +1,8 @@
 import { type SettingRow, settingRows } from 'countersign/node'
 import * as z from 'zod'
+import type { EmailSettings } from '../outbound/email-sender.js'
 import { type Draft11Settings, draft11Setting } from './draft-11-settings.js'
+import { emailSetting } from './email-settings.js'
 import { networks, type ShapeOf, switchable, text, whole } from './fields.js'
 import { type OAuthSettings, oauthSetting } from './oauth-settings.js'
 import {
@@ -108,6 +110,8 @@ export interface Configuration extends Omit<AuthServerSettings, 'limits'> {
    * owner, and does not need to publish documents. @default false
    */
   personalAgents?: boolean | PersonalAgentsSettings | undefined
+  /** The mail server through which users receive emails, such as links for a forgotten password. @default no emails */
+  email?: EmailSettings | undefined
   /** Addresses or networks of your proxies. `X-Forwarded-For` is read only from these. @default none */
   trustProxy?: readonly string[] | undefined
 }
@@ -159,6 +163,7 @@ export const configurationShape = {
   oauth: oauthSetting,
   draft11: draft11Setting,
   personalAgents: switchable<PersonalAgentsSettings, typeof personalAgentsShape>(personalAgentsShape),
+  email: emailSetting.optional(),
   trustProxy: networks.default([]),
 } satisfies ShapeOf<Configuration>
 

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { isLoopbackIdentifier } from 'countersign/discovery'
 import { accessTokenType } from 'countersign/editions'
@@ -12,6 +13,7 @@ import {
   withOverrides,
 } from 'countersign/node'
 import type * as z from 'zod'
+import type { SendEmail } from '../outbound/email-sender.js'
 import type { LogoReEncoder } from '../outbound/logo-re-encoder.js'
 import { readLogo } from '../policy/page-look.js'
 import {
@@ -77,7 +79,8 @@ export async function readConfig(path: string, env: NodeJS.ProcessEnv): Promise<
   ].map(({ setting, problem }) => ({ setting: withVariable(setting, overrides.values), problem }))
   const absolute = (relative: string) => resolve(dirname(file), relative)
   const databaseAt = (database: string) => (isPostgresUrl(database) ? database : absolute(database))
-  const filesOf = ({ masterKeyFile, certificateRoots }: ReadableSettings) => ({
+  const filesOf = ({ masterKeyFile, certificateRoots, email }: ReadableSettings) => ({
+    email: email?.passwordFile === undefined ? email : { ...email, passwordFile: absolute(email.passwordFile) },
     masterKeyFile: masterKeyFile === undefined ? undefined : absolute(masterKeyFile),
     certificateRoots: certificateRoots?.map(absolute),
   })
@@ -184,4 +187,31 @@ export async function loadLogoReEncoder({
     const problem = `${error.message}, or set pages.logos to false, so that pages show a letter for each agent`
     throw new ConfigurationError(file, [{ setting: 'pages.logos', problem }])
   }
+}
+
+/**
+ * Creates the sender of emails, with the password from its file; undefined if `email` is not set.
+ *
+ * @throws ConfigurationError naming the file that cannot be read, or the package to install
+ */
+export async function loadEmailSender({
+  file,
+  settings,
+}: Pick<ReadConfig, 'file' | 'settings'>): Promise<SendEmail | undefined> {
+  const { email } = settings
+  if (!email) return undefined
+  const refuse = (setting: string, problem: string, cause: unknown) =>
+    new ConfigurationError(file, [{ setting, problem }], cause)
+  const { passwordFile, ...smtp } = email
+  const { smtpSender } = await import('../outbound/smtp/index.js').catch((error: unknown) => {
+    throw error instanceof MissingPackageError ? refuse('email', error.message, error) : error
+  })
+  if (passwordFile === undefined) return smtpSender(smtp)
+  const password = await readFile(passwordFile, 'utf8').catch((error: unknown) => {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    throw refuse('email.passwordFile', `cannot be read (${code}): ${passwordFile}`, error)
+  })
+  const trimmed = password.replace(/\r?\n$/, '')
+  if (trimmed === '') throw refuse('email.passwordFile', `is empty: ${passwordFile}`, undefined)
+  return smtpSender({ ...smtp, password: trimmed })
 }

@@ -4,6 +4,7 @@ import type { AgentSelection, RiskPatterns } from 'countersign/editions'
 import { problemsOf } from 'countersign/node'
 import { algorithmNames } from 'countersign/signatures'
 import * as z from 'zod'
+import type { SendEmail } from '../outbound/email-sender.js'
 import type { IdentityProvider } from '../outbound/identity-provider.js'
 import type { LogoReEncoder } from '../outbound/logo-re-encoder.js'
 import type { Brands } from '../policy/default-brands.js'
@@ -151,6 +152,11 @@ export interface AuthServerOptions extends AuthServerSettings {
    */
   reEncodeLogo?: LogoReEncoder | undefined
   /**
+   * Sends emails to users, such as links for a forgotten password: `smtpSender` from `countersign-server/email`, or your own function.
+   * @default no emails; pages refer users to `pages.contact`
+   */
+  sendEmail?: SendEmail | undefined
+  /**
    * Fetches documents and logos, and sends revocations (with a method and a body); `allowNetworks` and `egressProxy` then apply to identity
    * providers only.
    * @default a guarded fetch
@@ -234,6 +240,7 @@ const optionsSchema = z.strictObject({
   policy: functionOf<Policy>().optional(),
   certificates: functionOf<CertificateFinder>().optional(),
   reEncodeLogo: functionOf<LogoReEncoder>().optional(),
+  sendEmail: functionOf<SendEmail>().optional(),
   fetch: functionOf<FetchDocument>().optional(),
   now: functionOf<() => number>().optional(),
   onEvent: functionOf<OnEvent>().optional(),

@@ -26,7 +26,7 @@ export async function requireSafeStart(
     ...environmentProblems(settings, env),
     ...providerProblems(settings.accounts.identityProviders),
   ]
-  const { database, masterKey, masterKeyFile, accounts } = settings
+  const { database, masterKey, masterKeyFile, accounts, email } = settings
   const path = database === undefined || isPostgresUrl(database) ? undefined : database
   const misplaced = path === undefined ? undefined : await misplacedDatabase(path)
   if (misplaced !== undefined) problems.push({ setting: 'database', problem: misplaced })
@@ -35,6 +35,7 @@ export async function requireSafeStart(
       ? (['', '-wal', '-shm'] as const).map((end) => ['database', path + end] as const)
       : []),
     ...(masterKeyFile === undefined ? [] : [['masterKeyFile', masterKeyFile] as const]),
+    ...(email?.passwordFile === undefined ? [] : [['email.passwordFile', email.passwordFile] as const]),
   ]
   for (const [setting, secret] of files) {
     if (await isOpenToAll(secret)) problems.push({ setting, problem: exposed(secret) })
@@ -53,6 +54,7 @@ export async function requireSafeStart(
     (holdsProxySecret && !env.COUNTERSIGN_EGRESS_PROXY) ||
     (database !== undefined && holdsPassword(database) && !env.COUNTERSIGN_DATABASE) ||
     isFromFile(masterKey, 'COUNTERSIGN_MASTER_KEY') ||
+    isFromFile(email?.password, 'COUNTERSIGN_EMAIL_PASSWORD') ||
     inFile
   const readsAsText = file.endsWith('.json')
   if (holdsSecret && readsAsText && (await isOpenToAll(file))) {

@@ -1,21 +1,12 @@
 import { type Algorithm, systemClock } from 'countersign'
-import {
-  createDiscovery,
-  type Discovery,
-  type IdentifierOptions,
-  isLoopbackIdentifier,
-  type NetworkOptions,
-} from 'countersign/discovery'
+import { createDiscovery, type Discovery, type IdentifierOptions } from 'countersign/discovery'
 import type { ResourceEdition } from 'countersign/editions'
 import { createEmitter, createGuardedFetch, type Emit, type FetchDocument, type GuardedFetch } from 'countersign/node'
 import { createKnownCallers, type KnownCallers } from '../admission/known-callers.js'
 import { createWorkload, type Workload } from '../admission/workload.js'
 import { type AuthServerOptions, type CheckedOptions, checkOptions } from '../config/options.js'
-import {
-  createIdentityProviderClient,
-  type IdentityProvider,
-  type IdentityProviderClient,
-} from '../outbound/identity-provider.js'
+import type { SendEmail } from '../outbound/email-sender.js'
+import { type IdentityProviderClient, openIdentityProvider } from '../outbound/identity-provider.js'
 import { createLogoCache, type LogoCache } from '../outbound/logo-cache.js'
 import { type Brand, createBrand } from '../pages/brand.js'
 import type { NameCaution, PageFooter } from '../pages/models/models.js'
@@ -119,6 +110,8 @@ export interface ServerContext {
   knownCallers: KnownCallers
   /** Undefined if pages show no logos; in that case, none are fetched. */
   logos: LogoCache | undefined
+  /** Undefined if the server sends no emails. */
+  sendEmail: SendEmail | undefined
   footer: PageFooter
   brand: Brand
   /** The contact that users are referred to for requests that the policy forbids and for password resets. */
@@ -238,7 +231,7 @@ export function createContext(
     providers: new Map(
       accounts.identityProviders.map((provider) => [
         provider.id,
-        workload.aside(providerClient(provider, issuer, network)),
+        workload.aside(openIdentityProvider(provider, issuer, network)),
       ]),
     ),
     logos:
@@ -254,6 +247,7 @@ export function createContext(
             onError: (error) => onError(error, '-'),
           })
         : undefined,
+    sendEmail: options.sendEmail,
     footer: pages.footer,
     brand: createBrand(pages),
     contact: pages.contact,
@@ -286,15 +280,4 @@ function passkeySettings({ issuer, accounts }: CheckedOptions, rpName: string): 
   if (accounts.passkeys && !possible)
     throw new TypeError('accounts.passkeys: require an issuer whose host is a name, not an address')
   return (accounts.passkeys ?? possible) ? { rpId, rpName, origin } : undefined
-}
-
-function providerClient(provider: IdentityProvider, issuer: string, network: NetworkOptions): IdentityProviderClient {
-  const { allowInsecureLoopback, issuer: at, id } = provider
-  if (!URL.canParse(at)) throw new TypeError(`accounts.identityProviders: the issuer of ${id} must be a URL`)
-  if (allowInsecureLoopback && !isLoopbackIdentifier(new URL(at).origin)) {
-    throw new TypeError(
-      `accounts.identityProviders: the allowInsecureLoopback option of ${id} is for development and requires an issuer on loopback`,
-    )
-  }
-  return createIdentityProviderClient(provider, `${issuer}/account/with/${provider.id}/callback`, network)
 }

@@ -3,7 +3,7 @@ import { constants, gzipSync } from 'node:zlib'
 import { assetPath } from '../pages/assets.js'
 import { displayHost } from '../pages/components/marks.js'
 import { languages } from '../pages/messages/choose-messages.js'
-import { signInPath } from '../pages/models/account-paths.js'
+import { accountPaths, signInPath } from '../pages/models/account-paths.js'
 import type { PageFrame } from '../pages/models/models.js'
 import type { ServerContext } from './context.js'
 import { csrfOf, type Visit } from './visit.js'
@@ -82,6 +82,7 @@ export function pageFrame(context: ServerContext, visit?: Visit): PageFrame {
     script: assetPath('pages.js'),
     footer: Object.values(footer).every((end) => end === undefined) ? undefined : footer,
     contact: context.contact,
+    forgotHref: context.sendEmail && accountPaths.forgot,
   }
 }
 

@@ -1,4 +1,4 @@
-import type { NetworkOptions } from 'countersign/discovery'
+import { isLoopbackIdentifier, type NetworkOptions } from 'countersign/discovery'
 import { createGuardedFetch } from 'countersign/node'
 import * as oidc from 'openid-client'
 import { usernameProblem } from '../policy/account-policy.js'
@@ -219,4 +219,25 @@ function reachingReason({ cause }: ProviderUnreachable): string {
     else if (at.name === 'TimeoutError') reason = at.name
   }
   return reason
+}
+
+/**
+ * Creates the client of a configured provider.
+ *
+ * @param server the issuer of this server, to which the provider returns users
+ * @throws TypeError for a provider that is only for development, but not on loopback
+ */
+export function openIdentityProvider(
+  provider: IdentityProvider,
+  server: string,
+  network: NetworkOptions,
+): IdentityProviderClient {
+  const { allowInsecureLoopback, issuer: at, id } = provider
+  if (!URL.canParse(at)) throw new TypeError(`accounts.identityProviders: the issuer of ${id} must be a URL`)
+  if (allowInsecureLoopback && !isLoopbackIdentifier(new URL(at).origin)) {
+    throw new TypeError(
+      `accounts.identityProviders: the allowInsecureLoopback option of ${id} is for development and requires an issuer on loopback`,
+    )
+  }
+  return createIdentityProviderClient(provider, `${server}/account/with/${provider.id}/callback`, network)
 }

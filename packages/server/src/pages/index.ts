@@ -17,6 +17,7 @@ export { renderCloseAccount, renderYours } from './account/your-account-page.js'
 export { type Asset, findAsset } from './assets.js'
 export { renderCodeForm } from './code-page.js'
 export { renderConsent } from './consent-page.js'
+export { type EmailModel, renderEmail } from './email.js'
 export { ar } from './messages/ar.js'
 export { chooseMessages, languages } from './messages/choose-messages.js'
 export { en } from './messages/en.js'
@@ -29,7 +30,10 @@ export type {
   AgentsPage,
   AllowedAgent,
   CloseAccountPage,
+  ConfirmEmailPage,
   DeviceEntry,
+  ForgotPage,
+  LinkSentPage,
   NewPasswordPage,
   PasskeyEntry,
   PasswordPage,
@@ -59,6 +63,7 @@ export { renderNewPassword } from './new-password-page.js'
 export { renderPolicyForbids } from './policy-forbids-page.js'
 export { renderProblem } from './problem-page.js'
 export { renderReauthentication } from './reauthentication-page.js'
+export { renderConfirmEmail, renderForgot, renderLinkSent } from './recovery-pages.js'
 export { renderReturnToApp } from './return-to-app-page.js'
 export { renderSignIn } from './sign-in-page.js'
 export { renderSignUp } from './sign-up-page.js'

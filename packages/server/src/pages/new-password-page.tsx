@@ -12,7 +12,7 @@ import type { NewPasswordPage } from './models/account-models.js'
  */
 export function renderNewPassword(model: NewPasswordPage, messages: Messages = en): string {
   const { form, problem, purpose } = model
-  const { heading, lead } = messages.newPasswordPage[purpose]
+  const { heading, lead } = messages.recovery.newPasswordPage[purpose]
   return renderLayout({
     frame: model,
     messages,
@@ -40,7 +40,7 @@ export function renderNewPassword(model: NewPasswordPage, messages: Messages = e
             described={problem !== undefined}
           />
           <button class="button" type="submit">
-            {messages.setPassword}
+            {messages.recovery.setPassword}
           </button>
         </form>
       </>

@@ -10,6 +10,7 @@ import { StorageError } from '../storage/api/storage.js'
 import { checkPassword } from './check-password.js'
 import { verifyPasskey } from './passkeys.js'
 import { signInPageAt, signUpPageAt, type Way } from './render-sign-in.js'
+import { requestEmail } from './request-email.js'
 import { type Proof, startSession } from './session.js'
 
 /** Handles a form on a page between a user and their destination. */
@@ -68,6 +69,7 @@ export const signUp: SignInAction = async (context, visit, way) => {
       email,
       passwordHash: await context.passwords.hash(password, shareOf(context, visit.request, ip)),
     })
+    if (context.sendEmail && email !== undefined) await requestEmail(context, visit, { kind: 'confirm', username })
     return await continueAs(context, visit, way, { user, factorAddedAt: user.createdAt, amr: ['pwd'] })
   } catch (error) {
     const problem = error instanceof StorageError ? nameProblems.find((code) => code === error.code) : undefined

@@ -56,6 +56,7 @@ export interface StageOptions
     | 'onEvent'
     | 'pages'
     | 'reEncodeLogo'
+    | 'sendEmail'
   > {
   /** Wraps the storage that the servers use. @default the storage itself */
   wrap?: (storage: Storage) => Storage

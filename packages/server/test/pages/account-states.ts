@@ -33,8 +33,9 @@ export function accountStates(messages: Messages): [string, string][] {
   ]
   const [first] = agents
   const long = { ...first, agentHost: longHost, resourceHost: `cal.${longHost}`, agentName: 'W'.repeat(60) }
-  const out = (reason: 'signed_out' | 'signed_out_everywhere' | 'account_closed' | 'password_set') =>
-    renderSignedOut({ ...frame, ...equipped, reason, signInHref: '/account/sign-in' }, messages)
+  const out = (
+    reason: 'signed_out' | 'signed_out_everywhere' | 'account_closed' | 'password_set' | 'email_confirmed',
+  ) => renderSignedOut({ ...frame, ...equipped, reason, signInHref: '/account/sign-in' }, messages)
   const { logo: _logo, ...plain } = first
   const numbered = { ...plain, agentHost: '127.0.0.1:8001', resourceHost: '127.0.0.1:8002' }
   const ended = (by: 'person' | 'server' | 'time'): [string, string] => [
@@ -162,6 +163,13 @@ export function accountStates(messages: Messages): [string, string][] {
     ],
     ['password-throttled', renderPassword({ ...accountFrame, passwordMinimum: 10, problem: 'throttled' }, messages)],
     ['password-without-script', renderPassword({ ...withoutScript, passwordMinimum: 10 }, messages)],
+    [
+      'yours-unconfirmed',
+      renderYours(
+        { ...accountFrame, email: 'alice@mail.example', emailState: 'unconfirmed', emailRequested: true, since: now },
+        messages,
+      ),
+    ],
     ['yours', renderYours({ ...accountFrame, email: 'alice@mail.example', since: now - 86400 * 400 }, messages)],
     ['close-account', renderCloseAccount({ ...accountFrame, agents: 3, tokenLifetime: 600, password: true }, messages)],
     [
@@ -179,5 +187,6 @@ export function accountStates(messages: Messages): [string, string][] {
     ['signed-out-everywhere', out('signed_out_everywhere')],
     ['account-closed', out('account_closed')],
     ['password-set', out('password_set')],
+    ['email-confirmed', out('email_confirmed')],
   ]
 }

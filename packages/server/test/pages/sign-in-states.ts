@@ -1,6 +1,9 @@
 import {
   type Messages,
   renderCodeForm,
+  renderConfirmEmail,
+  renderForgot,
+  renderLinkSent,
   renderNewPassword,
   renderReauthentication,
   renderSignIn,
@@ -24,6 +27,13 @@ export const fullSignIn = {
 const asker = { agentHost: 'calendar-helper.example', resourceHost: 'cal.example' }
 
 const { form: _form, ...codeFrame } = outside
+
+const forgot = {
+  ...codeFrame,
+  problem: undefined,
+  form: { ...outsideForm, action: '/account/forgot' },
+  back: '/account/sign-in',
+}
 
 const newPassword = {
   ...codeFrame,
@@ -66,6 +76,11 @@ export function signInStates(messages: Messages): [string, string][] {
       'sign-in-by-link-for-any',
       renderSignIn(signInModel({ agentHost: undefined, resourceHost: undefined, unverified: true }), messages),
     ],
+    ['sign-in-by-email', renderSignIn({ ...outside, forgotHref: '/account/forgot' }, messages)],
+    ['forgot', renderForgot(forgot, messages)],
+    ['forgot-throttled', renderForgot({ ...forgot, problem: 'throttled' }, messages)],
+    ['link-sent', renderLinkSent({ ...forgot, contact: { name: 'Ada', href: 'mailto:ada@x.example' } }, messages)],
+    ['confirm-email', renderConfirmEmail({ ...forgot, token: 'token-1', email: `alice@${longHost}` }, messages)],
     ['new-password', renderNewPassword(newPassword, messages)],
     ['new-password-common', renderNewPassword({ ...newPassword, problem: 'new_password_common' }, messages)],
     ['invitation', renderNewPassword({ ...newPassword, purpose: 'invite' }, messages)],

@@ -775,6 +775,10 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           findPasskey: () => storage.findPasskey('id'),
           usePasskey: () => storage.usePasskey(passkey),
           removePasskey: () => storage.removePasskey(passkey),
+          queueEmail: () => storage.queueEmail({ kind: 'reset', username: 'alice', language: 'en' }),
+          claimEmails: () => storage.claimEmails({ limit: 1, lease: 60, perAddress: 5 }),
+          settleEmail: () => storage.settleEmail({ id: 'id', attempt: 1, outcome: 'sent' }),
+          confirmEmail: () => storage.confirmEmail({ userId: user.id, email: 'alice@home.example' }),
           createLink: () =>
             storage.createLink({ userId: user.id, tokenHash: freshHash(), purpose: 'reset', lifetime: 60 }),
           findLink: () => storage.findLink(freshHash()),

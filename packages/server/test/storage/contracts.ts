@@ -6,6 +6,7 @@ import { clientContract } from './contract/clients.js'
 import { deliveryContract } from './contract/deliveries.js'
 import { deploymentContract } from './contract/deployment.js'
 import { deviceContract } from './contract/devices.js'
+import { emailContract } from './contract/emails.js'
 import { grantContract } from './contract/grants.js'
 import { keyContract } from './contract/keys.js'
 import { linkContract } from './contract/links.js'
@@ -32,6 +33,7 @@ export const contracts = [
   sessionContract,
   passkeyContract,
   linkContract,
+  emailContract,
   throttleContract,
   nonceContract,
   signedRequestContract,

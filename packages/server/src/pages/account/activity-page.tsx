@@ -52,6 +52,7 @@ const icons: Record<AccountEvent | AgentEvent, IconName> = {
   session_ended: 'notice',
   session_displaced: 'notice',
   signed_out_everywhere: 'notice',
+  link_created: 'key',
   password_changed: 'key',
   passkey_added: 'key',
   passkey_removed: 'key',

@@ -10,6 +10,7 @@ const states: Readonly<Record<SignedOutPage['reason'], string>> = {
   signed_out_everywhere: 'signed-out',
   account_closed: 'account-closed',
   password_set: 'password-set',
+  email_confirmed: 'email-confirmed',
 }
 
 /**

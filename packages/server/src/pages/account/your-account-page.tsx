@@ -1,12 +1,12 @@
-import { OwnPassword, ProblemBox } from '../components/forms.js'
+import { Hidden, HiddenFields, OwnPassword, ProblemBox } from '../components/forms.js'
 import { Host } from '../components/marks.js'
 import { Day } from '../components/moment.js'
-import { ForgottenPassword } from '../components/notices.js'
+import { Done, ForgottenPassword } from '../components/notices.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
 import type { CloseAccountPage, YoursPage } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'
-import { ConfirmForm, renderAccountLayout } from './account-layout.js'
+import { ConfirmForm, formOf, renderAccountLayout } from './account-layout.js'
 
 /**
  * Renders the account's details, and the links to download or close it, `data-state="yours"`.
@@ -24,6 +24,7 @@ export function renderYours(model: YoursPage, messages: Messages = en): string {
     children: (
       <>
         <h1>{account.yours}</h1>
+        {model.emailRequested && <Done>{account.emailRequested}</Done>}
         <dl class="facts">
           <div>
             <dt>{messages.userName}</dt>
@@ -36,6 +37,7 @@ export function renderYours(model: YoursPage, messages: Messages = en): string {
               <dt>{messages.email}</dt>
               <dd>
                 <bdi>{model.email}</bdi>
+                {model.emailState && <> ({account.emailStates[model.emailState]})</>}
               </dd>
             </div>
           )}
@@ -46,6 +48,19 @@ export function renderYours(model: YoursPage, messages: Messages = en): string {
             </dd>
           </div>
         </dl>
+        {model.email !== undefined && model.emailState === 'unconfirmed' && (
+          <section>
+            <h2>{account.confirmEmail}</h2>
+            <p>{account.confirmEmailLead}</p>
+            <form class="then" method="post" action={accountPaths.actions}>
+              <Hidden name="action" value="confirm-email" />
+              <HiddenFields form={formOf(model)} />
+              <button class="button quiet" type="submit">
+                {account.confirmEmailYes}
+              </button>
+            </form>
+          </section>
+        )}
         <section>
           <h2>{account.download}</h2>
           <p>{account.downloadLead}</p>

@@ -52,8 +52,14 @@ export function Contact({ contact }: { contact: Person }) {
   return contact.href === undefined ? name : <a href={contact.href}>{name}</a>
 }
 
-/** Help for a user who forgot their password: whom to contact. */
+/** Help for a user who forgot their password: a link by email, or whom to contact. */
 export function ForgottenPassword({ frame, messages }: { frame: PageFrame; messages: Messages }) {
+  if (frame.forgotHref !== undefined)
+    return (
+      <p class="small">
+        <a href={frame.forgotHref}>{messages.forgotPassword}</a>
+      </p>
+    )
   const whom = frame.contact ? <Contact contact={frame.contact} /> : messages.administrator
   return (
     <details class="forgotten">

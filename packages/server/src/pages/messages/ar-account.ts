@@ -119,6 +119,7 @@ export const arAccount: typeof enAccount = {
     session_ended: 'سجلت الخروج من جهاز آخر.',
     session_displaced: 'انتهى أقدم تسجيل دخول لك، لأنك سجلت الدخول من أجهزة كثيرة جدًا.',
     signed_out_everywhere: 'سجلت الخروج من كل الأجهزة.',
+    link_created: 'أُنشئ رابط لتعيين كلمة المرور.',
     password_changed: 'غيّرت كلمة المرور.',
     passkey_added: 'أضفت مفتاح مرور.',
     passkey_removed: 'أزلت مفتاح مرور.',
@@ -168,6 +169,11 @@ export const arAccount: typeof enAccount = {
   devices: arDevices,
 
   yours: 'حسابك',
+  emailStates: { confirmed: 'مؤكد', unconfirmed: 'غير مؤكد' },
+  confirmEmail: 'تأكيد عنوان بريدك الإلكتروني',
+  confirmEmailLead: 'إذا نسيت كلمة المرور، فيمكننا إرسال رابط إليه، ولكن فقط بعد أن تؤكد العنوان.',
+  confirmEmailYes: 'أرسلوا إليّ رسالة',
+  emailRequested: 'نرسل إليك رسالة فيها رابط. افتحه لتأكيد عنوانك.',
   madeOn: 'تاريخ الإنشاء',
   download: 'بياناتك',
   downloadLead: 'احصل على ملف بما نحتفظ به عنك: حسابك ووكلاؤك ونشاطك.',
@@ -185,6 +191,10 @@ export const arAccount: typeof enAccount = {
     signed_out_everywhere: {
       heading: 'تم تسجيل خروجك من كل الأجهزة',
       explanation: 'يواصل الوكلاء الذين سمحت لهم العمل حتى تزيلهم.',
+    },
+    email_confirmed: {
+      heading: 'تم تأكيد عنوان بريدك الإلكتروني',
+      explanation: 'إذا نسيت كلمة المرور، فيمكننا إرسال رابط إليه.',
     },
     password_set: { heading: 'تم تعيين كلمة المرور', explanation: 'سجّل الدخول بها للمتابعة.' },
     account_closed: {

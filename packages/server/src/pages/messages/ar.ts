@@ -2,6 +2,7 @@ import { arAccount } from './ar-account.js'
 import { arBlocks } from './ar-blocks.js'
 import { arCounted, arDuration, arFormats, arLocale } from './ar-formats.js'
 import { arProblems } from './ar-problems.js'
+import { arRecovery } from './ar-recovery.js'
 import type { Messages } from './messages.js'
 import { phrase } from './phrase.js'
 
@@ -105,18 +106,7 @@ export const ar: Messages = {
     password_common: 'يستخدم كثيرون كلمة المرور هذه، فمن السهل تخمينها. اختر غيرها.',
     throttled: 'محاولات كثيرة جدًا من شبكتك. حاول لاحقًا.',
   },
-  newPasswordPage: {
-    invite: {
-      heading: 'اختر كلمة مرور',
-      lead: (user, server) =>
-        phrase`اسم المستخدم الخاص بك في ${server} هو ${user}. سجّل الدخول به وبكلمة المرور هذه من الآن فصاعدًا.`,
-    },
-    reset: {
-      heading: 'اختر كلمة مرور جديدة',
-      lead: (user, server) => phrase`هذا للحساب ${user} في ${server}. سيتم تسجيل خروجك من كل الأجهزة.`,
-    },
-  },
-  setPassword: 'تعيين كلمة المرور',
+  recovery: arRecovery,
   haveAccount: (link) => phrase`لديك حساب بالفعل؟ ${link}`,
 
   reauthenticate: 'تأكيد أنك أنت',

@@ -46,6 +46,7 @@ const accountEvents: Record<AccountEvent, string> = {
   session_ended: 'You signed out another device.',
   session_displaced: 'Your oldest sign-in ended, because you signed in on too many devices.',
   signed_out_everywhere: 'You signed out everywhere.',
+  link_created: 'A link for setting your password was created.',
   password_changed: 'You changed your password.',
   passkey_added: 'You added a passkey.',
   passkey_removed: 'You removed a passkey.',
@@ -84,6 +85,10 @@ const left: Record<SignedOutPage['reason'], { heading: string; explanation: stri
   signed_out_everywhere: {
     heading: 'You’re signed out everywhere',
     explanation: 'The agents you allowed keep working until you remove them.',
+  },
+  email_confirmed: {
+    heading: 'Your email address is confirmed',
+    explanation: 'If you forget your password, we can send a link there.',
   },
   password_set: { heading: 'Your password is set', explanation: 'Sign in with it to continue.' },
   account_closed: { heading: 'Your account is closed', explanation: 'Your agents can’t get new access.' },
@@ -211,6 +216,12 @@ export const enAccount = {
   devices: enDevices,
 
   yours: 'Your account',
+  emailStates: { confirmed: 'confirmed', unconfirmed: 'not confirmed' },
+  confirmEmail: 'Confirm your email address',
+  confirmEmailLead:
+    'If you forget your password, we can send a link there, but only once you’ve confirmed the address.',
+  confirmEmailYes: 'Send me an email',
+  emailRequested: 'We’re sending you an email with a link. Open it to confirm your address.',
   madeOn: 'Created',
   download: 'Your data',
   downloadLead: 'Get a file with the data we keep about you: your account, your agents and your activity.',

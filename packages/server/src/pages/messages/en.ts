@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact'
 import { enAccount } from './en-account.js'
 import { enBlocks } from './en-blocks.js'
 import { enProblems } from './en-problems.js'
+import { enRecovery } from './en-recovery.js'
 import { enDates, enDuration } from './formats.js'
 import { phrase } from './phrase.js'
 
@@ -114,19 +115,7 @@ export const en = {
     password_common: 'Many people use this password, so it’s easy to guess. Choose another.',
     throttled: 'Too many attempts from your network. Try again later.',
   },
-  newPasswordPage: {
-    invite: {
-      heading: 'Choose a password',
-      lead: (user: ComponentChildren, server: ComponentChildren) =>
-        phrase`Your username at ${server} is ${user}. Sign in with it and this password from now on.`,
-    },
-    reset: {
-      heading: 'Choose a new password',
-      lead: (user: ComponentChildren, server: ComponentChildren) =>
-        phrase`This is for the account ${user} at ${server}. You’ll be signed out everywhere.`,
-    },
-  },
-  setPassword: 'Set password',
+  recovery: enRecovery,
   haveAccount: (link: ComponentChildren) => phrase`Already have an account? ${link}`,
 
   reauthenticate: 'Confirm it’s you',

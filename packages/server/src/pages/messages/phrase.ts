@@ -18,3 +18,11 @@ export interface Problem {
   /** The label of the link that tries again, if it is not the default one. */
   retry?: string
 }
+
+/** The text of an email: paragraphs before and after the link. Programs that show emails as text show no markup, so there is none. */
+export interface EmailText {
+  subject: (server: string) => string
+  before: (server: string, user: string) => string[]
+  action: string
+  after: string[]
+}

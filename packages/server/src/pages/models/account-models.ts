@@ -122,6 +122,7 @@ export type AccountEvent =
   | 'session_ended'
   | 'session_displaced'
   | 'signed_out_everywhere'
+  | 'link_created'
   | 'password_changed'
   | 'passkey_added'
   | 'passkey_removed'
@@ -209,6 +210,10 @@ export interface PasswordPage extends AccountFrame {
 
 export interface YoursPage extends AccountFrame {
   email?: string | undefined
+  /** Whether the user has confirmed the address; absent if the server sends no emails. */
+  emailState?: 'confirmed' | 'unconfirmed' | undefined
+  /** An email with which the user can confirm the address was just requested. */
+  emailRequested?: boolean | undefined
   since: number
 }
 
@@ -223,7 +228,7 @@ export interface CloseAccountPage extends AccountFrame {
 
 /** The page shown after signing out or closing the account. */
 export interface SignedOutPage extends PageFrame {
-  reason: 'signed_out' | 'signed_out_everywhere' | 'account_closed' | 'password_set'
+  reason: 'signed_out' | 'signed_out_everywhere' | 'account_closed' | 'password_set' | 'email_confirmed'
   signInHref: string
 }
 
@@ -237,4 +242,23 @@ export interface NewPasswordPage extends PageFrame {
   user: string
   passwordMinimum: number
   problem?: 'new_password_too_short' | 'new_password_too_long' | 'new_password_common' | undefined
+}
+
+/** Field `username`. */
+export interface ForgotPage extends PageFrame {
+  form: FormFields
+  problem?: 'throttled' | undefined
+  /** The path to return to. */
+  back: string
+}
+
+export interface LinkSentPage extends PageFrame {
+  back: string
+}
+
+/** Field `token`. */
+export interface ConfirmEmailPage extends PageFrame {
+  form: FormFields
+  token: string
+  email: string
 }

@@ -24,6 +24,9 @@ export const accountPaths = {
   signUp: part('sign-up'),
   newPassword: part('new-password'),
   link: part('link'),
+  forgot: part('forgot'),
+  linkSent: part('link-sent'),
+  confirmEmail: part('email'),
 } as const
 
 /** Returns the path of the sign-in page, which continues to a path on this server. */

@@ -22,6 +22,8 @@ export interface PageFrame {
   footer?: PageFooter | undefined
   /** The contact for users; absent if the operator has not set one. */
   contact?: Contact | undefined
+  /** Where users who forgot their password request a link; absent if the server sends no emails. */
+  forgotHref?: string | undefined
 }
 
 export interface Contact {

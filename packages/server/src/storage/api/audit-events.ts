@@ -37,6 +37,10 @@ export const auditEvents = {
     'A device can no longer act for its owner; `device`, `name`, `by`: the owner’s id, `device`, `expired` or `operator:…`; and the numbers of `grants` and `requests` that ended',
   'device.foreign_key':
     'A device’s code was presented with another key, so an unused one no longer works; `jkt`, `used`',
+  'email.confirmed': 'A user confirmed that they receive email at their address',
+  'email.sent': 'The mail server accepted an email to a user; `email`, `kind`: `reset` or `confirm`',
+  'email.unsent':
+    'An email to a user was not sent; `email`, `kind`, `attempts`, `reason`, and `outcome`: `failed`, `refused`, or `unknown` if the mail server may have accepted it',
   'form.forged':
     'A form other than a decision was refused because no page on this server had prepared it for this browser',
   'grant.revoked':
@@ -46,7 +50,7 @@ export const auditEvents = {
   'keys.created': 'The first start created the database’s keys',
   'keys.rotated': 'Keys changed state, as in `next → active`; `by`',
   'link.created':
-    'An operator (`by`) created a one-time link for a user to set a password; `link`, `purpose`: `invite` or `reset`',
+    'An operator (`by`), or a user who forgot their password, got a one-time link to set a password; `link`, `purpose`: `invite` or `reset`',
   'link.used': 'A user set a password with a one-time link; `link`, `purpose`',
   'passkey.added': 'A user added a passkey; `credentialId`',
   'passkey.counter_went_back': 'A passkey was refused because its counter did not increase; it may have been copied',

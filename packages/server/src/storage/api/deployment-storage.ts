@@ -124,6 +124,7 @@ export const retention = {
   /** For agents that have never been allowed anything. Other agents keep their logo for as long as they are stored. */
   logo: day,
   device: 400 * day,
+  email: day,
   usage: 400 * day,
   grant: 400 * day,
   event: 400 * day,

@@ -9,6 +9,7 @@ import type { ClientStorage } from './client-storage.js'
 import type { DeliveryStorage } from './delivery-storage.js'
 import type { DeploymentStorage } from './deployment-storage.js'
 import type { DeviceStorage } from './device-storage.js'
+import type { EmailStorage } from './email-storage.js'
 import type { GrantStorage } from './grant-storage.js'
 import type { IssueStorage } from './issue-storage.js'
 import type { KeyStorage } from './key-storage.js'
@@ -80,6 +81,7 @@ export interface Storage
     SessionStorage,
     PasskeyStorage,
     LinkStorage,
+    EmailStorage,
     DeviceStorage,
     ThrottleStorage,
     RequestStorage,

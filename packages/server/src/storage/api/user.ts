@@ -4,6 +4,8 @@ export interface User {
   username: string
   displayName: string | null
   email: string | null
+  /** When the user confirmed that they receive email at this address; null if they have not. */
+  emailConfirmedAt: number | null
   status: 'active' | 'disabled' | 'closed'
   createdAt: number
   /**

@@ -33,6 +33,10 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
       'According to the audit log, a one-time link was used twice.',
       () => sql`select data as link from audit_event where event = 'link.used' group by data having count(*) > 1`,
     ),
+    email_sent_twice: check(
+      'According to the audit log, an email was sent twice.',
+      () => sql`select data as email from audit_event where event = 'email.sent' group by data having count(*) > 1`,
+    ),
     request_decided_twice: check(
       'According to the audit log, a request was decided twice.',
       () => sql`select request_public_id as request from audit_event where event in (${listOf(decisions)})

@@ -22,6 +22,7 @@ function creationOf(name: string, columns: Columns, system: DatabaseSystem): str
 const checks: Readonly<Partial<Record<string, readonly string[]>>> = {
   app_user: ['closed_at is null or disabled_at is not null'],
   agent: ['(first_seen_at is null) = (last_seen_at is null)', 'blocked_at is null or first_seen_at is not null'],
+  email: ['(due_at is null) = (outcome is not null)', '(outcome is null) = (settled_at is null)'],
   revocation_delivery: ['(due_at is null) = (outcome is not null)', '(outcome is null) = (settled_at is null)'],
   token_issue: [
     '(grant_id is null) <> (policy is null)',
@@ -50,6 +51,8 @@ create index device_expiry on device (expires_at) where expires_at is not null;
 create index device_disconnected on device (disconnected_at) where disconnected_at is not null;
 create index one_time_link_user on one_time_link (user_id);
 create index one_time_link_expiry on one_time_link (expires_at);
+create index email_due on email (due_at) where due_at is not null;
+create index email_settled on email (settled_at) where settled_at is not null;
 create index agent_blocked on agent (blocked_at) where blocked_at is not null;
 create index agent_seen on agent (last_seen_at) where last_seen_at is not null;
 create unique index agent_logo_name on agent_logo (name) where name is not null;

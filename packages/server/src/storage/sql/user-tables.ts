@@ -1,4 +1,4 @@
-import { bytes, bytes16, bytes32, fromZero, id, idOf, integer, oneOf, text } from './columns.js'
+import { bytes, bytes16, bytes32, Column, fromZero, id, idOf, integer, oneOf, text } from './columns.js'
 
 /** The tables of users and of what they sign in with; see `tables`. */
 export const userTables = {
@@ -18,6 +18,8 @@ export const userTables = {
     closed_at: integer.orNull,
     /** Incremented by every change to how the user signs in, and by every sign-out. */
     credential_revision: fromZero,
+    /** When the user confirmed that they receive email at this address; null if they have not. */
+    email_confirmed_at: integer.orNull,
   },
 
   /** Skeletons of usernames. A username may have several, and no two users share one. */
@@ -94,5 +96,20 @@ export const userTables = {
     user_id: idOf('app_user'),
     purpose: oneOf('invite', 'reset'),
     expires_at: integer,
+  },
+
+  /** Emails that are waiting, or were settled recently. `claimed_at` is set during an attempt, which must be settled before `due_at`. */
+  email: {
+    id,
+    public_id: bytes16.unique,
+    kind: new Column<'reset' | 'confirm'>({ type: 'text' }),
+    username_key: text,
+    language: text,
+    created_at: integer,
+    due_at: integer.orNull,
+    claimed_at: integer.orNull,
+    attempts: integer,
+    outcome: oneOf('sent', 'failed', 'refused', 'unknown').orNull,
+    settled_at: integer.orNull,
   },
 }

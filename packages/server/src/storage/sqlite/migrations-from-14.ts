@@ -59,3 +59,27 @@ export const version17 = `
 
   pragma user_version = 17;
 `
+
+/** Adds emails to users, and when their addresses were confirmed. */
+export const version18 = `
+  alter table app_user add column email_confirmed_at integer;
+  create table email (
+    id integer primary key,
+    public_id blob not null check (length(public_id) = 16) unique,
+    kind text not null,
+    username_key text not null,
+    language text not null,
+    created_at integer not null,
+    due_at integer,
+    claimed_at integer,
+    attempts integer not null,
+    outcome text check (outcome in ('sent', 'failed', 'refused', 'unknown')),
+    settled_at integer,
+    check ((due_at is null) = (outcome is not null)),
+    check ((outcome is null) = (settled_at is null))
+  ) strict;
+  create index email_due on email (due_at) where due_at is not null;
+  create index email_settled on email (settled_at) where settled_at is not null;
+
+  pragma user_version = 18;
+`

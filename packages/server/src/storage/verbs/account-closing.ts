@@ -39,6 +39,7 @@ export async function closeAccount(unit: Unit, closing: AsRead): Promise<boolean
       username,
       username_key: foldUsername(username),
       email: null,
+      email_confirmed_at: null,
       display_name: null,
       disabled_at: now,
       closed_at: now,

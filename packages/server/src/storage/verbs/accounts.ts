@@ -43,6 +43,7 @@ export async function addUser(
       username,
       username_key: foldUsername(username),
       email: email ?? null,
+      email_confirmed_at: null,
       display_name: displayName ?? null,
       created_at: now,
       disabled_at: null,
@@ -181,7 +182,7 @@ export async function editUser(unit: Unit, { userId, displayName, email, by }: U
   if (!user || user.closed_at !== null) return false
   const changed = {
     ...(displayName !== undefined && displayName !== user.display_name && { display_name: displayName }),
-    ...(email !== undefined && email !== user.email && { email }),
+    ...(email !== undefined && email !== user.email && { email, email_confirmed_at: null }),
   }
   if (Object.keys(changed).length === 0) return true
   await unit.db.updateTable('app_user').set(changed).where('id', '=', user.id).execute()

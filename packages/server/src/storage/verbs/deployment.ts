@@ -85,8 +85,9 @@ export async function invalidateRestored(unit: Unit, by: string): Promise<Invali
     .where('idle_expires_at', '>', now)
     .where('revoked_at', 'is', null)
     .executeTakeFirst()
-  // Links that were used since the backup would work a second time.
+  // Links that were used since the backup would work a second time, and emails would be sent again.
   await db.deleteFrom('one_time_link').execute()
+  await db.deleteFrom('email').execute()
   await db.deleteFrom('device').where('connected_at', 'is', null).execute()
   // Disconnected devices came back, too.
   const devices = await db

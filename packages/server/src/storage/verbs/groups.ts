@@ -3,6 +3,7 @@ import * as agents from './agents.js'
 import * as bindings from './bindings.js'
 import * as deliveries from './deliveries.js'
 import * as devices from './devices.js'
+import * as emails from './emails.js'
 import * as issues from './issues.js'
 import * as links from './links.js'
 import * as logos from './logos.js'
@@ -73,13 +74,17 @@ export const createRevocationVerbs = ({ reading, together }: VerbRunner) => ({
   recordPoll: together('disk', receivedRevocations.recordPoll),
 })
 
-/** The verbs of passkeys and one-time links. */
+/** The verbs of passkeys, one-time links and emails. */
 export const createSignInVerbs = ({ reading, together }: VerbRunner) => ({
   addPasskey: together('disk', passkeys.addPasskey),
   listPasskeys: reading(passkeys.listPasskeys),
   findPasskey: reading(passkeys.findPasskey),
   usePasskey: together('disk', passkeys.usePasskey),
   removePasskey: together('disk', passkeys.removePasskey),
+  queueEmail: together('disk', emails.queueEmail),
+  claimEmails: together('disk', emails.claimEmails),
+  settleEmail: together('disk', emails.settleEmail),
+  confirmEmail: together('disk', emails.confirmEmail),
   createLink: together('disk', links.createLink),
   findLink: reading(links.findLink),
   setPasswordByLink: together('disk', links.setPasswordByLink),

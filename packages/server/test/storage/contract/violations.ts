@@ -44,6 +44,10 @@ const plants: readonly Plant[] = [
     "insert into audit_event (at, event, user_id, request_public_id) select at, 'request.denied', user_id, request_public_id from audit_event where event = 'request.allowed'",
   ],
   [
+    'email_sent_twice',
+    "insert into audit_event (at, event, user_id, data) select at, event, user_id, data from audit_event where event = 'email.sent'",
+  ],
+  [
     'link_used_twice',
     "insert into audit_event (at, event, user_id, data) select at, event, user_id, data from audit_event where event = 'link.used'",
   ],
@@ -185,6 +189,10 @@ export async function fillWithEverything(storage: Storage): Promise<void> {
     if ((await storage.listEvents({ event: 'link.used' })).length === 0)
       await storage.setPasswordByLink({ tokenHash, passwordHash: 'hash' })
   }
+  await storage.editUser({ userId: alice.id, email: 'alice@home.example' })
+  await storage.queueEmail({ kind: 'confirm', username: 'alice', language: 'en' })
+  const [email] = await storage.claimEmails({ limit: 1, lease: 60, perAddress: 5 })
+  if (email) await storage.settleEmail({ id: email.id, attempt: 1, outcome: 'sent' })
   const denied = await boundRequest(storage, {}, alice)
   await storage.decideRequest({ ...denied.decision, decision: 'deny' })
   await storage.createAuthRequest(newRequest())

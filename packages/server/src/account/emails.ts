@@ -1,0 +1,83 @@
+import type { ServerContext } from '../http/context.js'
+import type { SentEmail } from '../outbound/email-sender.js'
+import { renderEmail } from '../pages/email.js'
+import { chooseMessages } from '../pages/messages/choose-messages.js'
+import { accountPaths } from '../pages/models/account-paths.js'
+import { cleanText } from '../policy/plain-text.js'
+import { createPasswordLink } from '../sign-in/one-time-link.js'
+import type { ClaimedEmail } from '../storage/api/email-storage.js'
+import { sealConfirmation } from './confirm-email.js'
+
+/** Seconds: how often to look for due emails, and in which time an attempt must be settled. */
+const seconds = { interval: 2, lease: 120 } as const
+
+/** How many emails one instance sends at once, and how many one address receives per hour. */
+const most = { atOnce: 10, perAddress: 5 } as const
+
+/** Sends emails in the background, until the returned function is called or the server closes. */
+export function startEmails(context: ServerContext): () => void {
+  const { background, storage, sendEmail } = context
+  if (!sendEmail) return () => undefined
+  const stopping = new AbortController()
+  let sending = 0
+  let isLooking = false
+
+  async function look(): Promise<void> {
+    const limit = most.atOnce - sending
+    if (limit <= 0) return
+    const claimed = await storage.claimEmails({ limit, lease: seconds.lease, perAddress: most.perAddress })
+    sending += claimed.length
+    for (const email of claimed)
+      background.run(() =>
+        attempt(context, email, stopping.signal).finally(() => {
+          sending -= 1
+        }),
+      )
+  }
+
+  const timer = setInterval(() => {
+    if (background.ending || isLooking) return
+    isLooking = true
+    background.run(() =>
+      look().finally(() => {
+        isLooking = false
+      }),
+    )
+  }, seconds.interval * 1000)
+  timer.unref()
+  return () => {
+    clearInterval(timer)
+    stopping.abort()
+  }
+}
+
+async function attempt(context: ServerContext, email: ClaimedEmail, signal: AbortSignal): Promise<void> {
+  const { id, attempt, kind } = email
+  const { outcome, reason } = await send(context, email, signal)
+  await context.storage.settleEmail({ id, attempt, outcome, reason })
+  if (outcome === 'sent') return
+  context.onError(new Error(`an email (${kind}, attempt ${attempt}) was not sent: ${outcome}, ${reason}`), '-')
+}
+
+async function send(context: ServerContext, email: ClaimedEmail, signal: AbortSignal): Promise<SentEmail> {
+  const { issuer, name: serverName, sendEmail } = context
+  const { id, kind, address: to, user } = email
+  const href = await linkOf(context, email)
+  if (href === undefined || !sendEmail) return { outcome: 'refused', reason: 'user_changed' }
+  const model = { kind, serverName, issuer, user: cleanText(user.username, maxUser), href }
+  return sendEmail(
+    { id, fromName: serverName, to, ...renderEmail(model, chooseMessages(undefined, email.language)) },
+    signal,
+  )
+}
+
+const maxUser = 60
+
+/** Creates the link that an email is about. Each attempt has its own, so that nothing secret is stored. */
+async function linkOf(context: ServerContext, { kind, user, address }: ClaimedEmail): Promise<string | undefined> {
+  const { issuer, storage } = context
+  if (kind === 'confirm')
+    return `${issuer}${accountPaths.confirmEmail}?token=${sealConfirmation(context, { userId: user.id, email: address })}`
+  const created = await createPasswordLink(storage, { issuer, userId: user.id, purpose: 'reset' })
+  return created.outcome === 'created' ? created.url : undefined
+}

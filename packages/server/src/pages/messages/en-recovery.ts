@@ -1,0 +1,58 @@
+import type { ComponentChildren } from 'preact'
+import { type EmailText, phrase } from './phrase.js'
+
+/** The text of the emails to users, in English. */
+const emails: Record<'reset' | 'confirm', EmailText> = {
+  reset: {
+    subject: (server) => `Your new password for ${server}`,
+    before: (server, user) => [
+      `You asked for a new password for your account ${user} at ${server}.`,
+      'To choose one, open this link within 20 minutes. It works once.',
+    ],
+    action: 'Choose a new password',
+    after: ['If you didn’t ask for this, do nothing: your password stays the same. Don’t give this link to anyone.'],
+  },
+  confirm: {
+    subject: (server) => `Confirm your email address for ${server}`,
+    before: (server) => [
+      `Your email address was entered for an account at ${server}.`,
+      'If that was you, open this link within a day to confirm it. We then send links there if you forget your password.',
+    ],
+    action: 'Confirm this address',
+    after: ['If it wasn’t you, do nothing: the address stays unconfirmed.'],
+  },
+}
+
+/** The text of the pages for a forgotten password and for confirming an email address, in English. */
+export const enRecovery = {
+  newPasswordPage: {
+    invite: {
+      heading: 'Choose a password',
+      lead: (user: ComponentChildren, server: ComponentChildren) =>
+        phrase`Your username at ${server} is ${user}. Sign in with it and this password from now on.`,
+    },
+    reset: {
+      heading: 'Choose a new password',
+      lead: (user: ComponentChildren, server: ComponentChildren) =>
+        phrase`This is for the account ${user} at ${server}. You’ll be signed out everywhere.`,
+    },
+  },
+  setPassword: 'Set password',
+  forgotHeading: 'Forgot your password?',
+  forgotLead:
+    'Enter your username. If its email address is confirmed, we’ll send a link there to choose a new password.',
+  sendLink: 'Send link',
+  forgotThrottled: 'Too many attempts from your network. Try again later.',
+  checkEmail: 'Check your email',
+  linkSent:
+    'If there is an account with this username and a confirmed email address, we’ve sent a link there. It works for 20 minutes.',
+  noLink: (whom: ComponentChildren) =>
+    phrase`If no email arrives within a few minutes, look in your spam folder, or ask ${whom} for a new password.`,
+  confirmEmail: {
+    heading: 'Confirm your email address',
+    lead: (email: ComponentChildren, server: ComponentChildren) =>
+      phrase`Is ${email} your address for your account at ${server}? Confirm it only if you entered it there.`,
+    action: 'Confirm this address',
+  },
+  emails,
+}

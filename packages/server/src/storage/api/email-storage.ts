@@ -1,0 +1,59 @@
+import type { User } from './user.js'
+
+/**
+ * Emails to users, until they have been sent. An email is sent at most once: an attempt is recorded before it starts, and is repeated only if
+ * the mail server cannot have accepted the message.
+ */
+export interface EmailStorage {
+  /**
+   * Stores an email that is due at once. Who receives it is determined when it is claimed, so the cost does not depend on whether the account
+   * exists (attacks C17).
+   */
+  queueEmail(email: NewEmail): Promise<void>
+  /**
+   * Claims emails that are due, oldest first, for one attempt of at most `lease` seconds. An email without a recipient is deleted. One that
+   * was not settled within its lease is not sent again: it may have been accepted. One that exceeds `perAddress` in an hour, or has been
+   * waiting for too long, is not sent.
+   */
+  claimEmails(claim: { limit: number; lease: number; perAddress: number }): Promise<ClaimedEmail[]>
+  /** Records the outcome of a claimed attempt. Returns false if the attempt is not the current one. */
+  settleEmail(settlement: EmailSettlement): Promise<boolean>
+  /** Records that a user receives email at an address. Returns false if it is not, or no longer, the address of an active user. */
+  confirmEmail(confirmation: { userId: string; email: string }): Promise<boolean>
+}
+
+/** What an email is for: a link to set a new password, sent only to a confirmed address, or a link that confirms an address. */
+export type EmailKind = 'reset' | 'confirm'
+
+export interface NewEmail {
+  kind: EmailKind
+  /** The username of the recipient, as entered; there may be no such user. */
+  username: string
+  /** The language of the message. */
+  language: string
+}
+
+export interface ClaimedEmail {
+  id: string
+  kind: EmailKind
+  /** 1 for the first attempt. */
+  attempt: number
+  language: string
+  user: User
+  address: string
+}
+
+/**
+ * The outcome of an attempt. `retry`: the message was not accepted, and another attempt may succeed; `refused`: the mail server will not accept
+ * it; `unknown`: the connection failed after the message had been sent.
+ */
+export type EmailOutcome = 'sent' | 'retry' | 'refused' | 'unknown'
+
+export interface EmailSettlement extends Pick<ClaimedEmail, 'id' | 'attempt'> {
+  outcome: EmailOutcome
+  /** Why the message was not sent, for the audit log. */
+  reason?: string | undefined
+}
+
+/** The seconds after each failed attempt until the next one, and after which an email is no longer sent. */
+export const emailAttempts = { delays: [60, 300], lifetime: 3600 } as const

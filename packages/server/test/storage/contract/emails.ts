@@ -1,0 +1,170 @@
+import type { Storage, User } from 'countersign-server'
+import { expect, test } from 'vitest'
+import { newUser, readNow } from '../fixtures.js'
+import { inStorage, type MakeStorage, start } from './in-storage.js'
+
+const claim = { limit: 10, lease: 120, perAddress: 5 }
+const hour = 3600
+
+/** A user with this address, which they have confirmed. */
+async function withAddress(storage: Storage, email: string, username?: string): Promise<User> {
+  const { id: userId } = await newUser(storage, username)
+  await storage.editUser({ userId, email })
+  expect(await storage.confirmEmail({ userId, email })).toBe(true)
+  const user = await storage.findUser(userId)
+  if (!user) throw new Error('no such user')
+  return user
+}
+
+const reset = ({ username }: User) => ({ kind: 'reset', username, language: 'ar' }) as const
+
+export function emailContract(name: string, makeStorage: MakeStorage): void {
+  inStorage(`${name}: emails`, makeStorage, (world) => {
+    test('an email is claimed once, for one attempt, and is then sent, with an event', async () => {
+      const { storage } = world
+      const alice = await withAddress(storage, 'alice@home.example')
+      await storage.queueEmail({ ...reset(alice), username: alice.username.toUpperCase() })
+      const claims = await Promise.all(Array.from({ length: 20 }, () => storage.claimEmails(claim)))
+      const [email, ...others] = claims.flat()
+      expect(others).toEqual([])
+      if (!email) throw new Error('no email')
+      const { id } = email
+      expect(email).toEqual({
+        id,
+        kind: 'reset',
+        attempt: 1,
+        language: 'ar',
+        user: alice,
+        address: 'alice@home.example',
+      })
+      const sent = { id, attempt: 1, outcome: 'sent' } as const
+      expect(await storage.settleEmail({ ...sent, attempt: 2 })).toBe(false)
+      expect(await storage.settleEmail(sent)).toBe(true)
+      expect(await storage.settleEmail(sent)).toBe(false)
+      const events = await storage.listEvents({ event: ['email.sent', 'email.unsent'] })
+      expect(events).toMatchObject([{ event: 'email.sent', userId: alice.id, data: { email: id, kind: 'reset' } }])
+      expect(JSON.stringify(await storage.listEvents())).not.toContain('home.example')
+      world.now += 86_399
+      expect(await storage.claimEmails(claim)).toEqual([])
+      expect(await storage.findViolations()).toEqual([])
+    })
+
+    test('an attempt that failed is repeated after a minute and then five, and not again', async () => {
+      const { storage } = world
+      await storage.queueEmail(reset(await withAddress(storage, 'a@home.example')))
+      const attempts: number[] = []
+      for (const delay of [60, 300, 0]) {
+        const [email] = await storage.claimEmails(claim)
+        if (!email) throw new Error('no email')
+        const { id, attempt } = email
+        attempts.push(attempt)
+        expect(await storage.settleEmail({ id, attempt, outcome: 'retry', reason: 'ECONNECTION' })).toBe(true)
+        world.now += delay - 1
+        expect(await storage.claimEmails(claim)).toEqual([])
+        world.now += 1
+      }
+      expect(attempts).toEqual([1, 2, 3])
+      world.now += 600
+      expect(await storage.claimEmails(claim)).toEqual([])
+      const data = { kind: 'reset', outcome: 'failed', reason: 'ECONNECTION', attempts: 3 }
+      expect(await storage.listEvents({ event: 'email.unsent' })).toMatchObject([{ data }])
+      expect(await storage.findViolations()).toEqual([])
+    })
+
+    test.each(['refused', 'unknown'] as const)('an email is not sent again after the outcome %s', async (outcome) => {
+      const { storage } = world
+      await storage.queueEmail(reset(await withAddress(storage, 'a@home.example')))
+      const [email] = await storage.claimEmails(claim)
+      await storage.settleEmail({ id: email?.id ?? '', attempt: 1, outcome, reason: 'RCPT TO 550' })
+      world.now += hour
+      expect(await storage.claimEmails(claim)).toEqual([])
+      const data = { outcome, reason: 'RCPT TO 550', attempts: 1 }
+      expect(await storage.listEvents({ event: 'email.unsent' })).toMatchObject([{ data }])
+    })
+
+    test('an attempt that was interrupted is reported and not repeated, because the email may have been sent', async () => {
+      const { storage } = world
+      await storage.queueEmail(reset(await withAddress(storage, 'a@home.example')))
+      const [email] = await storage.claimEmails(claim)
+      world.now += 119
+      expect(await storage.claimEmails(claim)).toEqual([])
+      expect(await storage.listEvents({ event: 'email.unsent' })).toEqual([])
+      world.now += 1
+      expect(await storage.claimEmails(claim)).toEqual([])
+      const data = { outcome: 'unknown', reason: 'interrupted', attempts: 1 }
+      expect(await storage.listEvents({ event: 'email.unsent' })).toMatchObject([{ data }])
+      expect(await storage.settleEmail({ id: email?.id ?? '', attempt: 1, outcome: 'sent' })).toBe(false)
+    })
+
+    test('an email that could not be claimed for an hour is not sent', async () => {
+      const { storage } = world
+      await storage.queueEmail(reset(await withAddress(storage, 'a@home.example')))
+      world.now += hour
+      expect(await storage.claimEmails(claim)).toEqual([])
+      const data = { outcome: 'failed', reason: 'too_late', attempts: 0 }
+      expect(await storage.listEvents({ event: 'email.unsent' })).toMatchObject([{ data }])
+    })
+
+    test('an address receives five emails an hour, whichever accounts it belongs to, and others are not delayed', async () => {
+      const { storage } = world
+      const alice = await withAddress(storage, 'both@home.example')
+      const other = await withAddress(storage, 'BOTH@home.example')
+      const bob = await withAddress(storage, 'bob@home.example')
+      for (const user of [alice, other, alice, other, alice, other, alice, bob]) await storage.queueEmail(reset(user))
+      const addresses = (await storage.claimEmails(claim)).map(({ user }) => user.username)
+      expect(addresses).toEqual([alice, other, alice, other, alice, bob].map(({ username }) => username))
+      const limited = await storage.listEvents({ event: 'email.unsent' })
+      expect(limited.map(({ data }) => data?.reason)).toEqual(['too_many', 'too_many'])
+      world.now += hour
+      await storage.claimEmails(claim)
+      await storage.queueEmail(reset(alice))
+      expect(await storage.claimEmails(claim)).toHaveLength(1)
+    })
+
+    test('a link for a password goes only to a confirmed address of an active user with a password or passkey', async () => {
+      const { storage } = world
+      const alice = await withAddress(storage, 'alice@home.example', 'alice')
+      const claimFor = async (username: string, kind: 'reset' | 'confirm' = 'reset') => {
+        await storage.queueEmail({ kind, username, language: 'en' })
+        return (await storage.claimEmails(claim)).map(({ address }) => address)
+      }
+      expect(await claimFor('alice')).toEqual(['alice@home.example'])
+      expect(await claimFor('alice', 'confirm')).toEqual([])
+      expect(await claimFor('nobody')).toEqual([])
+      const { id: userId } = alice
+      await storage.editUser({ userId, displayName: 'Alice' })
+      expect(await storage.findUser(userId)).toMatchObject({ emailConfirmedAt: start })
+      await storage.editUser({ userId, email: 'new@home.example' })
+      expect(await claimFor('alice')).toEqual([])
+      expect(await claimFor('alice', 'confirm')).toEqual(['new@home.example'])
+      expect(await storage.confirmEmail({ userId, email: 'alice@home.example' })).toBe(false)
+      expect(await storage.confirmEmail({ userId, email: 'new@home.example' })).toBe(true)
+      expect(await claimFor('alice')).toEqual(['new@home.example'])
+      await storage.setUserStatus(userId, 'disabled')
+      expect(await claimFor('alice')).toEqual([])
+      expect(await storage.confirmEmail({ userId, email: 'new@home.example' })).toBe(false)
+      const identity = { issuer: 'https://id.example', subject: 'carol' }
+      const { user } = await storage.createFederatedUser({ ...identity, username: 'carol', email: 'c@home.example' })
+      await storage.confirmEmail({ userId: user.id, email: 'c@home.example' })
+      expect(await claimFor('carol')).toEqual([])
+      await storage.closeAccount(await readNow(storage, user.id))
+      expect(await storage.findUser(user.id)).toMatchObject({ email: null, emailConfirmedAt: null })
+      expect(await storage.listEvents({ event: 'email.unsent' })).toEqual([])
+    })
+
+    test('emails are not sent again from a restored backup, and settled ones are deleted after a day', async () => {
+      const { storage } = world
+      const alice = await withAddress(storage, 'alice@home.example')
+      await storage.queueEmail(reset(alice))
+      await storage.invalidateRestored('operator:carol')
+      expect(await storage.claimEmails(claim)).toEqual([])
+      await storage.queueEmail(reset(alice))
+      const [email] = await storage.claimEmails(claim)
+      await storage.settleEmail({ id: email?.id ?? '', attempt: 1, outcome: 'sent' })
+      await storage.sweep()
+      world.now += 86_400
+      // The email, and the attempt that counted toward its limit.
+      expect(await storage.sweep()).toBe(2)
+    })
+  })
+}
