@@ -142,8 +142,11 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
             bare += String.fromCharCode(byte)
         }
     },
-    // Some parsers accept an object without its end.
-    end: () => watch.push(Uint8Array.of(comma as number)),
+    end() {
+      if (isString) onOddity()
+      // Some parsers accept an object without its end.
+      watch.push(Uint8Array.of(comma as number))
+    },
   }
   return watch
 }

@@ -40,6 +40,7 @@ describe('watchMembers', () => {
     ['{"a""http_method":"put"}', ['request_malformed']],
     ['{a":"b","http_method":"put"}', ['request_malformed']],
     ['["a" "b"]', ['request_malformed']],
+    ["{a\":'b',http_method:'put'}", ['request_malformed']],
     ['{"a":[[],{},[{}],"b",1,{"c":[]}],"d":{"e":{}},"f":""}{"g":1}\n[1]"h"[]', []],
     ['"http_method":"put"', ['request_malformed']],
     ['"url":"/a"', ['request_malformed']],
