@@ -64,9 +64,12 @@ export function createGates({ kept, tokens, page }: SessionParts): (resource: Se
   }
 
   /** Takes the call that was kept, once, and hands out the session. */
-  async function start({ session: id, user, agent, delegate, call }: Allowed): Promise<AdmittedCall> {
+  async function start({ session: id, user, agent, delegate, call, release }: Allowed): Promise<AdmittedCall> {
     const session = { id, user, agent, delegate }
-    const token = await tokens.issue(session)
+    const token = await tokens.issue(session).catch(async (error) => {
+      await release().catch(() => undefined)
+      throw error
+    })
     return { ...call, session, body: parseBase64(call.body) ?? noBytes, responseHeaders: { [accessHeader]: token } }
   }
 

@@ -63,6 +63,8 @@ export interface Allowed extends Caller {
   session: string
   user: string
   call: KeptCall
+  /** Lets another poll receive it, because this one could not start the call. */
+  release: () => Promise<unknown>
 }
 
 /** How long a request waits for a user, how much longer once one has opened it, at most in all, and for the agent afterwards, in seconds. */
@@ -175,8 +177,10 @@ export function createKeptRequests(store: SessionStore, now: () => number) {
         const isOver = deadline <= now()
         if (!isOver && (state === 'open' || state === 'opened'))
           return { secret, code: displayCode(await codeOf(secret)), isOpened: state === 'opened' }
-        if (!(await change(found, { state: 'done', call: undefined }))) continue
-        if (state === 'allowed' && !isOver && call) return { ...caller, session, user, call }
+        const done = JSON.stringify({ ...found.kept, state: 'done', call: undefined })
+        if (!(await store.replace(found.key, found.text, done))) continue
+        const release = async () => store.replace(found.key, done, found.text)
+        if (state === 'allowed' && !isOver && call) return { ...caller, session, user, call, release }
         throw (endings[isOver ? `${state} too long` : state] ?? endings[state] ?? gone)()
       }
     },

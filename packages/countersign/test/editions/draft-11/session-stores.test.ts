@@ -302,6 +302,24 @@ describe('a store that fails', () => {
     await expect.poll(() => warnings.join()).toContain('the disk is full')
   })
 
+  it('does not lose what a user allowed: the next poll receives it', async () => {
+    let isFull = true
+    const store = createSessionStore()
+    const { instance, calls } = openApi(async () => ({
+      ...store,
+      add: (record) => (isFull && record.kind === 'session' ? 'full' : store.add(record)),
+    }))
+    const { sessions, ask } = await instance()
+    const { location, code } = deferralIn(await ask())
+    const target = new URL(location).pathname
+    await sessions.open(code, 'ann')
+    await sessions.decide(code, 'ann', 'allow')
+    expect([(await ask({ target })).status, (await ask({ target })).status, calls]).toEqual([429, 429, []])
+    isFull = false
+    expect([(await ask({ target })).status, (await ask({ target })).status]).toEqual([200, 410])
+    expect(calls).toHaveLength(1)
+  })
+
   it('is not accepted if it lacks a function', () => {
     expect(() => createSessions({ page, store: {} as never })).toThrow('store must have add, get, replace and remove')
   })
