@@ -44,7 +44,8 @@ export async function showConfirmEmail(context: ServerContext, visit: Visit): Pr
 /** `POST /account/email`: confirms the address, for the account that the link names. */
 export async function submitConfirmEmail(context: ServerContext, visit: Visit): Promise<Response> {
   const confirmation = requireConfirmation(context, visit.form.get('token'))
-  if (!(await context.storage.confirmEmail(confirmation))) throw new PageError('link_invalid')
+  if (!(await context.storage.confirmEmail({ ...confirmation, language: visit.messages.lang })))
+    throw new PageError('link_invalid')
   if (visit.session?.user.id === confirmation.userId) return seeOther(accountPaths.yours)
   const { browser } = visit
   const notice = { path: accountPaths.signedOut, what: 'email_confirmed', at: context.now() }

@@ -78,6 +78,7 @@ async function linkOf(context: ServerContext, { kind, user, address }: ClaimedEm
   const { issuer, storage } = context
   if (kind === 'confirm')
     return `${issuer}${accountPaths.confirmEmail}?token=${sealConfirmation(context, { userId: user.id, email: address })}`
+  if (kind !== 'reset') return `${issuer}${accountPaths.security}`
   const created = await createPasswordLink(storage, { issuer, userId: user.id, purpose: 'reset' })
   return created.outcome === 'created' ? created.url : undefined
 }

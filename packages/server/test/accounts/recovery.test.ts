@@ -26,7 +26,7 @@ async function setAddress({ storage }: Stage, username = 'alice', email = addres
   const [user] = await storage.listUsers({ query: username })
   const userId = user?.id ?? ''
   await storage.editUser({ userId, email })
-  if (confirmed) await storage.confirmEmail({ userId, email })
+  if (confirmed) await storage.confirmEmail({ userId, email, language: 'en' })
   return userId
 }
 
@@ -232,4 +232,22 @@ it('stops an attempt when the server closes, and tries again after the next star
   await expect.poll(() => started, { timeout: 30_000 }).toHaveLength(1)
   await stage.close()
   expect(settlements).toMatchObject([{ attempt: 1, outcome: 'retry', reason: 'EABORT' }])
+})
+
+it('V24: a user whose address is confirmed is told of a new password and of a sign-in in a new browser', async () => {
+  const { stage, sent } = await opened({ name: 'Home Accounts' })
+  await signedIn(stage)
+  const userId = await setAddress(stage)
+  await signedIn(stage)
+  await stage.storage.setPasswordHash({ userId, passwordHash: 'hash', by: 'operator:carol' })
+  await settled(stage, 2)
+  const subjects = sent.map(({ to, subject, text }) => [
+    to,
+    subject,
+    text.includes(`${stage.authServer}/account/security`),
+  ])
+  expect(subjects).toEqual([
+    [address, 'New sign-in – Home Accounts', true],
+    [address, 'Your password was changed – Home Accounts', true],
+  ])
 })

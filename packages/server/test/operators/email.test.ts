@@ -13,7 +13,7 @@ async function addUsers({ database }: OperatorStage, names: readonly string[]): 
   for (const username of names) {
     const email = `${username}@home.example`
     const { id: userId } = await storage.createUser({ username, passwordHash: 'hash', email })
-    await storage.confirmEmail({ userId, email })
+    await storage.confirmEmail({ userId, email, language: 'en' })
   }
   await storage.close()
 }

@@ -778,7 +778,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           queueEmail: () => storage.queueEmail({ kind: 'reset', username: 'alice', language: 'en' }),
           claimEmails: () => storage.claimEmails({ limit: 1, lease: 60, perAddress: 5 }),
           settleEmail: () => storage.settleEmail({ id: 'id', attempt: 1, outcome: 'sent' }),
-          confirmEmail: () => storage.confirmEmail({ userId: user.id, email: 'alice@home.example' }),
+          confirmEmail: () => storage.confirmEmail({ userId: user.id, email: 'alice@home.example', language: 'en' }),
           createLink: () =>
             storage.createLink({ userId: user.id, tokenHash: freshHash(), purpose: 'reset', lifetime: 60 }),
           findLink: () => storage.findLink(freshHash()),

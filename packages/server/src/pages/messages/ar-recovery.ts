@@ -1,5 +1,15 @@
 import type { Messages } from './messages.js'
-import { phrase } from './phrase.js'
+import { type EmailText, phrase } from './phrase.js'
+
+/** A notice of a change to how the user signs in. */
+const notice = (what: string, sentence: (server: string, user: string) => string): EmailText => ({
+  subject: (server) => `${what} – ${server}`,
+  before: (server, user) => [sentence(server, user), 'إذا كنت أنت من فعل ذلك، فلا يلزمك فعل شيء.'],
+  action: 'مراجعة إعدادات الأمان',
+  after: [
+    'إذا لم تكن أنت، فقد يكون لشخص آخر وصول إلى حسابك: غيّر كلمة المرور وسجّل الخروج من كل الأجهزة. إذا تعذّر عليك تسجيل الدخول، فاختر «هل نسيت كلمة المرور؟» في صفحة تسجيل الدخول.',
+  ],
+})
 
 /** What the pages and emails for a forgotten password say in Arabic. */
 export const arRecovery: Messages['recovery'] = {
@@ -48,5 +58,21 @@ export const arRecovery: Messages['recovery'] = {
       action: 'تأكيد هذا العنوان',
       after: ['إذا لم تكن أنت، فلا تفعل شيئًا: يبقى العنوان غير مؤكد.'],
     },
+    password_changed: notice(
+      'تم تغيير كلمة المرور',
+      (server, user) => `تم تغيير كلمة مرور حسابك ${user} في ${server}.`,
+    ),
+    passkey_added: notice(
+      'تمت إضافة مفتاح مرور',
+      (server, user) => `تمت إضافة مفتاح مرور إلى حسابك ${user} في ${server}.`,
+    ),
+    passkey_removed: notice(
+      'تمت إزالة مفتاح مرور',
+      (server, user) => `تمت إزالة مفتاح مرور من حسابك ${user} في ${server}.`,
+    ),
+    new_device: notice(
+      'تسجيل دخول جديد',
+      (server, user) => `سجّل شخص الدخول إلى حسابك ${user} في ${server} من متصفح لم نره من قبل.`,
+    ),
   },
 }

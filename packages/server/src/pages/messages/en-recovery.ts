@@ -1,8 +1,21 @@
 import type { ComponentChildren } from 'preact'
 import { type EmailText, phrase } from './phrase.js'
 
+/** A notice of a change to how the user signs in. */
+const notice = (what: string, sentence: (server: string, user: string) => string): EmailText => ({
+  subject: (server) => `${what} – ${server}`,
+  before: (server, user) => [sentence(server, user), 'If this was you, you don’t need to do anything.'],
+  action: 'Review your security settings',
+  after: [
+    'If it wasn’t you, someone else may have access to your account: change your password, and sign out everywhere. If you can’t sign in, choose “Forgot your password?” on the sign-in page.',
+  ],
+})
+
 /** The text of the emails to users, in English. */
-const emails: Record<'reset' | 'confirm', EmailText> = {
+const emails: Record<
+  'reset' | 'confirm' | 'password_changed' | 'passkey_added' | 'passkey_removed' | 'new_device',
+  EmailText
+> = {
   reset: {
     subject: (server) => `Your new password for ${server}`,
     before: (server, user) => [
@@ -21,6 +34,23 @@ const emails: Record<'reset' | 'confirm', EmailText> = {
     action: 'Confirm this address',
     after: ['If it wasn’t you, do nothing: the address stays unconfirmed.'],
   },
+  password_changed: notice(
+    'Your password was changed',
+    (server, user) => `The password of your account ${user} at ${server} was changed.`,
+  ),
+  passkey_added: notice(
+    'A passkey was added',
+    (server, user) => `A passkey was added to your account ${user} at ${server}.`,
+  ),
+  passkey_removed: notice(
+    'A passkey was removed',
+    (server, user) => `A passkey was removed from your account ${user} at ${server}.`,
+  ),
+  new_device: notice(
+    'New sign-in',
+    (server, user) =>
+      `Someone signed in to your account ${user} at ${server} in a browser that we haven’t seen before.`,
+  ),
 }
 
 /** The text of the pages for a forgotten password and for confirming an email address, in English. */

@@ -38,7 +38,7 @@ export const auditEvents = {
   'device.foreign_key':
     'A device’s code was presented with another key, so an unused one no longer works; `jkt`, `used`',
   'email.confirmed': 'A user confirmed that they receive email at their address',
-  'email.sent': 'The mail server accepted an email to a user; `email`, `kind`: `reset` or `confirm`',
+  'email.sent': 'The mail server accepted an email to a user; `email`, `kind`, such as `reset`',
   'email.unsent':
     'An email to a user was not sent; `email`, `kind`, `attempts`, `reason`, and `outcome`: `failed`, `refused`, or `unknown` if the mail server may have accepted it',
   'form.forged':
@@ -83,7 +83,8 @@ export const auditEvents = {
     'A resource confirmed that it was notified of a revoked token; `edition`, `delegate`, and `attempts`, how often it was sent',
   'revocation.undelivered':
     'A resource was not notified of a revoked token, which works until it expires; `edition`, `delegate`, `attempts`, and `reason`: `failed`, or `unsupported` if the resource accepts no such messages',
-  'session.created': 'A user signed in; `userAgent`',
+  'session.created':
+    'A user signed in; `userAgent`, and `newDevice` if the user has signed in in other browsers, but not in this one',
   'session.ended':
     'A user signed out or ended another session (`session`), an operator ended it (`by`), or a new sign-in exceeded `limits.sessions` (`by` is `limit`)',
   'session.reauthenticated': 'A signed-in user proved their identity again',

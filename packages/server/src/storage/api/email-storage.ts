@@ -18,15 +18,24 @@ export interface EmailStorage {
   claimEmails(claim: { limit: number; lease: number; perAddress: number }): Promise<ClaimedEmail[]>
   /** Records the outcome of a claimed attempt. Returns false if the attempt is not the current one. */
   settleEmail(settlement: EmailSettlement): Promise<boolean>
-  /** Records that a user receives email at an address. Returns false if it is not, or no longer, the address of an active user. */
-  confirmEmail(confirmation: { userId: string; email: string }): Promise<boolean>
+  /**
+   * Records that a user receives email at an address, and in which language. Returns false if it is not, or no longer, the address of an
+   * active user.
+   */
+  confirmEmail(confirmation: { userId: string; email: string; language: string }): Promise<boolean>
 }
 
-/** What an email is for: a link to set a new password, sent only to a confirmed address, or a link that confirms an address. */
-export type EmailKind = 'reset' | 'confirm'
+/** What an email is for: a link to set a new password, a link that confirms an address, or a change to how the user signs in. */
+export type EmailKind = RequestedEmail | NoticeKind
+
+/** An email that a user requests. */
+export type RequestedEmail = 'reset' | 'confirm'
+
+/** A notice of a change, which is queued in the transaction that records the change in the audit log. */
+export type NoticeKind = 'password_changed' | 'passkey_added' | 'passkey_removed' | 'new_device'
 
 export interface NewEmail {
-  kind: EmailKind
+  kind: RequestedEmail
   /** The username of the recipient, as entered; there may be no such user. */
   username: string
   /** The language of the message. */

@@ -1,8 +1,9 @@
 import { sql } from 'kysely'
 import type { AuditEventName } from '../api/audit-events.js'
 import type { AuditEvent, AuditStorage, EventFilter, NewEvent, RecordedEvent } from '../api/audit-storage.js'
+import type { NoticeKind } from '../api/email-storage.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { cachedInsertion, cachedQuery, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
+import { cachedInsertion, cachedQuery, generateId, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
 import { agentIdOf, internAgent, internResource, resourceIdOf } from './identifiers.js'
 import { findUserId, findUserIdByName, userIdOf } from './users.js'
 
@@ -17,9 +18,41 @@ export interface AuditEntry<Name extends string = AuditEventName> extends Pick<A
   request?: Uint8Array | undefined
 }
 
-/** Writes an event that the server itself causes. */
-export function writeEvent(unit: Unit, happening: AuditEntry): Promise<void> {
-  return writeNamed(unit, happening)
+/** Writes an event that the server itself causes, and queues the email that tells the user, if there is one. */
+export async function writeEvent(unit: Unit, happening: AuditEntry): Promise<void> {
+  await writeNamed(unit, happening)
+  const notice = noticeOf(happening)
+  if (notice && happening.userId != null) await queueNotice(unit, happening.userId, notice)
+}
+
+/** The events of which users are told by email, because someone else may have caused them. */
+const notices: Partial<Record<AuditEventName, NoticeKind>> = {
+  'password.changed': 'password_changed',
+  'passkey.added': 'passkey_added',
+  'passkey.removed': 'passkey_removed',
+}
+
+function noticeOf({ event, data }: AuditEntry): NoticeKind | undefined {
+  if (event === 'session.created') return data?.newDevice === true ? 'new_device' : undefined
+  return notices[event]
+}
+
+/** Queues an email to a user whose address is confirmed, in the language in which they confirmed it. */
+async function queueNotice({ db, now }: Unit, userId: number, kind: NoticeKind): Promise<void> {
+  const waiting = { due_at: now, claimed_at: null, attempts: 0, outcome: null, settled_at: null }
+  const user = await db
+    .selectFrom('app_user')
+    .select(['username_key', 'email_language'])
+    .where('id', '=', userId)
+    .where('email_confirmed_at', 'is not', null)
+    .executeTakeFirst()
+  if (!user) return
+  const { username_key, email_language } = user
+  const addressed = { public_id: generateId(), kind, username_key, language: email_language ?? '', created_at: now }
+  await db
+    .insertInto('email')
+    .values({ ...addressed, ...waiting })
+    .execute()
 }
 
 async function writeNamed(unit: Unit, happening: AuditEntry<string>): Promise<void> {

@@ -20,6 +20,8 @@ export const userTables = {
     credential_revision: fromZero,
     /** When the user confirmed that they receive email at this address; null if they have not. */
     email_confirmed_at: integer.orNull,
+    /** The language in which the user confirmed it. */
+    email_language: text.orNull,
   },
 
   /** Skeletons of usernames. A username may have several, and no two users share one. */
@@ -102,7 +104,9 @@ export const userTables = {
   email: {
     id,
     public_id: bytes16.unique,
-    kind: new Column<'reset' | 'confirm'>({ type: 'text' }),
+    kind: new Column<'reset' | 'confirm' | 'password_changed' | 'passkey_added' | 'passkey_removed' | 'new_device'>({
+      type: 'text',
+    }),
     username_key: text,
     language: text,
     created_at: integer,

@@ -83,3 +83,10 @@ export const version18 = `
 
   pragma user_version = 18;
 `
+
+/** Adds the language of emails that no request from the user's browser causes. */
+export const version19 = `
+  alter table app_user add column email_language text;
+
+  pragma user_version = 19;
+`

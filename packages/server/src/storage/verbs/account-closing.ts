@@ -40,6 +40,7 @@ export async function closeAccount(unit: Unit, closing: AsRead): Promise<boolean
       username_key: foldUsername(username),
       email: null,
       email_confirmed_at: null,
+      email_language: null,
       display_name: null,
       disabled_at: now,
       closed_at: now,

@@ -44,6 +44,7 @@ export async function addUser(
       username_key: foldUsername(username),
       email: email ?? null,
       email_confirmed_at: null,
+      email_language: null,
       display_name: displayName ?? null,
       created_at: now,
       disabled_at: null,

@@ -63,6 +63,7 @@ async function findRecipient(
   const recipient = { user: toUser(row), address: row.email }
   if (kind === 'confirm') return row.email_confirmed_at === null ? recipient : undefined
   if (row.email_confirmed_at === null) return undefined
+  if (kind !== 'reset') return recipient
   const factors = await listFactors(unit, recipient.user.id)
   return factors.some((factor) => factor.kind !== 'identity') ? recipient : undefined
 }
@@ -115,12 +116,13 @@ async function settle(
 /** Implements {@link EmailStorage.confirmEmail}. */
 export async function confirmEmail(
   unit: Unit,
-  { userId, email }: Parameters<EmailStorage['confirmEmail']>[0],
+  { userId, email, language }: Parameters<EmailStorage['confirmEmail']>[0],
 ): Promise<boolean> {
   const user = await lockUser(unit, userId, 'alone')
   if (!user || user.disabled_at !== null || user.email !== email) return false
   if (user.email_confirmed_at !== null) return true
-  await unit.db.updateTable('app_user').set({ email_confirmed_at: unit.now }).where('id', '=', user.id).execute()
+  const confirmed = { email_confirmed_at: unit.now, email_language: language }
+  await unit.db.updateTable('app_user').set(confirmed).where('id', '=', user.id).execute()
   await writeEvent(unit, { event: 'email.confirmed', userId: user.id })
   return true
 }

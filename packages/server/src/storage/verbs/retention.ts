@@ -39,6 +39,7 @@ const hasNoCode = sql<SqlBool>`not exists (select 1 from code as c where c.reque
 const over: readonly Over[] = [
   { table: 'session', isOver: (now) => sql`idle_expires_at <= ${now}` },
   { table: 'one_time_link', isOver: (now) => sql`expires_at <= ${now}` },
+  { table: 'email', isOver: (now) => sql`due_at <= ${now - retention.email}` },
   { table: 'email', isOver: (now) => sql`settled_at <= ${now - retention.email}` },
   { table: 'device', isOver: (now) => sql`connected_at is null and code_expires_at <= ${now}` },
   { table: 'device', isOver: (now) => sql`disconnected_at <= ${now - retention.device}` },

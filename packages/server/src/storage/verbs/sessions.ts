@@ -40,12 +40,13 @@ export async function createSession(unit: Unit, session: NewSession): Promise<Se
     })
     .returning(['id', 'public_id', 'amr', 'proved_for'])
     .executeTakeFirstOrThrow()
-  if (session.browserHash !== undefined) await rememberDevice(unit, user.id, session.browserHash)
+  const { browserHash } = session
+  const newDevice = browserHash !== undefined && (await rememberDevice(unit, user.id, browserHash))
   await writeEvent(unit, {
     event: 'session.created',
     userId: user.id,
     ip: session.ip,
-    data: { userAgent: session.userAgent ?? null },
+    data: { userAgent: session.userAgent ?? null, ...(newDevice && { newDevice }) },
   })
   await endOldest(unit, user.id, made.id, session.most)
   return {

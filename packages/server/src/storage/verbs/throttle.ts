@@ -217,15 +217,19 @@ async function removeRange({ db }: Statement, { first, last }: KeyRange): Promis
 }
 
 /**
- * Remembers a browser in which a user has signed in. The caller holds the lock on the user's row, which has not changed since the user's
+ * Remembers a browser in which a user has signed in. Returns whether it is new, although the user has signed in in others. The caller holds the lock on the user's row, which has not changed since the user's
  * proof was checked.
  */
-export async function rememberDevice({ db, now }: Unit, userId: number, browserHash: string): Promise<void> {
+export async function rememberDevice({ db, now }: Unit, userId: number, browserHash: string): Promise<boolean> {
+  const devices = db.selectFrom('known_device').select('browser_hash').where('user_id', '=', userId)
+  const known = await devices.where('browser_hash', '=', hashBytes(browserHash)).executeTakeFirst()
+  const other = known ?? (await devices.limit(1).executeTakeFirst())
   await db
     .insertInto('known_device')
     .values({ user_id: userId, browser_hash: hashBytes(browserHash), last_seen_at: now })
     .onConflict((conflict) => conflict.columns(['user_id', 'browser_hash']).doUpdateSet({ last_seen_at: now }))
     .execute()
+  return !known && other !== undefined
 }
 
 export async function isKnownDevice(

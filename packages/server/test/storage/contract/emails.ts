@@ -1,6 +1,6 @@
 import type { Storage, User } from 'countersign-server'
 import { expect, test } from 'vitest'
-import { newUser, readNow } from '../fixtures.js'
+import { freshHash, newUser, readNow } from '../fixtures.js'
 import { inStorage, type MakeStorage, start } from './in-storage.js'
 
 const claim = { limit: 10, lease: 120, perAddress: 5 }
@@ -10,7 +10,7 @@ const hour = 3600
 async function withAddress(storage: Storage, email: string, username?: string): Promise<User> {
   const { id: userId } = await newUser(storage, username)
   await storage.editUser({ userId, email })
-  expect(await storage.confirmEmail({ userId, email })).toBe(true)
+  expect(await storage.confirmEmail({ userId, email, language: 'en' })).toBe(true)
   const user = await storage.findUser(userId)
   if (!user) throw new Error('no such user')
   return user
@@ -137,18 +137,56 @@ export function emailContract(name: string, makeStorage: MakeStorage): void {
       await storage.editUser({ userId, email: 'new@home.example' })
       expect(await claimFor('alice')).toEqual([])
       expect(await claimFor('alice', 'confirm')).toEqual(['new@home.example'])
-      expect(await storage.confirmEmail({ userId, email: 'alice@home.example' })).toBe(false)
-      expect(await storage.confirmEmail({ userId, email: 'new@home.example' })).toBe(true)
+      expect(await storage.confirmEmail({ userId, email: 'alice@home.example', language: 'en' })).toBe(false)
+      expect(await storage.confirmEmail({ userId, email: 'new@home.example', language: 'en' })).toBe(true)
       expect(await claimFor('alice')).toEqual(['new@home.example'])
       await storage.setUserStatus(userId, 'disabled')
       expect(await claimFor('alice')).toEqual([])
-      expect(await storage.confirmEmail({ userId, email: 'new@home.example' })).toBe(false)
+      expect(await storage.confirmEmail({ userId, email: 'new@home.example', language: 'en' })).toBe(false)
       const identity = { issuer: 'https://id.example', subject: 'carol' }
       const { user } = await storage.createFederatedUser({ ...identity, username: 'carol', email: 'c@home.example' })
-      await storage.confirmEmail({ userId: user.id, email: 'c@home.example' })
+      await storage.confirmEmail({ userId: user.id, email: 'c@home.example', language: 'en' })
       expect(await claimFor('carol')).toEqual([])
       await storage.closeAccount(await readNow(storage, user.id))
       expect(await storage.findUser(user.id)).toMatchObject({ email: null, emailConfirmedAt: null })
+      expect(await storage.listEvents({ event: 'email.unsent' })).toEqual([])
+    })
+
+    test('each change to how a user signs in queues a notice, in the language in which they confirmed the address', async () => {
+      const { storage } = world
+      const alice = await withAddress(storage, 'alice@home.example')
+      const { id: userId } = alice
+      await storage.editUser({ userId, email: 'new@home.example' })
+      const silent = await storage.setPasswordHash({ userId, passwordHash: 'hash', by: 'operator:carol' })
+      expect(silent).toBeDefined()
+      expect(await storage.claimEmails(claim)).toEqual([])
+      await storage.confirmEmail({ userId, email: 'new@home.example', language: 'ar' })
+      await storage.setPasswordHash({ userId, passwordHash: 'another', by: 'operator:carol' })
+      const passkey = { credentialId: 'key', publicKey: new Uint8Array([1]), counter: 0 }
+      await storage.addPasskey({ ...(await readNow(storage, userId)), ...passkey })
+      await storage.removePasskey({ userId, credentialId: 'key', by: 'operator:carol' })
+      const seconds = { idleSeconds: 600, lifetime: 600, most: 50, factorAddedAt: 0 }
+      const signIn = async (browserHash: string) =>
+        storage.createSession({ ...(await readNow(storage, userId)), ...seconds, idHash: freshHash(), browserHash })
+      const [first, second] = [freshHash(), freshHash()]
+      for (const browser of [first, first, second, second, first]) await signIn(browser)
+      const claimed = await storage.claimEmails(claim)
+      for (const { id, attempt } of claimed) await storage.settleEmail({ id, attempt, outcome: 'sent' })
+      const notices = claimed.map(({ kind, language, address }) => [kind, language, address])
+      const to = ['ar', 'new@home.example']
+      expect(notices).toEqual([
+        ['password_changed', ...to],
+        ['passkey_added', ...to],
+        ['passkey_removed', ...to],
+        ['new_device', ...to],
+      ])
+      const signIns = await storage.listEvents({ userId, event: 'session.created' })
+      expect(signIns.map(({ data }) => data?.newDevice)).toEqual([undefined, undefined, true, undefined, undefined])
+      await storage.setPasswordHash({ userId, passwordHash: 'third', by: 'operator:carol' })
+      world.now += 86_400
+      // A notice that no server sends is deleted, as are those that were sent, with the attempts that counted toward their limit.
+      expect(await storage.sweep()).toBe(9)
+      expect(await storage.claimEmails(claim)).toEqual([])
       expect(await storage.listEvents({ event: 'email.unsent' })).toEqual([])
     })
 
