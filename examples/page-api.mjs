@@ -25,7 +25,7 @@ app.use(
   cors({
     origin: APP,
     allowHeaders: ['Content-Type', 'Content-Digest', 'Nonce', 'Signature', 'Signature-Input', 'Signature-Key'],
-    exposeHeaders: ['Agent-Auth', 'Date', 'Retry-After'],
+    exposeHeaders: ['Agent-Auth', 'Signature-Error', 'Date', 'Retry-After'],
   }),
 ) // before aauth: preflight requests are never signed
 app.get('/events', aauth(resource, { require: 'authorization', scope: 'calendar.read' }), (c) =>

@@ -296,7 +296,7 @@ describe('pages of other origins', () => {
     for (const [status, answer] of answers) {
       expect(statusOf(answer), answer).toBe(status)
       expect(answer.match(/allow-origin: https:\/\/app\.example/gi), answer).toHaveLength(1)
-      expect(answer).toMatch(/expose-headers: agent-auth, signature-error, retry-after, allow, www-authenticate/i)
+      expect(answer).toMatch(/expose-headers: agent-auth, signature-error, date, retry-after, allow, www-authenticate/i)
     }
     const token = await exchange(port, message(preflight('https://app.example', 'POST', '/resource/token')))
     expect(token).toMatch(/allow-methods: POST\r\n/i)

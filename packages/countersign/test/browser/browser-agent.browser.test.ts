@@ -64,7 +64,7 @@ async function openWorld() {
     cors({
       origin: site.origin,
       allowHeaders: ['Content-Type', 'Content-Digest', 'Nonce', 'Signature', 'Signature-Input', 'Signature-Key'],
-      exposeHeaders: ['Agent-Auth', 'Date', 'Retry-After'],
+      exposeHeaders: ['Agent-Auth', 'Signature-Error', 'Date', 'Retry-After'],
     }),
   )
   protectedApp.on(['GET', 'POST'], '/events', aauth(resource, { require: 'authorization', scope: 'read' }), async (c) =>

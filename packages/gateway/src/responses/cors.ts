@@ -14,8 +14,8 @@ export interface CorsOptions {
 /** The options, and the response headers of the resource's edition. */
 export type PageAccess = CorsOptions & Pick<Resource, 'responseHeaders'>
 
-/** Response headers that pages from other origins may read, in addition to those of the edition and those that browsers always expose. */
-const exposed = ['Retry-After', 'Allow', 'WWW-Authenticate', 'Mcp-Session-Id']
+/** Response headers that pages from other origins may read (`Date`, because their clocks may be wrong), in addition to those of the edition and those that browsers always expose. */
+const exposed = ['Date', 'Retry-After', 'Allow', 'WWW-Authenticate', 'Mcp-Session-Id']
 
 const allowOrigin = 'Access-Control-Allow-Origin'
 

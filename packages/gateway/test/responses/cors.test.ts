@@ -15,7 +15,7 @@ const asked = ['Origin', app, 'Access-Control-Request-Method', 'POST']
 const responseHeaders = ['Agent-Auth', 'Signature-Error']
 const exposed = [
   'Access-Control-Expose-Headers',
-  'Agent-Auth, Signature-Error, Retry-After, Allow, WWW-Authenticate, Mcp-Session-Id',
+  'Agent-Auth, Signature-Error, Date, Retry-After, Allow, WWW-Authenticate, Mcp-Session-Id',
 ]
 
 it.each<[string, ReturnType<typeof request>, boolean]>([
