@@ -278,6 +278,8 @@ export const agentCommands: readonly CommandRow[] = [
     subjects: [{ name: '<url>', description: "The protected server's URL, such as https://api.example/mcp" }],
     flags: {
       ...authServer,
+      '--ask-all':
+        'Ask for all permissions of the server on one page, except those that delete, spend or give full control',
       '--patience <seconds>': "How long a call waits for the user's decision, in seconds; default: 20",
       '--url-in-answers': 'Also give the model the URL of the consent page',
       ...acting,

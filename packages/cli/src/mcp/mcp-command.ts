@@ -11,6 +11,7 @@ import type { Run, Terminal } from '../terminal/terminal.js'
 import { type Bridge, createBridge } from './bridge/create-bridge.js'
 import { createConsentDesk } from './consent/consent-desk.js'
 import { createConsentAsker } from './consent/consent-prompter.js'
+import { createOneConsent } from './consent/one-consent.js'
 import { ServerProblem } from './messages/server-problem.js'
 import { type ClientOutput, createClientOutput, readMessages, serializeMessage } from './messages/stdio.js'
 
@@ -18,7 +19,7 @@ import { type ClientOutput, createClientOutput, readMessages, serializeMessage }
  * `countersign mcp <url>`: runs an MCP server on standard input and output that calls a protected server as the command line's own agent.
  */
 export const mcpCommand: Run<McpFlags> = async (flags, terminal, address) => {
-  const { url, authServers, patience, isUrlInAnswers, network } = readMcpFlags(address, flags)
+  const { url, authServers, patience, isUrlInAnswers, asksForAll, network } = readMcpFlags(address, flags)
   const folder = await chooseAgent(flags, terminal.env)
   const port = await openAgentPort(folder)
   try {
@@ -26,9 +27,11 @@ export const mcpCommand: Run<McpFlags> = async (flags, terminal, address) => {
     const ending = new AbortController()
     try {
       port.serve(own.agent.handler)
+      const oneConsent = createOneConsent(own.agent.fetch)
       const desk = createConsentDesk({
         waitForConsent: (page, signal) => own.agent.waitForConsent(page, { signal }),
         onAllowed: () => bridge.allowed(),
+        onDenied: () => oneConsent.stop(),
         ending: ending.signal,
       })
       const output = createClientOutput(terminal.output)
@@ -39,7 +42,7 @@ export const mcpCommand: Run<McpFlags> = async (flags, terminal, address) => {
       }
       const bridge = createBridge({
         url,
-        fetch: own.agent.fetch,
+        fetch: asksForAll ? oneConsent.fetch : own.agent.fetch,
         consent: createConsentAsker({ host, desk, patience, isUrlInAnswers, show }),
         tell: (message) => output.write(serializeMessage(message)),
         clientReads: output.read,
@@ -90,6 +93,7 @@ export interface McpFlags extends NetworkFlags, AgentFlags {
   authServer?: readonly string[]
   patience?: string
   urlInAnswers?: true
+  askAll?: true
 }
 
 export interface McpSettings {
@@ -98,6 +102,8 @@ export interface McpSettings {
   /** Seconds. */
   patience: number
   isUrlInAnswers: boolean
+  /** Whether to ask for all of the server's permissions at once. */
+  asksForAll: boolean
   network: ReturnType<typeof readNetworkFlags>
 }
 
@@ -114,6 +120,7 @@ export function readMcpFlags(address: string, flags: McpFlags): McpSettings {
     authServers: (flags.authServer ?? []).map((id) => requireIdentifierFlag('--auth-server', id, 'allowed')),
     patience: Number(patience),
     isUrlInAnswers: flags.urlInAnswers === true,
+    asksForAll: flags.askAll === true,
     network: readNetworkFlags(flags),
   }
 }

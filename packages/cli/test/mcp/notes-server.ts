@@ -23,21 +23,27 @@ export interface NotesServer {
 
 const said = (text: string) => ({ content: [{ type: 'text' as const, text }] })
 
-const table = { tools: { hello: '', count: '', read: 'notes.read', write: 'notes.read notes.write' } }
+const usual = { hello: '', count: '', read: 'notes.read', write: 'notes.read notes.write' }
 
 /** A server of one SDK generation behind `protectMcp`, which counts per session, or globally without sessions. */
-export async function openNotes(era: ServerEra, authServer: string): Promise<NotesServer> {
+export async function openNotes(
+  era: ServerEra,
+  authServer: string,
+  tools: Readonly<Record<string, string>> = usual,
+): Promise<NotesServer> {
   const port = await freePort()
   const id = `http://127.0.0.1:${port}`
   const resource = createResource({
     id,
     signer: await createSigner(await generatePrivateJwk({ kid: 'resource-1' })),
     authServer,
-    scopes: { 'notes.read': 'See your notes', 'notes.write': 'Change your notes' },
+    scopes: Object.fromEntries(
+      Object.values(tools).flatMap((scopes) => scopes.split(' ').map((scope) => [scope || 'hello', `Use ${scope}`])),
+    ),
     discovery: { renewalInterval: 1, failureAge: 0 },
     allowInsecureLoopback: true,
   })
-  const mcp = protectMcp(resource, table)
+  const mcp = protectMcp(resource, { tools })
   const opened: SessionServer[] = []
   const transports = new Map<string, StreamableHTTPServerTransport>()
   let lastSession: string | undefined
@@ -48,7 +54,7 @@ export async function openNotes(era: ServerEra, authServer: string): Promise<Not
     let count = 0
     const handler = createMcpHandler(() => {
       const server = new McpServer({ name: 'notes', version: '2' })
-      for (const name of Object.keys(table.tools))
+      for (const name of Object.keys(tools))
         server.registerTool(name, {}, async () => said(name === 'count' ? `count ${++count}` : name))
       return server
     })
@@ -75,7 +81,7 @@ export async function openNotes(era: ServerEra, authServer: string): Promise<Not
   function openSession(): SessionServer {
     let count = 0
     const server = new SessionServer({ name: 'notes', version: '1' })
-    for (const name of Object.keys(table.tools))
+    for (const name of Object.keys(tools))
       server.registerTool(name, {}, async () => said(name === 'count' ? `count ${++count}` : name))
     opened.push(server)
     return server

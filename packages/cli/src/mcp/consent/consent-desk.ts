@@ -26,6 +26,8 @@ interface ConsentDeskOptions {
   waitForConsent: (page: string, ending: AbortSignal) => Promise<boolean>
   /** Called for each page on which the user has given consent, even if no call is waiting for it anymore. */
   onAllowed: () => void
+  /** Called for each page on which the user has denied a request. @default nothing happens */
+  onDenied?: () => void
   /** Aborts when the bridge shuts down. */
   ending: AbortSignal
 }
@@ -47,7 +49,7 @@ const longestRead = 2000
 /** Maximum number of decisions remembered for clients that request them late. */
 const mostDecisions = 1000
 
-export function createConsentDesk({ waitForConsent, onAllowed, ending }: ConsentDeskOptions): ConsentDesk {
+export function createConsentDesk({ waitForConsent, onAllowed, onDenied, ending }: ConsentDeskOptions): ConsentDesk {
   const decided = new Map<string, Decision>()
   const watched = new Map<string, Promise<Decision>>()
 
@@ -76,6 +78,7 @@ export function createConsentDesk({ waitForConsent, onAllowed, ending }: Consent
       if (decided.size >= mostDecisions && oldest !== undefined) decided.delete(oldest)
       decided.set(mark, outcome)
       if (outcome === 'allowed') onAllowed()
+      else onDenied?.()
       return outcome
     })
     watched.set(mark, decision)

@@ -15,6 +15,7 @@ import { type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
 import { type McpCaller, type McpSession, type McpSessions, oauthCaller, sessionName } from './mcp-sessions.js'
 import type { LimitedTable, McpTable } from './mcp-table.js'
 import type { MirroredParameters } from './mirrored-parameters.js'
+import { prefersOneConsent, withEveryScope } from './one-consent.js'
 import { pageRefusal } from './page-refusal.js'
 import type { StateHolder, StateSeal } from './sealed-state.js'
 
@@ -71,10 +72,10 @@ export async function admitMessage(
   const ofPage = pageRefusal(resource.id, context.origins, received)
   if (ofPage) return refusalResponse(ofPage)
   let verified: AdmittedMessage['verified'] | undefined
+  let judged: JudgedMcpRequest | McpRefusal = { message: undefined, scope: '' }
   try {
     await requireMethod(received, resource)
     if (handledMethod !== received.method) throw requestChanged('method')
-    let judged: JudgedMcpRequest | McpRefusal = { message: undefined, scope: '' }
     const requirementOf = (content: Uint8Array, proof: 'signature' | 'bearer') => {
       judged = judgeMcpRequest(received, content, tableFor(context, proof), (tool) => parameters.get(tool, now()))
       const need = 'reason' in judged ? '' : judged.scope
@@ -92,7 +93,8 @@ export async function admitMessage(
     const read = judged as JudgedMcpRequest | McpRefusal
     return 'reason' in read ? refusalResponse(read) : await admitVerified(context, received, verified, read.message)
   } catch (error) {
-    return resource.toResponse(error, verified)
+    const needed = 'reason' in judged ? '' : judged.scope
+    return resource.toResponse(prefersOneConsent(received) ? withEveryScope(error, context, needed) : error, verified)
   }
 }
 
