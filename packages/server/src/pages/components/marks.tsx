@@ -104,7 +104,9 @@ const HUES = 6
 
 /** Spreads hosts over the colors of tiles. */
 function hueOf(host: string): number {
-  return [...host].reduce((sum, letter) => (sum * 31 + (letter.codePointAt(0) ?? 0)) % 9973, 0) % HUES
+  return (
+    Array.from(host, (letter) => letter.codePointAt(0) ?? 0).reduce((sum, point) => (sum * 31 + point) % 9973, 0) % HUES
+  )
 }
 
 /** The agent, and the resource that it asks for; only the agent if it is its own resource. */
