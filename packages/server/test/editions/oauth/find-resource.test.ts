@@ -181,6 +181,8 @@ describe('the scopes of a resource', () => {
     ['No\u202etes\n', 'Notes'],
     ['\u200b', undefined],
     [['Notes'], undefined],
+    ['n'.repeat(80), 'n'.repeat(80)],
+    ['n'.repeat(81), `${'n'.repeat(79)}…`],
   ])('come with a cleaned name: %j', async (name, cleaned) => {
     expect((await find({ resource_name: name })).name).toBe(cleaned)
   })
