@@ -29,7 +29,8 @@ export function redactExchanges(
 ): readonly SeenExchange[] {
   const placeholders = new Map<string, string>()
   const hide = (text: string) => {
-    const known = placeholders.get(text) ?? `removed-${placeholders.size + 1}`
+    // Of one length, so that none is found inside another.
+    const known = placeholders.get(text) ?? `removed-${String(placeholders.size + 1).padStart(4, '0')}`
     placeholders.set(text, known)
     return known
   }

@@ -82,6 +82,9 @@ describe('a trace that is shared', () => {
     const [first] = redacted
     const [, placeholder = 'none'] = /[?&]code=(removed-\d+)/.exec(first?.request.url ?? '') ?? []
     expect(first?.request.body).toContain(`code=${placeholder}&`)
+    const lengths = [...text.matchAll(/removed-\d+/g)].map(([found]) => found.length)
+    expect(lengths.length).toBeGreaterThan(9)
+    expect(new Set(lengths).size).toBe(1)
     expect(first?.response?.headers[1]?.[1]).toBe(`https://agent.example/callback?code=${placeholder}`)
   })
 
