@@ -67,9 +67,10 @@ async function record(options: RecordOptions, closers: Closers): Promise<Recorde
   const { agent, world, trace } = await startParties(parties, closers, onConsent)
   if (!agent) throw new TypeError('a recorded run needs all parties')
   signal.throwIfAborted()
-  const run: Run = { agent, agentSigner, world, trace, signal, startLog }
+  const browsed = () => Promise.all(browsing)
+  const run: Run = { agent, agentSigner, world, trace, signal, startLog, browsed }
   await requireGranted(run)
-  await Promise.all(browsing)
+  await browsed()
   const exchanges = log.exchanges()
   const thefts = await attemptThefts(run, exchanges)
   if (!browser) throw new CommandError('The user was not prompted: use --db with a new file.')
@@ -86,6 +87,8 @@ interface Run {
   signal: AbortSignal
   /** Starts a new log, which replaces the one before it. */
   startLog: () => ExchangeLog
+  /** Resolves when the user's browser shows the last page: the agent may know the decision before that. */
+  browsed: () => Promise<unknown>
 }
 
 async function requireGranted({ agent, world, signal }: Run): Promise<void> {
@@ -169,6 +172,7 @@ async function attemptAfterRemoval({
   world,
   signal,
   startLog,
+  browsed,
 }: Run): Promise<Record<'removed' | 'denied', SeenExchange>> {
   const { trace: form } = world.edition.command
   const every = 250
@@ -179,11 +183,12 @@ async function attemptAfterRemoval({
       await response.body?.cancel()
     } catch (error) {
       if (!(error instanceof AgentError) || error.code !== 'access_denied') throw error
+      await browsed()
       const refusals = log
         .exchanges()
         .filter(({ request, response }) => response && !isDiscovery(request.url) && refusalReason(response, form))
       const removed = refusals.find(({ from, to }) => from === 'agent' && to === 'resource')
-      const denied = refusals.findLast(({ to }) => to === 'auth-server')
+      const denied = refusals.findLast(({ from, to }) => from === 'browser' && to === 'auth-server')
       if (removed && denied) return { removed, denied }
       throw new CommandError('The agent was denied access, but not by the API and the user.')
     }
