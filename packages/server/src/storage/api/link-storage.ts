@@ -19,6 +19,7 @@ export interface LinkStorage {
 /** What a link is for: the password of a new user, or a new password for a user who forgot theirs. */
 export type LinkPurpose = 'invite' | 'reset'
 
+/** A link to store, valid for `lifetime` seconds. */
 export interface NewLink {
   userId: string
   tokenHash: string
@@ -29,6 +30,7 @@ export interface NewLink {
   by?: string | undefined
 }
 
+/** What a link that can still be used allows: setting the password of this user. */
 export interface FoundLink {
   user: User
   purpose: LinkPurpose
