@@ -92,7 +92,7 @@ async function printLink(
         throw new CommandError(`${user.username} cannot sign in, because the account is disabled or closed.`)
     }
   })
-  const text = `Give this link to ${username} alone, over a channel that you trust. Whoever opens it can set\nthe password. It works once, until ${formatTime(expiresAt)}:\n${url}\n`
+  const text = `Give this link to ${username} alone, over a channel that you trust. Anyone who opens it can\nset the password. It works once, until ${formatTime(expiresAt)}:\n${url}\n`
   terminal.write(flags.json ? `${JSON.stringify({ username, url, expiresAt })}\n` : text)
   return exitStatus.done
 }

@@ -11,7 +11,7 @@ export type CreatedLink =
   | { outcome: Exclude<Awaited<ReturnType<LinkStorage['createLink']>>, 'created'> }
 
 /**
- * Creates a link with which a user sets a password without signing in. It works once. Whoever has it can take over the account: give it to
+ * Creates a link with which a user sets a password without signing in. It works once. Anyone who has it can take over the account: give it to
  * no one but the user.
  *
  * @param options.issuer the server's issuer, where the link leads
