@@ -1,6 +1,6 @@
 // Loaded by the server on first use; its background work would otherwise count as a step.
 import '@simplewebauthn/server'
-import { hashPassword } from 'countersign-server'
+import { createPasswordLink, hashPassword } from 'countersign-server'
 import { reEncodeLogo } from 'countersign-server/logos'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createRoutes } from '../src/create-auth-server.js'
@@ -73,6 +73,15 @@ function form(
 /** A form of the account, sent by a user who has just confirmed their identity. */
 const account = (fields: Record<string, string> | ((scene: Scene) => Record<string, string>)): Build =>
   form('/account', fields)
+
+/** A new one-time link for Bob, opened in a browser without a session. */
+async function openLink({ stage: { storage, authServer: issuer }, nobody }: Scene): Promise<string> {
+  const userId = (await storage.findCredential('bob'))?.user.id ?? ''
+  const created = await createPasswordLink(storage, { issuer, userId, purpose: 'reset' })
+  const path = created.outcome === 'created' ? created.url.slice(issuer.length) : ''
+  await nobody.open(path)
+  return path
+}
 
 /** The fields that the consent page sends. */
 function decision(own: Record<string, string>): Build {
@@ -193,6 +202,38 @@ const requests: readonly ValidRequest[] = [
   })),
   { route: 'GET /account/agents/:id', build: get(({ grantId }) => `/account/agents/${grantId}`) },
   { route: 'GET /account/agents/:id/remove', build: get(({ grantId }) => `/account/agents/${grantId}/remove`) },
+  { route: 'GET /account/link', build: async (scene) => get(await openLink(scene), 'nobody')(scene) },
+  {
+    route: 'GET /account/new-password',
+    build: async (scene) => {
+      await openLink(scene)
+      return get('/account/new-password', 'nobody')(scene)
+    },
+  },
+  {
+    route: 'POST /account/new-password',
+    build: async (scene) => {
+      await openLink(scene)
+      const from = '/account/new-password'
+      const own = { new_password: 'another long password' }
+      const fields = { ...hiddenFields((await scene.nobody.open(from)).html, own), ...own }
+      return form(from, fields, { from, who: 'nobody' })(scene)
+    },
+  },
+  // No mail server is configured.
+  { route: 'GET /account/forgot', build: get('/account/forgot', 'nobody'), status: 404 },
+  { route: 'GET /account/link-sent', build: get('/account/link-sent', 'nobody'), status: 404 },
+  {
+    route: 'POST /account/forgot',
+    build: form('/account/forgot', { username: 'bob' }, { from: '/account/sign-in', who: 'nobody' }),
+    status: 404,
+  },
+  { route: 'GET /account/email', build: get('/account/email', 'nobody'), status: 410 },
+  {
+    route: 'POST /account/email',
+    build: form('/account/email', { token: 'x' }, { from: '/account/sign-in', who: 'nobody' }),
+    status: 410,
+  },
   { route: 'GET /account/devices/connect', build: get('/account/devices/connect'), status: 404 },
   { route: 'GET /account/devices/code', build: get('/account/devices/code'), status: 404 },
   { route: 'GET /account/passkeys/:id/remove', build: get(`/account/passkeys/${passkey}/remove`) },

@@ -58,6 +58,7 @@ describe('the pages about the auth server', () => {
         })),
       )
       expect(shown.length).toBeGreaterThanOrEqual(10)
+      writeFileSync(join(folder, 'acme.svg'), '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>')
       const path = join(folder, 'countersign.config.json')
       const whole = shown[0]?.part
       for (const { part, env } of shown) {

@@ -289,10 +289,10 @@ describe('W28: rejects networks that cannot be intended, at configuration', () =
       'allowNetworks[0].cidr',
     )
     expect(() => createResource({ ...options, allowNetworks: [corp], fetch })).toThrow(
-      'pass createGuardedFetch({ allowNetworks }) from countersign/node instead',
+      'pass createGuardedFetch({ allowNetworks }) from countersign/node',
     )
     expect(() => createResource({ ...options, egressProxy: 'http://proxy.example:3128', fetch })).toThrow(
-      'pass createGuardedFetch({ egressProxy }) from countersign/node instead',
+      'pass createGuardedFetch({ egressProxy }) from countersign/node',
     )
     expect(() => createResource({ ...options, allowNetworks: [], fetch })).not.toThrow()
   })
