@@ -33,6 +33,14 @@ function fakeClock() {
   return { jump, env }
 }
 
+/** How often the server has looked up the requests for which polls wait. */
+async function lookups({ instances: [instance] }: FaultStage): Promise<number> {
+  const metrics = await (await fetch(`${instance?.admin}/metrics`)).text()
+  return Number(
+    /^countersign_storage_duration_seconds_count\{verb="findPolledStates"\} (\d+)$/m.exec(metrics)?.[1] ?? 0,
+  )
+}
+
 const now = () => Math.floor(Date.now() / 1000)
 
 /** The same stage, for an agent whose clock agrees with the server's. */
@@ -149,8 +157,10 @@ it(
     expect((await user.submit(other.html, other.url, { consent: 'grant' })).status).toBe(200)
     // The agent's token is stored with the request now, so that the next poll only waits.
     expect((await poll(stage, shown.location, { ...by, wait: 1 })).status).toBe(202)
+    const before = await lookups(stage)
     const held = poll(stage, shown.location, { ...by, wait: 20 })
-    // By the time that this is served, the poll waits.
+    // Requests are only looked up while polls wait for them.
+    await expect.poll(() => lookups(stage), { timeout: 30_000 }).toBeGreaterThan(before)
     expect((await user.open(page)).status).toBe(200)
     await cluster.crash()
     const sent = performance.now()
