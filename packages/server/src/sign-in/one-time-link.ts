@@ -14,16 +14,16 @@ export type CreatedLink =
  * Creates a link with which a user sets a password without signing in. It works once. Anyone who has it can take over the account: give it to
  * no one but the user.
  *
- * @param options.issuer the server's issuer, where the link leads
- * @param options.by who creates the link, for the audit log
+ * @param link `issuer` is the server's, where the link leads; `by` names who creates it, for the audit log
  */
 export async function createPasswordLink(
   storage: LinkStorage,
-  { issuer, ...link }: { issuer: string; userId: string; purpose: LinkPurpose; by?: string | undefined },
+  link: { issuer: string; userId: string; purpose: LinkPurpose; by?: string | undefined },
 ): Promise<CreatedLink> {
+  const { issuer, ...stored } = link
   const token = `aalk_${randomBytes(32).toString('base64url')}`
   const lifetime = linkLifetime[link.purpose]
-  const outcome = await storage.createLink({ ...link, tokenHash: hashSecret(token), lifetime })
+  const outcome = await storage.createLink({ ...stored, tokenHash: hashSecret(token), lifetime })
   return outcome === 'created'
     ? { outcome, url: `${issuer}${accountPaths.link}?token=${token}`, expiresIn: lifetime }
     : { outcome }
