@@ -14,13 +14,11 @@ const seconds = { interval: 2, lease: 120 } as const
 /** How many emails one instance sends at once, and how many one address receives per hour. */
 const most = { atOnce: 10, perAddress: 5 } as const
 
-/** Sends emails in the background, until the returned function is called or the server closes. */
-export function startEmails(context: ServerContext): () => void {
+/** Sends emails in the background, until the server closes. */
+export function startEmails(context: ServerContext): void {
   const { background, storage, sendEmail } = context
-  if (!sendEmail) return () => undefined
-  const stopping = new AbortController()
+  if (!sendEmail) return
   let sending = 0
-  let isLooking = false
 
   async function look(): Promise<void> {
     const limit = most.atOnce - sending
@@ -29,45 +27,32 @@ export function startEmails(context: ServerContext): () => void {
     sending += claimed.length
     for (const email of claimed)
       background.run(() =>
-        attempt(context, email, stopping.signal).finally(() => {
+        attempt(context, email).finally(() => {
           sending -= 1
         }),
       )
   }
 
-  const timer = setInterval(() => {
-    if (background.ending || isLooking) return
-    isLooking = true
-    background.run(() =>
-      look().finally(() => {
-        isLooking = false
-      }),
-    )
-  }, seconds.interval * 1000)
-  timer.unref()
-  return () => {
-    clearInterval(timer)
-    stopping.abort()
-  }
+  background.repeat(seconds.interval, look)
 }
 
-async function attempt(context: ServerContext, email: ClaimedEmail, signal: AbortSignal): Promise<void> {
+async function attempt(context: ServerContext, email: ClaimedEmail): Promise<void> {
   const { id, attempt, kind } = email
-  const { outcome, reason } = await send(context, email, signal)
+  const { outcome, reason } = await send(context, email)
   await context.storage.settleEmail({ id, attempt, outcome, reason })
   if (outcome === 'sent') return
   context.onError(new Error(`an email (${kind}, attempt ${attempt}) was not sent: ${outcome}, ${reason}`), '-')
 }
 
-async function send(context: ServerContext, email: ClaimedEmail, signal: AbortSignal): Promise<SentEmail> {
-  const { issuer, name: serverName, sendEmail } = context
+async function send(context: ServerContext, email: ClaimedEmail): Promise<SentEmail> {
+  const { background, issuer, name: serverName, sendEmail } = context
   const { id, kind, address: to, user } = email
   const href = await linkOf(context, email)
   if (href === undefined || !sendEmail) return { outcome: 'refused', reason: 'user_changed' }
   const model = { kind, serverName, issuer, user: cleanText(user.username, maxUser), href }
   return sendEmail(
     { id, fromName: serverName, to, ...renderEmail(model, chooseMessages(undefined, email.language)) },
-    signal,
+    background.signal,
   )
 }
 

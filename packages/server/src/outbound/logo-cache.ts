@@ -16,7 +16,7 @@ interface LogoKeeperOptions {
   /** Unix seconds. */
   now: () => number
   /** Runs all background work that uses the storage. */
-  background: BackgroundWork
+  background: Pick<BackgroundWork, 'run' | 'ending'>
   onError: (error: unknown) => void
 }
 

@@ -23,7 +23,7 @@ it('shares the fetches by network: made-up agents of one network leave the logos
     issuer: 'https://auth.example',
     logoIdOf: () => 'id',
     now,
-    background: { run: (work) => void work(), end: async () => undefined, ending: false },
+    background: { run: (work) => void work(), ending: false },
     onError: (error) => {
       throw error
     },

@@ -23,7 +23,6 @@ const seconds = { lease: 60, interval: 10 } as const
 export function startRevocationSender(context: SignedContext): void {
   const { background, storage } = context
   const queue = new DeliveryQueue()
-  let isLooking = false
   let isClaiming = false
   /** Where the last run stopped reading. */
   let after: DueDelivery | undefined
@@ -79,17 +78,7 @@ export function startRevocationSender(context: SignedContext): void {
     }
   }
 
-  const timer = setInterval(() => {
-    if (background.ending) clearInterval(timer)
-    if (background.ending || isLooking) return
-    isLooking = true
-    background.run(() =>
-      look().finally(() => {
-        isLooking = false
-      }),
-    )
-  }, seconds.interval * 1000)
-  timer.unref()
+  background.repeat(seconds.interval, look)
 }
 
 async function deliver(context: SignedContext, delivery: Delivery): Promise<void> {

@@ -2,30 +2,53 @@
 export interface BackgroundWork {
   /** Starts the work, or skips it after `end` was called. Never rejects. */
   run(work: () => Promise<unknown>): void
+  /** Runs the work every `seconds` until `end` is called, never twice at the same time, and without keeping the process alive. */
+  repeat(seconds: number, work: () => Promise<unknown>): void
   /** Accepts no more work, and resolves when the running work is done. */
   end(): Promise<void>
   readonly ending: boolean
+  /** Aborted by `end`, for work that would take long to finish. */
+  readonly signal: AbortSignal
 }
 
 /** @param onError called with the error when work rejects */
 export function createBackgroundWork(onError: (error: unknown) => void): BackgroundWork {
   const running = new Set<Promise<unknown>>()
-  let ending = false
+  const timers: NodeJS.Timeout[] = []
+  const stopping = new AbortController()
+  const { signal } = stopping
+
+  function run(work: () => Promise<unknown>): void {
+    if (signal.aborted) return
+    const done: Promise<unknown> = work()
+      .catch(onError)
+      .finally(() => running.delete(done))
+    running.add(done)
+  }
 
   return {
-    run(work) {
-      if (ending) return
-      const done: Promise<unknown> = work()
-        .catch(onError)
-        .finally(() => running.delete(done))
-      running.add(done)
+    run,
+    repeat(seconds, work) {
+      let isRunning = false
+      const timer = setInterval(() => {
+        if (isRunning) return
+        isRunning = true
+        run(() =>
+          work().finally(() => {
+            isRunning = false
+          }),
+        )
+      }, seconds * 1000)
+      timers.push(timer.unref())
     },
     async end() {
-      ending = true
+      for (const timer of timers) clearInterval(timer)
+      stopping.abort()
       await Promise.all(running)
     },
     get ending() {
-      return ending
+      return signal.aborted
     },
+    signal,
   }
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createBackgroundWork } from '../../../src/storage/api/background-work.js'
 
 describe('background work', () => {
@@ -32,5 +32,33 @@ describe('background work', () => {
     background.run(() => Promise.reject(new TypeError('begun')))
     await background.end()
     expect(failed).toEqual([])
+  })
+
+  it('repeats work, one run at a time, until it ends, which aborts its signal', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const failed: unknown[] = []
+    const background = createBackgroundWork((error) => failed.push(error))
+    const gates: (() => void)[] = []
+    background.repeat(2, async () => {
+      await new Promise<void>((open) => gates.push(open))
+      throw new TypeError('failed')
+    })
+    await vi.advanceTimersByTimeAsync(1999)
+    expect(gates).toHaveLength(0)
+    await vi.advanceTimersByTimeAsync(4001)
+    expect(gates).toHaveLength(1)
+    gates[0]?.()
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(gates).toHaveLength(2)
+    expect(background.signal.aborted).toBe(false)
+    const end = background.end()
+    expect(background.signal.aborted).toBe(true)
+    gates[1]?.()
+    await end
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(gates).toHaveLength(2)
+    expect(failed).toEqual([new TypeError('failed'), new TypeError('failed')])
+    expect(vi.getTimerCount()).toBe(0)
   })
 })
