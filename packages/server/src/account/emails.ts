@@ -25,12 +25,15 @@ export function startEmails(context: ServerContext): void {
     if (limit <= 0) return
     const claimed = await storage.claimEmails({ limit, lease: seconds.lease, perAddress: most.perAddress })
     sending += claimed.length
-    for (const email of claimed)
-      background.run(() =>
+    for (const email of claimed) {
+      const sent = () =>
         attempt(context, email).finally(() => {
           sending -= 1
-        }),
-      )
+        })
+      // If the server is closing, `run` would skip the attempt, and the email would seem interrupted when its lease ends.
+      if (background.ending) await sent()
+      else background.run(sent)
+    }
   }
 
   background.repeat(seconds.interval, look)

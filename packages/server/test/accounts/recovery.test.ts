@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { EmailMessage, SentEmail } from 'countersign-server'
 import { expect, it, onTestFinished } from 'vitest'
 import { fetchFrom, openMapStage, type Stage, type StageOptions } from '../attacks/stage.js'
@@ -232,6 +233,33 @@ it('stops an attempt when the server closes, and tries again after the next star
   await expect.poll(() => started, { timeout: 30_000 }).toHaveLength(1)
   await stage.close()
   expect(settlements).toMatchObject([{ attempt: 1, outcome: 'retry', reason: 'EABORT' }])
+})
+
+it('tries emails again that it claimed while the server was closing', async () => {
+  const settlements: unknown[] = []
+  const closing: Promise<unknown>[] = []
+  const { stage } = await opened({
+    sendEmail: async (_message, { aborted }) => ({ outcome: aborted ? 'retry' : 'sent' }),
+    wrap: (storage) => ({
+      ...storage,
+      async claimEmails(claim) {
+        const claimed = await storage.claimEmails(claim)
+        if (claimed.length > 0) closing.push(stage.close())
+        await setImmediate()
+        return claimed
+      },
+      settleEmail: (settlement) => {
+        settlements.push(settlement)
+        return storage.settleEmail(settlement)
+      },
+    }),
+    onError: () => undefined,
+  })
+  await setAddress(stage)
+  await forget(createPerson(stage))
+  await expect.poll(() => closing, { timeout: 30_000 }).toHaveLength(1)
+  await Promise.all(closing)
+  expect(settlements).toMatchObject([{ attempt: 1, outcome: 'retry' }])
 })
 
 it('V24: a user whose address is confirmed is told of a new password and of a sign-in in a new browser', async () => {
