@@ -3,7 +3,7 @@ import { htmlResponse, pageFrame } from '../http/html-response.js'
 import { csrfOf, type SignedInVisit, type Visit, viewerOf } from '../http/visit.js'
 import { assetPath } from '../pages/assets.js'
 import type { AccountFrame } from '../pages/models/account-models.js'
-import { cleanText } from '../policy/plain-text.js'
+import { cleanUsername } from '../policy/plain-text.js'
 
 /** Handles an account page or form for the signed-in owner of the account. The visit's `id` is the row id in the path, if any. */
 export type AccountHandler = (context: ServerContext, visit: SignedInVisit) => Promise<Response>
@@ -13,14 +13,12 @@ export function accountResponse(html: string, visit: SignedInVisit, status = 200
   return htmlResponse(html, { status, cookies: visit.newCookies })
 }
 
-const maxUser = 60
-
 /** The members that every account page needs. */
 export function accountFrame(context: ServerContext, visit: SignedInVisit): AccountFrame {
   return {
     ...pageFrame(context, visit),
     accountStylesheet: assetPath('account.css'),
-    user: cleanText(visit.session.user.username, maxUser),
+    user: cleanUsername(visit.session.user.username),
     csrf: csrfOf(context, visit),
     now: context.now(),
   }

@@ -3,7 +3,7 @@ import type { SentEmail } from '../outbound/email-sender.js'
 import { renderEmail } from '../pages/email.js'
 import { chooseMessages } from '../pages/messages/choose-messages.js'
 import { accountPaths } from '../pages/models/account-paths.js'
-import { cleanText } from '../policy/plain-text.js'
+import { cleanUsername } from '../policy/plain-text.js'
 import { createPasswordLink } from '../sign-in/one-time-link.js'
 import type { ClaimedEmail } from '../storage/api/email-storage.js'
 import { sealConfirmation } from './confirm-email.js'
@@ -52,14 +52,12 @@ async function send(context: ServerContext, email: ClaimedEmail): Promise<SentEm
   const { id, kind, address: to, user } = email
   const href = await linkOf(context, email)
   if (href === undefined || !sendEmail) return { outcome: 'refused', reason: 'user_changed' }
-  const model = { kind, serverName, issuer, user: cleanText(user.username, maxUser), href }
+  const model = { kind, serverName, issuer, user: cleanUsername(user.username), href }
   return sendEmail(
     { id, fromName: serverName, to, ...renderEmail(model, chooseMessages(undefined, email.language)) },
     background.signal,
   )
 }
-
-const maxUser = 60
 
 /** Creates the link that an email is about. Each attempt has its own, so that nothing secret is stored. */
 async function linkOf(context: ServerContext, { kind, user, address }: ClaimedEmail): Promise<string | undefined> {

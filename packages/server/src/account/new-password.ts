@@ -9,7 +9,7 @@ import type { NewPasswordPage } from '../pages/models/account-models.js'
 import { accountPaths } from '../pages/models/account-paths.js'
 import { renderNewPassword } from '../pages/new-password-page.js'
 import { passwordMinimum, passwordProblem } from '../policy/account-policy.js'
-import { cleanText } from '../policy/plain-text.js'
+import { cleanUsername } from '../policy/plain-text.js'
 import { hashSecret } from '../secrets/server-keys.js'
 import { endSession } from '../sign-in/session.js'
 import type { FoundLink } from '../storage/api/link-storage.js'
@@ -68,8 +68,6 @@ async function requireLink({ storage }: ServerContext, token: string): Promise<O
   return { ...found, tokenHash, name: hashSecret(`link ${token}`).slice(0, 22) }
 }
 
-const maxUser = 60
-
 function newPasswordPage(
   context: ServerContext,
   visit: Visit,
@@ -81,7 +79,7 @@ function newPasswordPage(
     form: { action: accountPaths.newPassword, csrf: csrfOf(context, visit) },
     link: name,
     purpose,
-    user: cleanText(user.username, maxUser),
+    user: cleanUsername(user.username),
     passwordMinimum,
     problem,
   }

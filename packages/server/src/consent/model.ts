@@ -10,7 +10,7 @@ import type {
   Permission,
 } from '../pages/models/models.js'
 import type { RequestBlocks } from '../pages/models/request-blocks.js'
-import { cleanName, cleanText, lookAlikeHost } from '../policy/plain-text.js'
+import { cleanName, cleanText, cleanUsername, lookAlikeHost } from '../policy/plain-text.js'
 import { grantable, hostOf, isIdentityScope, isLoopback, permissionsOf, type ReadPermission } from '../policy/policy.js'
 import type { AuthRequest, User } from '../storage/api/storage.js'
 import type { Holdings } from './facts.js'
@@ -54,7 +54,6 @@ export type ConsentChoices = Pick<
   | 'problem'
 >
 
-const maxName = 60
 const maxDescription = 200
 const maxNotRequested = 50
 /** How many of a resource's scopes the page reads, and their maximum total length. */
@@ -83,7 +82,7 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
   return {
     form,
     revision: request.revision,
-    user: cleanText(user.username, maxName),
+    user: cleanUsername(user.username),
     agent,
     agentHost: (display.agent.bearer ? hostOf(agent) : undefined) ?? displayHost(agent),
     agentName: agentName === '' ? undefined : agentName,

@@ -47,6 +47,11 @@ export function cleanName(value: string): string {
   return cleanText(cleanText(value, Number.POSITIVE_INFINITY).replace(QUOTES, ''), MAX_NAME)
 }
 
+/** Makes a username safe to show within a line of a page. */
+export function cleanUsername(username: string): string {
+  return cleanText(username, MAX_NAME)
+}
+
 /** Maximum number of characters in a name. */
 const MAX_NAME = 60
 
