@@ -3,6 +3,9 @@ import type { AccountEvent, Activity, AgentEvent } from '../pages/models/account
 import { cleanText } from '../policy/plain-text.js'
 import type { RecordedEvent } from '../storage/api/storage.js'
 
+/** The maximum number of characters of a call that are shown. */
+export const longestCall = 300
+
 /** The grant of an event. */
 interface EventGrant {
   /** Undefined if its page does not exist anymore. */
@@ -22,7 +25,7 @@ const ofSignIn =
   ({ at, data }) => ({ at, what, device: deviceOf(typeof data?.userAgent === 'string' ? data.userAgent : null) })
 
 const ofAgent =
-  (what: AgentEvent): Entry =>
+  (what: AgentEvent, call?: string): Entry =>
   ({ at, agent = '', resource = '' }, { id, delegate } = { id: undefined, delegate: undefined }) => ({
     at,
     what,
@@ -30,6 +33,7 @@ const ofAgent =
     agentHost: displayHost(agent),
     delegate: delegate === undefined ? undefined : cleanText(delegate, 200),
     resourceHost: displayHost(resource),
+    call: call === undefined ? undefined : cleanText(call, longestCall),
   })
 
 /**
@@ -48,9 +52,6 @@ const endOfGrant: Entry = (event, grant) => {
   return ofAgent(by === event.userId ? 'removed' : 'removed_by_server')(event, grant)
 }
 
-/** The maximum number of characters of a call that are shown. */
-export const longestCall = 300
-
 /** The recorded events that are shown to the user, and how each is shown. */
 const entries: ReadonlyMap<string, Entry> = new Map([
   ['user.created', ofAccount('signed_up')],
@@ -68,10 +69,9 @@ const entries: ReadonlyMap<string, Entry> = new Map([
   ['account.exported', ofAccount('downloaded')],
   [
     'request.allowed',
-    (event, delegate) => {
+    (event, grant) => {
       const call = event.data?.call
-      if (typeof call !== 'string') return ofAgent('allowed')(event, delegate)
-      return { ...ofAgent('allowed_once')(event, delegate), call: cleanText(call, longestCall) } as Activity
+      return (typeof call === 'string' ? ofAgent('allowed_once', call) : ofAgent('allowed'))(event, grant)
     },
   ],
   ['request.denied', ofAgent('denied')],
