@@ -84,7 +84,7 @@ export const auditEvents = {
   'revocation.undelivered':
     'A resource was not notified of a revoked token, which works until it expires; `edition`, `delegate`, `attempts`, and `reason`: `failed`, or `unsupported` if the resource accepts no such messages',
   'session.created':
-    'A user signed in; `userAgent`, and `newDevice` if the user has signed in in other browsers, but not in this one',
+    'A user signed in; `userAgent`, and `newDevice` if the user has signed in from other browsers, but not from this one',
   'session.ended':
     'A user signed out or ended another session (`session`), an operator ended it (`by`), or a new sign-in exceeded `limits.sessions` (`by` is `limit`)',
   'session.reauthenticated': 'A signed-in user proved their identity again',

@@ -217,8 +217,8 @@ async function removeRange({ db }: Statement, { first, last }: KeyRange): Promis
 }
 
 /**
- * Remembers a browser in which a user has signed in. Returns whether it is new, although the user has signed in in others. The caller holds the lock on the user's row, which has not changed since the user's
- * proof was checked.
+ * Remembers a browser in which a user has signed in. Returns whether it is new to a user who has signed in from other browsers. The caller
+ * holds the lock on the user's row, which has not changed since the user's proof was checked.
  */
 export async function rememberDevice({ db, now }: Unit, userId: number, browserHash: string): Promise<boolean> {
   const devices = db.selectFrom('known_device').select('browser_hash').where('user_id', '=', userId)
