@@ -35,14 +35,14 @@ interface Scene {
   /** An open request that Alice views. */
   opened: OpenRequest & Viewer
   /** A browser without a session. */
-  nobody: Person
+  signedOut: Person
 }
 
 type Build = (scene: Scene) => Promise<Request>
 
 const passkey = 'a-passkey'
 
-function get(path: string | ((scene: Scene) => string), who: 'alice' | 'nobody' = 'alice'): Build {
+function get(path: string | ((scene: Scene) => string), who: 'alice' | 'signedOut' = 'alice'): Build {
   return async (scene) => {
     const at = typeof path === 'string' ? path : path(scene)
     return withCookies(new Request(scene.stage.authServer + at), scene[who])
@@ -59,7 +59,7 @@ function withCookies(request: Request, { browser }: Person): Request {
 function form(
   path: string,
   fields: Record<string, string> | ((scene: Scene) => Record<string, string>),
-  { from = '/account', who = 'alice' }: { from?: string; who?: 'alice' | 'nobody' } = {},
+  { from = '/account', who = 'alice' }: { from?: string; who?: 'alice' | 'signedOut' } = {},
 ): Build {
   return async (scene) => {
     const { stage, [who]: person } = scene
@@ -75,11 +75,11 @@ const account = (fields: Record<string, string> | ((scene: Scene) => Record<stri
   form('/account', fields)
 
 /** A new one-time link for Bob, opened in a browser without a session. */
-async function openLink({ stage: { storage, authServer: issuer }, nobody }: Scene): Promise<string> {
+async function openLink({ stage: { storage, authServer: issuer }, signedOut }: Scene): Promise<string> {
   const userId = (await storage.findCredential('bob'))?.user.id ?? ''
   const created = await createPasswordLink(storage, { issuer, userId, purpose: 'reset' })
   const path = created.outcome === 'created' ? created.url.slice(issuer.length) : ''
-  await nobody.open(path)
+  await signedOut.open(path)
   return path
 }
 
@@ -157,30 +157,30 @@ const requests: readonly ValidRequest[] = [
     route: 'POST /agent/auth',
     what: 'login',
     build: async (scene) => {
-      const { stage, nobody } = scene
+      const { stage, signedOut } = scene
       const { url } = await openRequest(stage, identityOf(stage.otherAgent))
       const own = { ...people.bob, action: 'login' }
-      const page = await (await nobody.browser.open(url)).text()
+      const page = await (await signedOut.browser.open(url)).text()
       const body = new URLSearchParams({ ...hiddenFields(page, own), ...own })
       const headers = { origin: stage.authServer }
-      return withCookies(new Request(`${stage.authServer}/agent/auth`, { method: 'POST', body, headers }), nobody)
+      return withCookies(new Request(`${stage.authServer}/agent/auth`, { method: 'POST', body, headers }), signedOut)
     },
   },
-  { route: 'GET /account/sign-in', build: get('/account/sign-in', 'nobody') },
-  { route: 'GET /account/sign-up', build: get('/account/sign-up', 'nobody') },
+  { route: 'GET /account/sign-in', build: get('/account/sign-in', 'signedOut') },
+  { route: 'GET /account/sign-up', build: get('/account/sign-up', 'signedOut') },
   {
     route: 'POST /account/sign-in',
-    build: form('/account/sign-in', { ...people.bob, action: 'login' }, { from: '/account/sign-in', who: 'nobody' }),
+    build: form('/account/sign-in', { ...people.bob, action: 'login' }, { from: '/account/sign-in', who: 'signedOut' }),
   },
   {
     route: 'POST /account/sign-up',
     build: form(
       '/account/sign-up',
       () => ({ username: `new-${crypto.randomUUID()}`, password: 'a password of theirs', action: 'sign-up' }),
-      { from: '/account/sign-up', who: 'nobody' },
+      { from: '/account/sign-up', who: 'signedOut' },
     ),
   },
-  { route: 'GET /account/signed-out', build: get('/account/signed-out', 'nobody') },
+  { route: 'GET /account/signed-out', build: get('/account/signed-out', 'signedOut') },
   { route: 'GET /account/confirm', build: get('/account/confirm') },
   {
     route: 'POST /account/confirm',
@@ -188,8 +188,8 @@ const requests: readonly ValidRequest[] = [
   },
   { route: 'POST /account/language', build: form('/account/language', { action: 'language', language: 'ar' }) },
   // Nothing listens there: the page says that the provider did not respond.
-  { route: 'GET /account/with/:id', build: get('/account/with/corp', 'nobody'), status: 401 },
-  { route: 'GET /account/with/:id/callback', build: get('/account/with/corp/callback', 'nobody'), status: 400 },
+  { route: 'GET /account/with/:id', build: get('/account/with/corp', 'signedOut'), status: 401 },
+  { route: 'GET /account/with/:id/callback', build: get('/account/with/corp/callback', 'signedOut'), status: 400 },
   { route: 'POST /account/passkeys/challenge', build: form('/account/passkeys/challenge', {}) },
   { route: 'POST /account/passkeys/options', build: form('/account/passkeys/options', {}) },
   { route: 'GET /', build: get('/') },
@@ -202,12 +202,12 @@ const requests: readonly ValidRequest[] = [
   })),
   { route: 'GET /account/agents/:id', build: get(({ grantId }) => `/account/agents/${grantId}`) },
   { route: 'GET /account/agents/:id/remove', build: get(({ grantId }) => `/account/agents/${grantId}/remove`) },
-  { route: 'GET /account/link', build: async (scene) => get(await openLink(scene), 'nobody')(scene) },
+  { route: 'GET /account/link', build: async (scene) => get(await openLink(scene), 'signedOut')(scene) },
   {
     route: 'GET /account/new-password',
     build: async (scene) => {
       await openLink(scene)
-      return get('/account/new-password', 'nobody')(scene)
+      return get('/account/new-password', 'signedOut')(scene)
     },
   },
   {
@@ -216,22 +216,22 @@ const requests: readonly ValidRequest[] = [
       await openLink(scene)
       const from = '/account/new-password'
       const own = { new_password: 'another long password' }
-      const fields = { ...hiddenFields((await scene.nobody.open(from)).html, own), ...own }
-      return form(from, fields, { from, who: 'nobody' })(scene)
+      const fields = { ...hiddenFields((await scene.signedOut.open(from)).html, own), ...own }
+      return form(from, fields, { from, who: 'signedOut' })(scene)
     },
   },
   // No mail server is configured.
-  { route: 'GET /account/forgot', build: get('/account/forgot', 'nobody'), status: 404 },
-  { route: 'GET /account/link-sent', build: get('/account/link-sent', 'nobody'), status: 404 },
+  { route: 'GET /account/forgot', build: get('/account/forgot', 'signedOut'), status: 404 },
+  { route: 'GET /account/link-sent', build: get('/account/link-sent', 'signedOut'), status: 404 },
   {
     route: 'POST /account/forgot',
-    build: form('/account/forgot', { username: 'bob' }, { from: '/account/sign-in', who: 'nobody' }),
+    build: form('/account/forgot', { username: 'bob' }, { from: '/account/sign-in', who: 'signedOut' }),
     status: 404,
   },
-  { route: 'GET /account/email', build: get('/account/email', 'nobody'), status: 410 },
+  { route: 'GET /account/email', build: get('/account/email', 'signedOut'), status: 410 },
   {
     route: 'POST /account/email',
-    build: form('/account/email', { token: 'x' }, { from: '/account/sign-in', who: 'nobody' }),
+    build: form('/account/email', { token: 'x' }, { from: '/account/sign-in', who: 'signedOut' }),
     status: 410,
   },
   { route: 'GET /account/devices/connect', build: get('/account/devices/connect'), status: 404 },
@@ -306,7 +306,7 @@ async function openScene(breakdown: Breakdown, onError: (error: unknown) => void
     refreshToken,
     allowed,
     opened: { ...opened, ...(await view(stage, opened, alice.browser)) },
-    nobody: createPerson(stage, createScriptedUser(stage.fetch)),
+    signedOut: createPerson(stage, createScriptedUser(stage.fetch)),
   }
 }
 

@@ -89,29 +89,32 @@ it('V21: a link works once, for 20 minutes, and looks the same afterwards as one
 })
 
 it('V21: neither a page nor a log contains the secret, no cache keeps it, and no other site receives it', async () => {
-  const told: unknown[] = []
-  const stage = await opened({ onEvent: (event) => void told.push(event), onError: (...error) => told.push(error) })
+  const reported: unknown[] = []
+  const stage = await opened({
+    onEvent: (event) => void reported.push(event),
+    onError: (...error) => reported.push(error),
+  })
   const path = await linkFor(stage)
   const secret = path.slice(path.indexOf('aalk_'))
   const alice = createPerson(stage)
-  const answers: Response[] = [await alice.browser.open(stage.authServer + path)]
-  expect(answers[0]?.headers.get('location')).toBe(page)
-  expect(answers[0]?.headers.getSetCookie().join()).toMatch(
+  const responses: Response[] = [await alice.browser.open(stage.authServer + path)]
+  expect(responses[0]?.headers.get('location')).toBe(page)
+  expect(responses[0]?.headers.getSetCookie().join()).toMatch(
     /__Host-countersign-link=aalk_[^;]+; Max-Age=1200;.*HttpOnly/,
   )
-  answers.push(await alice.browser.open(stage.authServer + page))
-  const html = (await answers[1]?.text()) ?? ''
+  responses.push(await alice.browser.open(stage.authServer + page))
+  const html = (await responses[1]?.text()) ?? ''
   expect(html).not.toContain(secret)
-  answers.push(await alice.browser.submit(html, stage.authServer, { new_password: 'short' }))
-  answers.push(await alice.browser.submit(html, stage.authServer, form))
-  expect(answers.map(({ status }) => status)).toEqual([303, 200, 400, 303])
-  for (const { headers } of answers) {
+  responses.push(await alice.browser.submit(html, stage.authServer, { new_password: 'short' }))
+  responses.push(await alice.browser.submit(html, stage.authServer, form))
+  expect(responses.map(({ status }) => status)).toEqual([303, 200, 400, 303])
+  for (const { headers } of responses) {
     expect(headers.get('cache-control')).toBe('no-store')
     expect(headers.get('referrer-policy')).toBe('same-origin')
     expect(headers.get('location') ?? '').not.toContain(secret)
   }
-  expect(answers[3]?.headers.getSetCookie().join()).toMatch(/countersign-link=; Max-Age=0/)
-  const logged = JSON.stringify([told, await stage.storage.listEvents()])
+  expect(responses[3]?.headers.getSetCookie().join()).toMatch(/countersign-link=; Max-Age=0/)
+  const logged = JSON.stringify([reported, await stage.storage.listEvents()])
   expect(logged).toContain('"/account/link"')
   expect(logged).not.toContain(secret)
 })

@@ -52,9 +52,9 @@ it('V22: a user who forgot their password gets a link at their confirmed address
   const alice = createPerson(stage)
   const signIn = await alice.open('/account/sign-in')
   expect(signIn.html).toContain('href="/account/forgot"')
-  const asked = await forget(alice)
-  expect(asked).toMatchObject({ status: 303, location: '/account/link-sent' })
-  expect(await alice.follow(asked)).toMatchObject({ status: 200, state: 'link-sent' })
+  const requested = await forget(alice)
+  expect(requested).toMatchObject({ status: 303, location: '/account/link-sent' })
+  expect(await alice.follow(requested)).toMatchObject({ status: 200, state: 'link-sent' })
   expect(await settled(stage)).toEqual(['email.sent'])
   const [message] = sent
   expect(message).toMatchObject({
@@ -86,14 +86,14 @@ it('V22: the response does not depend on whether the account exists, or can get 
   const { stage, sent } = await opened({ wrap })
   await setAddress(stage)
   await setAddress(stage, 'bob', 'bob@home.example', false)
-  const alike: { answer: unknown; calls: string[] }[] = []
-  for (const username of ['alice', 'bob', 'nobody']) {
+  const alike: { response: unknown; calls: string[] }[] = []
+  for (const username of ['alice', 'bob', 'unknown']) {
     const person = createPerson(stage)
     const page = await person.open('/account/forgot')
     called.length = 0
     const response = await person.browser.submit(page.html, stage.authServer, { username })
     const { status, headers } = response
-    alike.push({ answer: [status, headers.get('location'), await response.text()], calls: [...called] })
+    alike.push({ response: [status, headers.get('location'), await response.text()], calls: [...called] })
   }
   expect(alike).toEqual(Array(3).fill(alike[0]))
   expect(alike[0]?.calls).toEqual(['countWithinLimits', 'queueEmail'])
@@ -106,9 +106,9 @@ it('V22: an address receives five emails an hour, and a network requests sixty',
   await setAddress(stage)
   const person = createPerson(stage)
   for (let time = 0; time < 60; time++) expect(await forget(person)).toMatchObject({ status: 303 })
-  expect(await forget(person, 'nobody')).toMatchObject({ status: 429, state: 'forgot', problem: 'throttled' })
+  expect(await forget(person, 'unknown')).toMatchObject({ status: 429, state: 'forgot', problem: 'throttled' })
   const elsewhere = createPerson(stage, createScriptedUser(fetchFrom(stage, '198.51.100.1')))
-  expect(await forget(elsewhere, 'nobody')).toMatchObject({ status: 303 })
+  expect(await forget(elsewhere, 'unknown')).toMatchObject({ status: 303 })
   const outcomes = await settled(stage, 60)
   expect(outcomes.filter((outcome) => outcome === 'email.sent')).toHaveLength(5)
   expect(outcomes.filter((outcome) => outcome === 'email.unsent failed too_many')).toHaveLength(55)
@@ -142,8 +142,8 @@ it('V23: a link confirms only the address that it was sent to, for a day', async
   await setAddress(stage, 'alice', address, false)
   const alice = await signedIn(stage)
   expect((await alice.open('/account/yours')).html).toContain('not confirmed')
-  const asked = await alice.submit('/account/yours', { action: 'confirm-email' })
-  expect((await alice.follow(asked)).html).toContain('We’re sending you an email')
+  const requested = await alice.submit('/account/yours', { action: 'confirm-email' })
+  expect((await alice.follow(requested)).html).toContain('We’re sending you an email')
   await settled(stage)
   const path = pathOf(linkIn(sent[0]))
   await setAddress(stage, 'alice', 'eve@evil.example', false)
@@ -159,7 +159,7 @@ it('V23: a link confirms only the address that it was sent to, for a day', async
   expect((await alice.open('/account/yours')).html).not.toContain('not confirmed')
 })
 
-it('without a mail server, pages refer to the contact, and there is nothing else', async () => {
+it('without a mail server, pages refer to the contact, and the pages for a link do not exist', async () => {
   const { stage } = await opened({ sendEmail: undefined })
   const person = createPerson(stage)
   expect((await person.open('/account/sign-in')).html).toContain('your administrator')
@@ -262,7 +262,7 @@ it('tries emails again that it claimed while the server was closing', async () =
   expect(settlements).toMatchObject([{ attempt: 1, outcome: 'retry' }])
 })
 
-it('V24: a user whose address is confirmed is told of a new password and of a sign-in in a new browser', async () => {
+it('V24: a user whose address is confirmed is notified of a new password and of a sign-in in a new browser', async () => {
   const { stage, sent } = await opened({ name: 'Home Accounts' })
   await signedIn(stage)
   const userId = await setAddress(stage)

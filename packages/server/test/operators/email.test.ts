@@ -30,8 +30,8 @@ it('sends a link for a forgotten password through the configured mail server, in
   const accept = { 'accept-language': 'ar' }
   const csrf = /name="csrf" value="([^"]*)"/.exec(page)?.[1] ?? ''
   const body = new URLSearchParams({ csrf, username: 'Alice' })
-  const asked = await alice.send(new Request(url, { method: 'POST', headers: { ...accept, origin }, body }))
-  expect(asked.headers.get('location')).toBe('/account/link-sent')
+  const requested = await alice.send(new Request(url, { method: 'POST', headers: { ...accept, origin }, body }))
+  expect(requested.headers.get('location')).toBe('/account/link-sent')
   await expect.poll(() => received, { timeout: 30_000 }).toHaveLength(1)
   const [mail] = received
   expect(mail).toMatchObject({ from, to: ['alice@home.example'] })

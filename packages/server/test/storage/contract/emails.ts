@@ -130,7 +130,7 @@ export function emailContract(name: string, makeStorage: MakeStorage): void {
       }
       expect(await claimFor('alice')).toEqual(['alice@home.example'])
       expect(await claimFor('alice', 'confirm')).toEqual([])
-      expect(await claimFor('nobody')).toEqual([])
+      expect(await claimFor('unknown')).toEqual([])
       const { id: userId } = alice
       await storage.editUser({ userId, displayName: 'Alice' })
       expect(await storage.findUser(userId)).toMatchObject({ emailConfirmedAt: start })
