@@ -49,6 +49,16 @@ it('V21: a one-time link sets the password without signing anyone in, and ends a
   expect(await signInWith(alice, fresh)).toBe(303)
 })
 
+it('V21: setting a password signs out the browser, even if another user was signed in', async () => {
+  const stage = await opened()
+  const bob = await signedIn(stage, 'bob')
+  await bob.open(await linkFor(stage))
+  const done = await bob.submit(page, form)
+  expect(await bob.follow(done)).toMatchObject({ status: 200, state: 'password-set' })
+  expect(await bob.open('/account')).toMatchObject({ status: 303 })
+  expect(await stage.storage.listEvents({ event: 'session.ended' })).toHaveLength(1)
+})
+
 it('V21: opening a link does not use it, so that previews and scanners do no harm', async () => {
   const stage = await opened()
   const path = await linkFor(stage)

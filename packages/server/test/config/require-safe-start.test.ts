@@ -88,6 +88,14 @@ describe('requireSafeStart (O06)', () => {
       'the file',
     ],
     [
+      'a world-readable password of the mail server',
+      {
+        config: { email: { from: 'accounts@auth.example', host: 'mail.example', user: 'auth', password: 'right' } },
+        modes: { config: 0o644 },
+      },
+      'the file',
+    ],
+    [
       'a default secret',
       { config: { accounts: { identityProviders: [{ ...provider, clientSecret: 'changeme123' }] } } },
       'accounts.identityProviders[0].clientSecret',

@@ -56,6 +56,11 @@ describe('the setting email', () => {
       'email.host: must be the host name of the mail server',
     ],
     ['no encryption to another machine', { ...email, security: 'none' }, `email.security: ${remedy}`],
+    [
+      'no encryption to another machine whose name looks like an address of this one',
+      { ...email, host: '127.0.0.1.mail.example', security: 'none' },
+      `email.security: ${remedy}`,
+    ],
     ['a user without a password', { ...email, user: 'auth' }, 'email.passwordFile: is missing: user is set'],
     ['a password without a user', { ...email, password: 'x' }, 'email.user: is missing: a password is set'],
     ['two passwords', { ...email, ...login, password: 'x' }, 'email.password: is set together with passwordFile'],

@@ -54,7 +54,8 @@ export function emailContract(name: string, makeStorage: MakeStorage): void {
       await storage.queueEmail(reset(await withAddress(storage, 'a@home.example')))
       const attempts: number[] = []
       for (const delay of [60, 300, 0]) {
-        const [email] = await storage.claimEmails(claim)
+        // An address receives one email, however often it is attempted.
+        const [email] = await storage.claimEmails({ ...claim, perAddress: 1 })
         if (!email) throw new Error('no email')
         const { id, attempt } = email
         attempts.push(attempt)
