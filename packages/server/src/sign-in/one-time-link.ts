@@ -4,7 +4,7 @@ import { hashSecret } from '../secrets/server-keys.js'
 import type { LinkPurpose, LinkStorage } from '../storage/api/link-storage.js'
 
 /** Lifetime of a link, in seconds. An invitation may wait for a new user; the user who needs a new password is waiting for the link. */
-export const linkLifetime: Readonly<Record<LinkPurpose, number>> = { invite: 7 * 86_400, reset: 1200 }
+const linkLifetime: Readonly<Record<LinkPurpose, number>> = { invite: 7 * 86_400, reset: 1200 }
 
 export type CreatedLink =
   | { outcome: 'created'; url: string; expiresIn: number }
