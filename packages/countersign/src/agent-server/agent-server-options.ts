@@ -74,8 +74,8 @@ export interface AgentServerOptions extends NetworkOptions {
    */
   audiences?: readonly string[] | ((audience: string, delegate: StoredDelegate) => MaybePromise<boolean>) | undefined
   /**
-   * Lifetime of an agent token, in seconds. A revoked delegate keeps its identity for at most this long, except at auth servers that were told
-   * of the revocation. @default 3600
+   * Lifetime of an agent token, in seconds. A revoked delegate keeps its identity for at most this long, except at auth servers that were
+   * notified of the revocation. @default 3600
    */
   lifetime?: number | undefined
   /**

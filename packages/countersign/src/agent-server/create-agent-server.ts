@@ -31,10 +31,10 @@ export interface AgentServer {
   list(page?: DelegatePage): Promise<readonly StoredDelegate[]>
   /**
    * Revokes a delegate: it gets no more tokens, and its name cannot be enrolled again. Tokens that it already has expire within `lifetime`. In
-   * editions with revocations, the auth servers that they name are told: they refuse the tokens at once, and revoke what they issued to the
-   * delegate. Each is tried three times within a few seconds, and again if you revoke the delegate again.
+   * editions with revocations, the auth servers that they name are notified: they refuse the tokens at once, and revoke what they issued to
+   * the delegate. Each is tried three times within a few seconds, and again if you revoke the delegate again.
    *
-   * @returns what came of it at each of these auth servers; undefined if there is no such delegate
+   * @returns the outcome at each of these auth servers; undefined if there is no such delegate
    */
   revoke(name: string): Promise<readonly RevocationReport[] | undefined>
   /**

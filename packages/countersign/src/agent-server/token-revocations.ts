@@ -14,7 +14,7 @@ import { pause } from '../lib/clock.js'
 import type { AgentServerOptions } from './agent-server-options.js'
 import { DelegateRefusal } from './delegate-refusal.js'
 
-/** What came of telling an auth server that a delegate's tokens were revoked. */
+/** The outcome of notifying an auth server that a delegate's tokens were revoked. */
 export interface RevocationReport {
   authServer: string
   outcome: ReportOutcome
@@ -23,7 +23,7 @@ export interface RevocationReport {
 /** Seconds before the second and the third attempt. */
 const pauses = [1, 5] as const
 
-/** How many auth servers the live tokens of a delegate may name: each of them is told if the delegate is revoked. */
+/** How many auth servers the live tokens of a delegate may name: each of them is notified if the delegate is revoked. */
 const mostAuthServers = 20
 
 /** The tokens of an agent server's delegates, and their revocation. */
@@ -35,7 +35,7 @@ export interface TokenRevocations {
    * @throws DelegateRefusal `audience_denied` if the tokens of the delegate would name too many auth servers
    */
   date(delegate: StoredDelegate, authServer: string | undefined): Promise<Pick<DelegateToken, 'issuedAt' | 'jti'>>
-  /** Tells the auth servers that the live tokens of a delegate name that they are revoked. */
+  /** Notifies the auth servers that a delegate's live tokens name that these tokens are revoked. */
   report(name: string): Promise<readonly RevocationReport[]>
 }
 
@@ -62,7 +62,7 @@ export function createTokenRevocations(
     return (await delegates.listTokens(name)).filter(({ expiresAt }) => expiresAt > now())
   }
 
-  async function tell(token: IssuedToken, send: NonNullable<typeof report>): Promise<ReportOutcome> {
+  async function notify(token: IssuedToken, send: NonNullable<typeof report>): Promise<ReportOutcome> {
     let outcome = await send(token, tools())
     for (const seconds of pauses) {
       if (outcome !== 'failed') break
@@ -91,7 +91,7 @@ export function createTokenRevocations(
       return Promise.all(
         servers.map(async (authServer): Promise<RevocationReport> => {
           const own = tokens.filter((token) => token.authServer === authServer)
-          const outcomes = new Set(await Promise.all(own.map((token) => tell(token, report))))
+          const outcomes = new Set(await Promise.all(own.map((token) => notify(token, report))))
           const outcome = outcomes.has('failed') ? 'failed' : outcomes.has('unsupported') ? 'unsupported' : 'delivered'
           return { authServer, outcome }
         }),

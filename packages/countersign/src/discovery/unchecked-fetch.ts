@@ -4,7 +4,7 @@ import type { GuardedInit } from './guarded-fetch.js'
 /**
  * A `fetch` for resources and agents on platforms without access to sockets, such as Cloudflare Workers. It follows no redirects, but
  * connects to any address: a client that names a URL can make this program send GET requests to every host that the platform reaches, by
- * any name. Use it only if the platform reaches nothing but the public internet. On Node.js, use the default instead.
+ * any name. Use it only if the platform can reach only the public internet. On Node.js, use the default instead.
  *
  * @example
  * ```ts

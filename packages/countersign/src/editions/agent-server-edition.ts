@@ -39,12 +39,12 @@ export interface IssuedToken {
 }
 
 /**
- * What came of telling an auth server that a token was revoked. `unsupported`: it accepts no revocations from this agent, for example because
+ * The outcome of notifying an auth server that a token was revoked. `unsupported`: it accepts no revocations from this agent, for example because
  * it has never seen one of its tokens. `failed`: it did not respond, or not as it should, so that a later attempt may succeed.
  */
 export type ReportOutcome = 'delivered' | 'unsupported' | 'failed'
 
-/** What an edition needs to tell auth servers about revoked tokens. */
+/** What an edition needs to notify auth servers of revoked tokens. */
 export interface ReportTools extends IdentifierOptions {
   /** The agent's identifier. */
   id: string
@@ -69,7 +69,7 @@ export interface AgentServerEdition {
   /** Why a delegate cannot have this name, as text that follows the name; undefined if it can. */
   nameProblem(name: unknown): string | undefined
   issue(issuer: DelegateIssuer, token: DelegateToken): Promise<string>
-  /** Tells the auth server that a token names that the token was revoked. @default auth servers are not told: tokens only expire */
+  /** Notifies the auth server that a token names that it was revoked. @default auth servers are not notified: tokens only expire */
   readonly report?: (token: IssuedToken, tools: ReportTools) => Promise<ReportOutcome>
 }
 

@@ -91,7 +91,7 @@ export interface SingleUseToken {
   issuedAt: number
   /** Unix seconds. */
   expiresAt: number
-  /** Creates the refusal of a second use, with which the agent can ask again. */
+  /** Creates the refusal of a second use. Its challenge lets the agent request another token. */
   used: () => AAuthError
 }
 

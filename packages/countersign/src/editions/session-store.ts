@@ -21,7 +21,7 @@ export interface SessionRecord {
 }
 
 /**
- * Where a resource stores its requests and sessions. All instances must share one store. Whatever it throws, the request is refused (503).
+ * Where a resource stores its requests and sessions. All instances must share one store. If it throws, the request is refused (503).
  */
 export interface SessionStore {
   /** Stores a record, unless its key exists (`taken`), or there is no room for another record of this holder (`full`). */

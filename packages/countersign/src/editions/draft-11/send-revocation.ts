@@ -21,7 +21,7 @@ export interface Revoker {
 }
 
 /**
- * Tells another party that a token was revoked (draft -11 §11.12).
+ * Notifies another party that a token was revoked (draft -11 §11.12).
  *
  * @param endpoint the party's `revocation_endpoint`
  */
