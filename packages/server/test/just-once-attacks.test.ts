@@ -3,7 +3,7 @@ import type { PublicJwk } from 'countersign'
 import { january } from 'countersign/editions'
 import { createMemoryNonces } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
-import { importVerificationKey, signMessage } from 'countersign/signatures'
+import { importVerificationKey, signMessage, signRequest } from 'countersign/signatures'
 import { decodeToken, verifyToken } from 'countersign/tokens'
 import { type PolicyDecision, policyOfRules } from 'countersign-server'
 import { Hono } from 'hono'
@@ -103,6 +103,25 @@ describe('R07: a token for one call', () => {
       return response
     })
     expect((await remove(world)).status).toBe(200)
+  })
+
+  it('is for the host of the resource’s identifier, and offered for no other', async () => {
+    const other = 'https://other.example'
+    const hosts = [ids.resource, other].map((origin) => new URL(origin).host) as [string, string]
+    const { world, pages } = await prompted(undefined, { resource: { authorities: hosts } })
+    world.origins.set(other, protectedApi(world.resource))
+    await remove(world)
+    const { agentSigner: signer, clock } = world
+    const send = async (init: RequestInit) => {
+      const signatureKey = { scheme: 'jwt', jwt: tokenOf(world) } as const
+      const options = { profile: january.signing, signer, signatureKey, created: clock.now }
+      return world.fetch(await signRequest(new Request(`${other}/data`, init), options))
+    }
+    const response = await send({ method: 'DELETE' })
+    const [, resourceToken = ''] = /resource_token="([^"]+)"/.exec(response.headers.get('agent-auth') ?? '') ?? []
+    expect(await refused(response)).toEqual(otherCall)
+    expect(decodeToken(resourceToken)?.payload).not.toHaveProperty('call')
+    expect(pages).toHaveLength(1)
   })
 
   it('covers the body, as it was sent', async () => {

@@ -1,6 +1,6 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { createAgentServer, memoryDelegates } from 'countersign/agent-server'
-import type { BrowserAgent, BrowserAgentOptions, createBrowserAgent } from 'countersign/browser'
+import type { BrowserAgent, BrowserAgentOptions, createBrowserAgent, openConsentPopup } from 'countersign/browser'
 import { createResource } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
 import { createAuthServer, fixedKeys } from 'countersign-server'
@@ -22,7 +22,7 @@ import { createBrowserAgent, openConsentPopup } from 'countersign/browser'
 const options = { authServers: [AUTH_SERVER], allowInsecureLoopback: true }
 if (location.search.includes('popup')) options.onConsent = ({ url }) => { window.opened = openConsentPopup(url) }
 const agent = await createBrowserAgent(options)
-Object.assign(window, { agent, createBrowserAgent, options })
+Object.assign(window, { agent, createBrowserAgent, openConsentPopup, options })
 window.request = async (path, init) => {
   const response = await agent.fetch(API + path, init)
   return { status: response.status, text: await response.text() }
@@ -129,6 +129,7 @@ declare global {
     agent: BrowserAgent
     options: BrowserAgentOptions
     createBrowserAgent: typeof createBrowserAgent
+    openConsentPopup: typeof openConsentPopup
     request(path: string, init?: RequestInit): Promise<{ status: number; text: string }>
   }
 }
@@ -190,6 +191,16 @@ describe.skipIf(!hasChromium())('an agent in a web page, in Chromium, over ports
     await closed
     await expect.poll(() => output(page)).toMatch(/^200 browser-/)
     expect(page.url()).toBe(`${site.origin}/?popup`)
+  })
+
+  it('opens popups that cannot reach the page, even without the policy of an auth server’s own pages', async () => {
+    const { site, api } = await openWorld()
+    const page = await openPage(site.origin)
+    const opened = page.waitForEvent('popup')
+    await page.evaluate((url) => window.openConsentPopup(url), `${api.origin}/.well-known/aauth-resource`)
+    const popup = await opened
+    await popup.waitForURL((url) => url.origin === api.origin)
+    expect(await popup.evaluate(() => window.opener)).toBeNull()
   })
 
   it('reports a denial, and keeps no code in the URL or the history', async () => {

@@ -102,6 +102,23 @@ describe('interop.unsignedBodies at a resource (W6)', () => {
     ).toBe(outcome)
   })
 
+  it('does not apply to a call that a user allowed just once: its token names no body that the signature leaves out', async () => {
+    const call = { method: 'POST', target: 'https://api.example/data' }
+    const claims = {
+      iss: authServer,
+      aud: 'https://api.example',
+      agent: named,
+      cnf: { jwk: signer.jwk },
+      call,
+      exp: now + 600,
+    }
+    const jwt = await issueToken(january.tokens.auth, claims, { signer: issuerSigner, now: () => now })
+    const post = (parts: Partial<CraftedParts>) => posted({ scheme: 'jwt', jwt }, parts)
+    const unsigned = withHeader(await post({}), 'content-digest', () => undefined)
+    expect(await refusalCode(() => verify(unsigned))).toBe('scope_insufficient')
+    expect(await verify(await post({ body: '' }))).toMatchObject({ agent: named })
+  })
+
   it('still verifies a digest that is covered', async () => {
     const components = ['@method', '@authority', '@path', 'content-type', 'content-digest', 'signature-key']
     const message = await posted(known(named), { components })

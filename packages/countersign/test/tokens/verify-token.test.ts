@@ -607,6 +607,31 @@ it.each<[string, (entry: string) => object]>([
   expect(await refusalCode(() => verify('revocations+jwt', tooLong, beforeAnyKey))).toBe('revocation_list_refused')
 })
 
+const call = { method: 'DELETE', target: `${audience}/files/7`, digest: 'sha-256=:AA==:' }
+const single = { call, jti: 'j1', iat: now }
+
+it('accepts an auth token and a resource token for one call', async () => {
+  expect(await verify('auth+jwt', await craft('auth+jwt', single))).toMatchObject({ claims: single })
+  expect(await verify('resource+jwt', await craft('resource+jwt', { call }))).toMatchObject({ claims: { call } })
+})
+
+it.each<[string, object]>([
+  ['no jti', { jti: undefined }],
+  ['no iat', { iat: undefined }],
+  ['an empty call', { call: {} }],
+  ['a call that is null', { call: null }],
+  ['a call that is text', { call: 'DELETE' }],
+  ['no method', { call: { ...call, method: undefined } }],
+  ['a method with a space', { call: { ...call, method: 'DELETE /' } }],
+  ['no target', { call: { ...call, target: undefined } }],
+  ['a target without an origin', { call: { ...call, target: '/files/7' } }],
+  ['a target with a line feed', { call: { ...call, target: `${call.target}\n` } }],
+  ['a digest that is a number', { call: { ...call, digest: 1 } }],
+])('rejects an auth token for one call with %s', async (_what, change) => {
+  const token = await craft('auth+jwt', { ...single, ...change })
+  expect(await refusalCode(() => verify('auth+jwt', token, beforeAnyKey))).toBe('auth_token_invalid')
+})
+
 describe('issueToken', () => {
   it('keeps iat and jti if the claims contain them', async () => {
     const token = await issueToken(

@@ -264,6 +264,16 @@ describe('a store in a folder', () => {
     expect(await store.get('k')).toBe('done')
   })
 
+  it('has no record whose current value was removed by others', async () => {
+    const folder = newFolder()
+    const store = fileSessions(folder)
+    await store.add(recordOf('k'))
+    await store.replace('k', 'a', 'the current value')
+    const files = readdirSync(folder).map((file) => join(folder, file))
+    for (const file of files.filter((each) => readFileSync(each, 'utf8').includes('current'))) rmSync(file)
+    expect(await store.get('k')).toBeUndefined()
+  })
+
   it('does not open a folder to which others have access, and fails for a damaged record', async () => {
     const folder = newFolder()
     const store = fileSessions(folder)
