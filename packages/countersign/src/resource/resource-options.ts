@@ -134,7 +134,7 @@ export interface ResourceOptions {
   egressProxy?: string | undefined
   /**
    * Fetches documents. On platforms without access to sockets, such as Cloudflare Workers, set `fetchWithoutAddressChecks` from
-   * `countersign/discovery`, and read what it gives up. @default a guarded fetch
+   * `countersign/discovery`, whose documentation names the risk. @default a guarded fetch
    */
   fetch?: FetchDocument | undefined
   /** Called for each request, refusal and lookup, for use in logs, metrics and traces. @default none */

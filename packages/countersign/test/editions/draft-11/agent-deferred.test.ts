@@ -378,7 +378,7 @@ describe('a browser that returns', () => {
     expect((await failure).message).toContain(who)
   })
 
-  it.each([{}, { error: 'access_denied' }])('with %j is told if the store has failed', async (parameters) => {
+  it.each([{}, { error: 'access_denied' }])('with %j rejects if the store has failed', async (parameters) => {
     const store = memoryStore()
     const stage = openStage({ ...silent, store })
     const { consent } = await failureOf(stage.agent.fetch(data))
