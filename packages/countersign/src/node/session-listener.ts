@@ -53,9 +53,14 @@ export function createSessionListener(
   })
 
   async function serve(
+    path: string,
     incoming: IncomingMessage,
     outgoing: ServerResponse<IncomingMessage> & { req: IncomingMessage },
   ): Promise<void> {
+    if (isOpen(path)) {
+      await app(incoming, outgoing)
+      return
+    }
     const { socket, rawHeaders, method = 'GET' } = incoming
     const gone = new AbortController()
     outgoing.once('close', () => gone.abort())
@@ -76,8 +81,7 @@ export function createSessionListener(
   return function sessionListener(incoming, outgoing) {
     const path = (incoming.url ?? '/').split('?', 1)[0] as string
     if (resource.publishedPaths.has(path)) void documents(incoming, outgoing)
-    else if (isOpen(path)) app(incoming, outgoing)
-    else serve(incoming, outgoing).catch((error: unknown) => failResponse(error, outgoing))
+    else serve(path, incoming, outgoing).catch((error: unknown) => failResponse(error, outgoing))
   }
 }
 

@@ -149,8 +149,10 @@ it('a path without sessions has none, and what an app throws becomes 500', async
     if (incoming.url !== '/connect') throw new Error('the app failed')
     outgoing.end(String(expectNone(() => sessionOf(incoming))))
   }
-  const port = await listen(createSessionListener(sessions, resource, app, { isOpen }))
+  const open = { isOpen: (path: string) => path === '/connect' || path === '/broken' }
+  const port = await listen(createSessionListener(sessions, resource, app, open))
   expect(await (await fetch(`http://127.0.0.1:${port}/connect`)).text()).toContain('this request has no session')
+  expect((await fetch(`http://127.0.0.1:${port}/broken`)).status).toBe(500)
   const ask = async (target: string) => send(port, await requestWith(await tokenOf('agent'), { target }))
   const { location, code } = deferralIn(await ask('/notes'))
   await sessions.open(code, 'ann')
