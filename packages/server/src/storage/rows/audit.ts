@@ -4,6 +4,7 @@ import type { AuditEvent, AuditStorage, EventFilter, NewEvent, RecordedEvent } f
 import type { NoticeKind } from '../api/email-storage.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { cachedInsertion, cachedQuery, generateId, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
+import type { Row } from '../sql/tables.js'
 import { agentIdOf, internAgent, internResource, resourceIdOf } from './identifiers.js'
 import { findUserId, findUserIdByName, userIdOf } from './users.js'
 
@@ -18,14 +19,14 @@ export interface AuditEntry<Name extends string = AuditEventName> extends Pick<A
   request?: Uint8Array | undefined
 }
 
-/** Writes an event that the server itself causes, and queues the email that tells the user, if there is one. */
+/** Writes an event that the server itself causes, and queues the email that notifies the user, if there is one. */
 export async function writeEvent(unit: Unit, happening: AuditEntry): Promise<void> {
   await writeNamed(unit, happening)
   const notice = noticeOf(happening)
   if (notice && happening.userId != null) await queueNotice(unit, happening.userId, notice)
 }
 
-/** The events of which users are told by email, because someone else may have caused them. */
+/** The events of which users are notified by email, because someone else may have caused them. */
 const notices: Partial<Record<AuditEventName, NoticeKind>> = {
   'password.changed': 'password_changed',
   'passkey.added': 'passkey_added',
@@ -38,20 +39,25 @@ function noticeOf({ event, data }: AuditEntry): NoticeKind | undefined {
 }
 
 /** Queues an email to a user whose address is confirmed, in the language in which they confirmed it. */
-async function queueNotice({ db, now }: Unit, userId: number, kind: NoticeKind): Promise<void> {
-  const waiting = { due_at: now, claimed_at: null, attempts: 0, outcome: null, settled_at: null }
-  const user = await db
+async function queueNotice(unit: Unit, userId: number, kind: NoticeKind): Promise<void> {
+  const user = await unit.db
     .selectFrom('app_user')
     .select(['username_key', 'email_language'])
     .where('id', '=', userId)
     .where('email_confirmed_at', 'is not', null)
     .executeTakeFirst()
-  if (!user) return
-  const { username_key, email_language } = user
-  const addressed = { public_id: generateId(), kind, username_key, language: email_language ?? '', created_at: now }
+  if (user) await insertEmail(unit, { kind, username_key: user.username_key, language: user.email_language ?? '' })
+}
+
+/** Adds an email to the queue, to be sent now. */
+export async function insertEmail(
+  { db, now }: Unit,
+  email: Pick<Row<'email'>, 'kind' | 'username_key' | 'language'>,
+): Promise<void> {
+  const waiting = { due_at: now, claimed_at: null, attempts: 0, outcome: null, settled_at: null }
   await db
     .insertInto('email')
-    .values({ ...addressed, ...waiting })
+    .values({ ...email, ...waiting, public_id: generateId(), created_at: now })
     .execute()
 }
 

@@ -1,21 +1,16 @@
 import { createHash } from 'node:crypto'
 import { type ClaimedEmail, type EmailStorage, emailAttempts, type NewEmail } from '../api/email-storage.js'
 import { foldUsername } from '../api/user.js'
-import { writeEvent } from '../rows/audit.js'
+import { insertEmail, writeEvent } from '../rows/audit.js'
 import { listFactors, lockUser, toUser, users } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
-import { generateId, idBytes, idText } from '../sql/kept-query.js'
+import { idBytes, idText } from '../sql/kept-query.js'
 import type { Row } from '../sql/tables.js'
 import { countWithinLimits } from './throttle.js'
 
 /** Implements {@link EmailStorage.queueEmail}. */
-export async function queueEmail({ db, now }: Unit, { kind, username, language }: NewEmail): Promise<void> {
-  const added = { public_id: generateId(), kind, username_key: foldUsername(username), language, created_at: now }
-  const waiting = { due_at: now, claimed_at: null, attempts: 0, outcome: null, settled_at: null }
-  await db
-    .insertInto('email')
-    .values({ ...added, ...waiting })
-    .execute()
+export function queueEmail(unit: Unit, { kind, username, language }: NewEmail): Promise<void> {
+  return insertEmail(unit, { kind, username_key: foldUsername(username), language })
 }
 
 /** Implements {@link EmailStorage.claimEmails}. */
