@@ -7,7 +7,7 @@ export interface SeenExchange {
   request: TracedRequest
   /** Undefined if there was none. */
   response: TracedResponse | undefined
-  /** How many exchanges had been started when the response was sent: the receiver may make requests of its own before it responds. */
+  /** How many exchanges had been started when the response was sent: the receiver may make its own requests before it responds. */
   respondedAfter: number | undefined
 }
 
