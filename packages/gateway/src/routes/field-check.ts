@@ -180,8 +180,10 @@ export function requirePlainHead(judged: CheckedRequest): void {
     const name = rawHeaders[at] as string
     const value = rawHeaders[at + 1] as string
     if (/^cookie$/i.test(name))
-      for (const [, cookie = '', text = ''] of value.matchAll(/(?<=^|;)([^;=]{4,})=([^;]*)/g))
-        if (mayNameMethod(cookie)) check().named(cookie.trim(), text)
+      for (const [, encoded = '', text = ''] of value.matchAll(/(?<=^|;)([^;=]{4,})=([^;]*)/g)) {
+        const cookie = parameterName(encoded.trim())
+        if (mayNameMethod(cookie)) check().named(cookie, text)
+      }
     if (!batchHeader.test(name) && !mayNameMethod(name)) continue
     // The operator's proxy sets this header, and it is not forwarded.
     if (!(isFromProxy && traitsOf(name).isUntrusted)) check().header(name, value)

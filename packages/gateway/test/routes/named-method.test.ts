@@ -66,6 +66,7 @@ describe('a parameter or header that names a method that requires more on its pa
     ['x_verb', '"DELETE"'],
     ['Cookie', 'a=1; verb=DELETE; b=2'],
     ['cookie', 'http_method=delete'],
+    ['cookie', 'a=1; v%65rb=DELETE'],
   ])('is rejected in a header: %s %s', (name, value) =>
     expect(refusalOf('/notes/7', [[name, value]])).toBe('request_malformed'),
   )
