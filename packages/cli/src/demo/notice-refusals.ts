@@ -1,4 +1,4 @@
-import { AAuthError, type ReceivedMessage } from 'countersign'
+import { AAuthError } from 'countersign'
 import { AgentError } from 'countersign/agent'
 import { causeMessages } from 'countersign/discovery'
 import {
@@ -14,7 +14,7 @@ import type { CommandEdition } from '../editions/command-edition.js'
 import type { DemoEdition } from '../editions/demo-edition.js'
 import { knownMistake } from '../mistakes/known-mistake.js'
 import { addressHint } from '../network/fetch-problems.js'
-import type { TracedRequest, TraceEvent } from '../trace/trace-event.js'
+import { receivedMessage, type TracedRequest, type TraceEvent } from '../trace/trace-event.js'
 
 /** In every edition. Header names in a trace are lowercase. */
 const problem = 'signature-error'
@@ -94,7 +94,7 @@ export function createMistakeFinder({ signing, documents }: CommandEdition['prot
       published.set(event.request.url, document)
     },
     async find(request) {
-      const message = messageOf(request)
+      const message = receivedMessage(request)
       const [signatureKey = ''] = fieldValues(message, 'signature-key')
       const [signatureInput = ''] = fieldValues(message, 'signature-input')
       const [signature = ''] = fieldValues(message, 'signature')
@@ -112,16 +112,6 @@ export function createMistakeFinder({ signing, documents }: CommandEdition['prot
 
 function isNamed(jwk: unknown, kid: string): boolean {
   return typeof jwk === 'object' && jwk !== null && 'kid' in jwk && jwk.kid === kid
-}
-
-function messageOf({ method, url, headers, body }: TracedRequest): ReceivedMessage {
-  return {
-    method,
-    rawTarget: url.slice(new URL(url).origin.length),
-    rawHeaders: headers.flat(),
-    remoteAddress: undefined,
-    body: async () => Buffer.from(body ?? ''),
-  }
 }
 
 /** Hint for a peer that refuses a message it was sent. */

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { AAuthError, type PublicJwk, type ReceivedMessage } from 'countersign'
+import { AAuthError, type PublicJwk } from 'countersign'
 import { fieldValues, jwkThumbprint, parseSignatureInput, type SignatureInput } from 'countersign/signatures'
 import { confirmationJwk, parseJsonObject } from 'countersign/tokens'
 import type { CommandEdition } from '../editions/command-edition.js'
@@ -9,7 +9,7 @@ import { titleCase } from '../terminal/text.js'
 import type { SeenExchange } from '../trace/exchange-log.js'
 import { type FoundToken, findTokens } from '../trace/find-tokens.js'
 import { refusalReasons } from '../trace/render-frame.js'
-import { isDiscovery, type TracedRequest, type TracedResponse } from '../trace/trace-event.js'
+import { isDiscovery, receivedMessage, type TracedRequest, type TracedResponse } from '../trace/trace-event.js'
 import type { BaseLine, DecodedParts, Line, Member, Message } from './run-model.js'
 
 /** What describing a message needs besides the message. */
@@ -182,16 +182,6 @@ function signatureInputOf(request: TracedRequest): SignatureInput | undefined {
   } catch (error) {
     if (error instanceof AAuthError) return undefined
     throw error
-  }
-}
-
-function receivedMessage({ method, url, headers, body }: TracedRequest): ReceivedMessage {
-  return {
-    method,
-    rawTarget: url.slice(new URL(url).origin.length),
-    rawHeaders: headers.flat(),
-    remoteAddress: undefined,
-    body: async () => Buffer.from(body ?? ''),
   }
 }
 

@@ -1,3 +1,5 @@
+import type { ReceivedMessage } from 'countersign'
+
 /** A sender or receiver; `peer` is an unidentified party outside this process. */
 export type Party = 'agent' | 'resource' | 'auth-server' | 'browser' | 'peer'
 
@@ -48,4 +50,15 @@ export type TraceEvent =
 export function isDiscovery(url: string): boolean {
   const { pathname } = new URL(url)
   return pathname.includes('/.well-known/') || pathname.endsWith('/jwks.json')
+}
+
+/** The request as the receiver's HTTP server passes it on, to inspect its signature. */
+export function receivedMessage({ method, url, headers, body }: TracedRequest): ReceivedMessage {
+  return {
+    method,
+    rawTarget: url.slice(new URL(url).origin.length),
+    rawHeaders: headers.flat(),
+    remoteAddress: undefined,
+    body: async () => Buffer.from(body ?? ''),
+  }
 }
