@@ -14,7 +14,7 @@ const shared: ReadonlySet<string> = new Set(
 
 /** Headers that contain no secrets, in addition to those that an edition defines. */
 const sharedHeaders =
-  /^(?:host|date|age|connection|keep-alive|vary|server|prefer|retry-after|location|nonce|content-.*|cache-control|accept.*|signature.*|www-authenticate|user-agent|sec-fetch-.*|transfer-encoding)$/
+  /^(?:host|date|age|connection|keep-alive|vary|server|prefer|retry-after|nonce|content-.*|cache-control|accept.*|signature.*|www-authenticate|user-agent|sec-fetch-.*|transfer-encoding)$/
 
 const randomSegment = /^(?=.*\d)[\w-]{16,}$/
 
@@ -93,10 +93,12 @@ function redactToken(compact: string, { hide, edition }: Context): string {
 
 function redactHeader(name: string, value: string, context: Context): string {
   if (name === 'location') return redactUrl(value, context)
-  if (name.startsWith('signature')) return value
+  // The other parameters state where the key is published. A token that cannot be decoded is removed as a whole.
+  if (name === 'signature-key')
+    return value.replaceAll(/(?<=\bjwt=")[^"]*/g, (jwt) => redactMember('jwt', jwt, context))
   if (context.ownHeaders.includes(name))
     return value.replaceAll(
-      /([\w-]+)="([^"]*)"/g,
+      /([\w-]+)="((?:[^"\\]|\\.)*)"/g,
       (_, member: string, text: string) => `${member}="${redactMember(member, text, context)}"`,
     )
   return sharedHeaders.test(name) ? value : '[removed]'

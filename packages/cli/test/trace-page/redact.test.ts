@@ -78,6 +78,22 @@ describe('a trace that is shared', () => {
     expect(text).not.toContain('c2VjcmV0c2VjcmV0')
   })
 
+  it('removes a token that it cannot decode, and the secrets in the headers of the edition', () => {
+    const [header] = token.split('.')
+    const required = 'requirement=interaction;url="https://auth.example/interact";code="secret-13\\"secret-14"'
+    const headers = [['signature-key', `sig=jwt;jwt="${header}.ewp9.c2VjcmV0";kid="key-1"`]] as const
+    const request = { method: 'GET', url: 'https://api.example/notes', headers, body: null }
+    const response = { status: 202, headers: [['aauth-requirement', required]] as const, body: null }
+    const exchange = { from: 'agent', to: 'resource', request, response, respondedAfter: 1 } as const
+    const decode = () => Promise.reject(new Error('unused'))
+    const edition = { claims: {}, headers: { 'AAuth-Requirement': { fits: /./, decode } } }
+    const [only] = redactExchanges([exchange], edition)
+    expect(only?.request.headers[0]?.[1]).toMatch(/^sig=jwt;jwt="removed-\d{4}";kid="key-1"$/)
+    expect(only?.response?.headers[0]?.[1]).toMatch(
+      /^requirement=interaction;url="https:\/\/auth\.example\/interact";code="removed-\d{4}"$/,
+    )
+  })
+
   it('replaces a value with the same placeholder wherever it occurs', () => {
     const [first] = redacted
     const [, placeholder = 'none'] = /[?&]code=(removed-\d+)/.exec(first?.request.url ?? '') ?? []
