@@ -141,22 +141,22 @@ describe('G19: content in a response that has none', () => {
 })
 
 describe('G19: the connection to the API', () => {
-  const answered = (status: string) => `HTTP/1.1 ${status}\r\n\r\n`
+  const headOf = (status: string) => `HTTP/1.1 ${status}\r\n\r\n`
 
   it.each([
-    ['is used again after a response with content', 'GET', answered('200 OK\r\nContent-Length: 0'), 1],
-    ['is closed after a response to HEAD', 'HEAD', answered('200 OK\r\nContent-Length: 4'), 2],
-    ['is closed after a 204', 'GET', answered('204 No Content'), 2],
-    ['is closed after a 304', 'GET', answered('304 Not Modified'), 2],
-  ])('%s', async (_what, method, answer, expected) => {
+    ['is used again after a response with content', 'GET', headOf('200 OK\r\nContent-Length: 0'), 1],
+    ['is closed after a response to HEAD', 'HEAD', headOf('200 OK\r\nContent-Length: 4'), 2],
+    ['is closed after a 204', 'GET', headOf('204 No Content'), 2],
+    ['is closed after a 304', 'GET', headOf('304 Not Modified'), 2],
+  ])('%s', async (_what, method, head, expected) => {
     let connections = 0
     const { port } = await openRaw((socket) => {
       connections++
-      socket.on('data', () => socket.write(answer))
+      socket.on('data', () => socket.write(head))
     })
     for (let times = 0; times < 2; times++) {
       const response = await exchange(port, message([`${method} /a HTTP/1.1`, 'Host: x']))
-      expect(response).toContain(answer.split('\r\n', 1)[0])
+      expect(response).toContain(head.split('\r\n', 1)[0])
     }
     expect(connections).toBe(expected)
   })

@@ -13,10 +13,10 @@ it('contains exchanges in the order of their requests, each message as its recei
   const received = { ...request, headers: [['host', 'api.example']] as const }
   log.onEvent({ kind: 'request-received', ...first, request: received })
   log.onEvent({ kind: 'response-sent', ...first, request: received, response })
-  const answer = { ...response, body: 'as it was received' }
-  log.onEvent({ kind: 'response-received', ...first, request, response: answer })
+  const delivered = { ...response, body: 'as it was received' }
+  log.onEvent({ kind: 'response-received', ...first, request, response: delivered })
   expect(log.exchanges()).toEqual([
-    { from: 'agent', to: 'resource', request: received, response: answer, respondedAfter: 2 },
+    { from: 'agent', to: 'resource', request: received, response: delivered, respondedAfter: 2 },
     { from: 'resource', to: 'agent', request, response: undefined, respondedAfter: undefined },
   ])
 })

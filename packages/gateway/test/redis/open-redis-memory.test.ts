@@ -4,11 +4,11 @@ import { freePort } from '../../../../test/free-port.js'
 import { createValkey, hasValkey } from '../../../../test/valkey.js'
 
 async function openMemory(url: string) {
-  const told: string[] = []
-  const options = { onLost: () => void told.push('lost'), onFound: () => void told.push('found') }
+  const events: string[] = []
+  const options = { onLost: () => void events.push('lost'), onFound: () => void events.push('found') }
   const memory = await openRedisMemory(url, { id: 'https://api.example', ...options })
   onTestFinished(() => memory.close())
-  return { memory, told }
+  return { memory, events }
 }
 
 describe.skipIf(!hasValkey())('the memory that gateways share', () => {
@@ -16,16 +16,16 @@ describe.skipIf(!hasValkey())('the memory that gateways share', () => {
     const valkey = await createValkey()
     onTestFinished(() => valkey.remove())
     await valkey.start()
-    const { memory, told } = await openMemory(valkey.url)
+    const { memory, events } = await openMemory(valkey.url)
     await memory.ready()
     expect(await memory.revokedTokens?.has('https://ps.example', 'j1')).toBe(false)
-    expect(told).toEqual(['found'])
+    expect(events).toEqual(['found'])
   })
 
   it('refuses until the store is available', async () => {
-    const { memory, told } = await openMemory(`redis://127.0.0.1:${await freePort()}`)
+    const { memory, events } = await openMemory(`redis://127.0.0.1:${await freePort()}`)
     await expect(memory.ready()).rejects.toThrow()
     await expect(memory.revokedTokens?.has('https://ps.example', 'j1')).rejects.toMatchObject({ code: 'unavailable' })
-    expect(told).toEqual(['lost'])
+    expect(events).toEqual(['lost'])
   })
 })
