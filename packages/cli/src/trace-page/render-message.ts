@@ -48,7 +48,7 @@ ${kind === 'request' && html`<p class="signed-by">${signature ? html`Signed by t
 ${start && renderLine(start, context)}
 ${telling.map((line) => renderLine(line, context))}
 ${others.length > 0 ? html`<details class="others"><summary>${others.length === 1 ? '1 other header' : `${others.length} other headers`}</summary>${others.map((line) => renderLine(line, context))}</details>` : undefined}
-${body && renderLine(body, context)}
+${body && renderLine(body, context, true)}
 </div>
 ${
   signature &&
@@ -64,8 +64,8 @@ function isTelling({ covered, explanation, tokens }: Line): boolean {
   return covered.length > 0 || explanation !== undefined || tokens.length > 0
 }
 
-function renderLine({ name, value, covered, explanation, tokens }: Line, { mark }: MessageContext): Html {
-  const isBody = name.startsWith('Body')
+function renderLine(line: Line, { mark }: MessageContext, isBody = false): Html {
+  const { name, value, covered, explanation, tokens } = line
   const label = name === '' ? undefined : isBody ? html`<span class="label">${name}</span>` : html`<b>${name}:</b> `
   const signed = covered.length > 0 ? html` <span class="chip">signed: ${covered.join(' ')}</span>` : undefined
   return html`<div class="line${covered.length > 0 ? ' signed' : ''}${isBody ? ' body' : ''}">

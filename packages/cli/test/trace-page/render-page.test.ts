@@ -20,6 +20,7 @@ const messages = [hostile, 'plain'].map((text) => ({
     headers: {
       host: hostile,
       'x-note': `id="value-4321" ${text}`,
+      'body-length': '12',
       'signature-key': `sig1=(scheme=jwt jwt="${token}")`,
       'signature-input': 'sig1=("@method" "x-note");created=1',
       signature: 'sig1=:AAAA:',
@@ -93,6 +94,10 @@ describe('the page of a run', () => {
     expect(signed).toEqual(['@method', 'x-note'])
     const base = [...message.matchAll(/<li><code><b>&quot;([^&]*)&quot;<\/b>|<li><code><b>"([^"]*)"<\/b>/g)]
     expect(base.map(([, one, other]) => one ?? other)).toEqual(['@method', 'x-note', '@signature-params'])
+  })
+
+  it('shows a header as a header, even if its name starts like the label of a body', () => {
+    expect(page).toContain('<b>Body-Length:</b> 12')
   })
 
   it('tells only what a run contains', () => {
