@@ -2,7 +2,6 @@
 export interface RecognizedMessage {
   from: string
   to: string
-  method: string
   path: string
   /** Undefined for a request. */
   status: number | undefined

@@ -82,9 +82,9 @@ function chooseMessages(sentences: readonly Sentence[], messages: readonly Messa
 
 function recognized({ from, to, kind, title, isDiscovery, lines, body }: Message): RecognizedMessage {
   const isRequest = kind === 'request'
-  const [, method = '', path = ''] = isRequest ? (/^(\S+) (\S+)/.exec(lines[0]?.value ?? '') ?? []) : []
+  const [, path = ''] = isRequest ? (/^\S+ (\S+)/.exec(lines[0]?.value ?? '') ?? []) : []
   const content = [...lines, ...(body ? [body] : [])].map(({ value }) => value).join('\n')
-  return { from, to, method, path, status: isRequest ? undefined : Number(title.slice(0, 3)), isDiscovery, content }
+  return { from, to, path, status: isRequest ? undefined : Number(title.slice(0, 3)), isDiscovery, content }
 }
 
 async function describeAttempts(
