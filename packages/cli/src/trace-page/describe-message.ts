@@ -158,7 +158,7 @@ async function describeTokens(
         header: membersOf(header, context),
         payload: membersOf(payload, context).map((member) =>
           member.name === 'cnf' && thumbprint !== undefined
-            ? { ...member, explanation: `${member.explanation} Its thumbprint: ${thumbprint}` }
+            ? { ...member, thumbprint, explanation: `${member.explanation} Its thumbprint: ${thumbprint}` }
             : member,
         ),
       }

@@ -46,10 +46,10 @@ export function findRecurringValues(messages: readonly Message[]): readonly Recu
     .map((value, index) => ({ id: `v${index + 1}`, ...value }))
 }
 
-function addMember({ name, value, explanation }: Member, add: (name: string, text: unknown) => void): void {
+function addMember({ name, value, thumbprint }: Member, add: (name: string, text: unknown) => void): void {
   add(name, value)
   if (name !== 'cnf') return
-  add('agent_jkt', explanation?.split(' ').at(-1))
+  add('agent_jkt', thumbprint)
   add('x', /"x":"([^"]*)"/.exec(value)?.[1])
 }
 

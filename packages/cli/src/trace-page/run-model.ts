@@ -70,6 +70,8 @@ export interface DecodedParts {
 export interface Member {
   name: string
   value: string
+  /** The thumbprint of the key in the value, if it contains one. */
+  thumbprint?: string
   explanation: string | undefined
 }
 
