@@ -7,8 +7,9 @@ const utf16 = (text: string) => Buffer.from(text, 'utf16le')
 const utf32 = (text: string) =>
   Buffer.from(Uint32Array.from(Array.from(text), (letter) => letter.codePointAt(0) ?? 0).buffer)
 
-/** JSON with characters one of whose bytes is a quotation mark, so that the second member would seem to be within an array. */
-const hidden = '{"a":"\u2200,\u2200b\u2200:[[\u2200","_method":"put"}'
+/** JSON with characters one of whose bytes is a quotation mark: to a reader that skips the other bytes, `_method` is within an array. */
+const hidden = '{"a":"\u2200,\u2200b\u2200:[[\u2200","_method":"put","c":"\u2200]],\u2200d\u2200:\u2200"}'
+const misread = hidden.replaceAll('\u2200', '"')
 const urlOf = (length: number) => `[{"url":"${'/'.repeat(length)}"}]`
 
 describe('watchMembers', () => {
@@ -184,6 +185,7 @@ describe('watchPossibleMembers', () => {
     ["[{url\xef\xbb\xbf:'/a'}]", ['url /a']],
     ["[{url\xc2\xa0:\xef\xbb\xbf'/a'\xef\xbb\xbf}]", ['url /a']],
     ["[{url\0:'/a'}]", ['url /a']],
+    ["{'url':'a';_method='PUT'}", ['request_malformed']],
     ["[{url:'/a''b':'c'}]", ["url /a''b", 'url /a', 'url c']],
     ["[{url:'/\\'a' b:1}]", ["url /'a' b", "url /'a", 'url 1']],
     ["{http_method:'put\xe3\x80\x80'}", ['member http_method: PUT']],
@@ -194,6 +196,7 @@ describe('watchPossibleMembers', () => {
     ['{"__proto__":{"_method":"put"}}', ['request_malformed']],
     ["[{'__proto__':{url:'/a'}}]", ['url /a']],
     ['\xe3\x80\x80\xe2\x80\xa8\xc2\xa0{"_method":"put"}', ['request_malformed']],
+    [misread, []],
     [utf16(hidden), ['request_malformed']],
     [utf16(`\ufeff${hidden}`), ['request_malformed']],
     [utf16(`\ufeff ${hidden}`).swap16(), ['request_malformed']],
@@ -202,9 +205,16 @@ describe('watchPossibleMembers', () => {
     [utf32(`\ufeff ${hidden}`), ['request_malformed']],
     [utf32(hidden).swap32(), ['request_malformed']],
     [utf32(`\ufeff${hidden}`).swap32(), ['request_malformed']],
+    [utf32(hidden.replaceAll('\u2200', '\u{10022}')), ['request_malformed']],
     [utf16('{"a":"\u2200\ud83d\ude00","b":{"c":1}}'), []],
   ])('%s', (body, seen) => {
     expect(watch(body)).toEqual(seen)
+  })
+
+  it('reads UTF-16 in either byte order', () => {
+    const body = utf16('[{"url":"/a/\u2201"}]')
+    expect(watch(body)).toContain('url /a/\xe2\x88\x81')
+    expect(watch(body.swap16())).toContain('url /a/\xe2\x88\x81')
   })
 
   it('takes a comment for the start of JSON only if it may be one', () => {
