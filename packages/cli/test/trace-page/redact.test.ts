@@ -37,8 +37,8 @@ const exchanges: Exchanges = [
   {
     from: 'agent',
     to: 'resource',
-    request: { method: 'POST', url: 'https://api.example/notes', headers: json, body: '{"note":"secret-9"}' },
-    response: { status: 200, headers: json, body: '{"note":"secret-10"}' },
+    request: { method: 'POST', url: 'https://api.example/notes', headers: json, body: '{"title":"secret-9"}' },
+    response: { status: 200, headers: json, body: '{"title":"secret-10"}' },
     respondedAfter: 2,
   },
   {
