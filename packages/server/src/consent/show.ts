@@ -92,7 +92,7 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
     openFor: context.transports.of(stored).openFor,
   })
   if (bound.outcome === 'bound') {
-    await requireNotTooSoon(context, person, link, bound.request)
+    if (person.about?.wasDenied !== false) await requireNotTooSoon(context, person, link, bound.request)
     return consentPageAt(context, person, { link, request: bound.request, facts })
   }
   if (bound.reason === 'user_changed') throw signInChanged(link)

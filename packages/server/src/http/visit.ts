@@ -28,7 +28,7 @@ export interface Visit {
   session: Session | undefined
   sessionHash: string | undefined
   /** The request that the visit is about, if it was read with the session. */
-  about: { tokenHash: string; request: AuthRequest | undefined } | undefined
+  about: { tokenHash: string; request: AuthRequest | undefined; wasDenied: boolean | undefined } | undefined
   /** The messages in the language that the user chose or the browser prefers. */
   messages: Messages
   /** The fields of the submitted form; empty if there is none. */
@@ -95,7 +95,7 @@ async function readSession(
   if (tokenHash === undefined) return { session: await storage.findSession(sessionHash), about: undefined }
   const viewed = await storage.findViewedRequest({ tokenHash, sessionHash })
   const session = viewed ? viewed.session : await storage.findSession(sessionHash)
-  return { session, about: { tokenHash, request: viewed?.request } }
+  return { session, about: { tokenHash, request: viewed?.request, wasDenied: viewed?.wasDenied } }
 }
 
 /**

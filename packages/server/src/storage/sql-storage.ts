@@ -230,7 +230,9 @@ function createSessionReads(
     findSession: async (idHash) => noted(await find(idHash)),
     async findViewedRequest(viewing) {
       const viewed = await findViewed(viewing)
-      return viewed && { request: viewed.request, session: await noted(viewed.found) }
+      if (!viewed) return undefined
+      const { request, wasDenied, found } = viewed
+      return { request, wasDenied, session: await noted(found) }
     },
   }
 }

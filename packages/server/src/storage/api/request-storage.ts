@@ -164,6 +164,8 @@ export interface RequestViewing {
 interface ViewedRequest {
   request: AuthRequest
   session: Session | undefined
+  /** Whether the audit log has a denial of any request by this agent, by the session's user. */
+  wasDenied: boolean
 }
 
 /** Who acts on a request: a user, whose record was read with their session, and their browser. */

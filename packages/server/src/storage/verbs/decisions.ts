@@ -1,3 +1,4 @@
+import { type SqlBool, sql } from 'kysely'
 import type { Grant } from '../api/grant-storage.js'
 import type {
   AuthRequest,
@@ -257,10 +258,14 @@ function isCovered(
 export async function findViewedRequest(
   statement: Statement,
   { tokenHash, sessionHash }: RequestViewing,
-): Promise<{ request: AuthRequest; found: FoundSession | undefined } | undefined> {
+): Promise<{ request: AuthRequest; wasDenied: boolean; found: FoundSession | undefined } | undefined> {
   const [row] = await viewed(statement, { tokenHash: hashBytes(tokenHash), sessionHash: hashBytes(sessionHash) })
-  return row && { request: toAuthRequest(row), found: sessionIn(row) }
+  return row && { request: toAuthRequest(row), wasDenied: Boolean(row.was_denied), found: sessionIn(row) }
 }
+
+// The event is a literal, to match the index.
+const wasDenied = sql<SqlBool>`exists (
+  select 1 from audit_event where event = 'request.denied' and user_id = e.user_id and agent_id = r.agent_id)`
 
 const viewed = cachedQuery((parts, by: Placeholders<{ tokenHash: Uint8Array; sessionHash: Uint8Array }>) =>
   requests(parts)
@@ -271,6 +276,7 @@ const viewed = cachedQuery((parts, by: Placeholders<{ tokenHash: Uint8Array; ses
     .select(userColumns('v'))
     .select(sessionColumns)
     .select(parts.clock.as('read_at'))
+    .select(wasDenied.as('was_denied'))
     .where('r.token_hash', '=', by.tokenHash),
 )
 

@@ -95,8 +95,20 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findViewedRequest({ tokenHash, sessionHash })).toEqual({
         request: await storage.findAuthRequest(tokenHash),
         session,
+        wasDenied: false,
       })
       expect(await storage.findViewedRequest({ tokenHash: freshHash(), sessionHash })).toBeUndefined()
+    })
+
+    test('tells whether the viewer has denied the agent a request', async () => {
+      const { storage, tokenHash, viewer, user, sessionHash } = await viewing()
+      const wasDenied = async () => (await storage.findViewedRequest({ tokenHash, sessionHash }))?.wasDenied
+      await storage.recordEvent({ event: 'request.denied', userId: user.id, agent })
+      await storage.recordEvent({ event: 'request.denied', userId: viewer.id, agent: 'https://other.example' })
+      await storage.recordEvent({ event: 'request.allowed', userId: viewer.id, agent })
+      expect(await wasDenied()).toBe(false)
+      await storage.recordEvent({ event: 'request.denied', userId: viewer.id, agent })
+      expect(await wasDenied()).toBe(true)
     })
 
     test('keeps the session active, as a session lookup does', async () => {
@@ -123,6 +135,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
         expect(await storage.findViewedRequest({ tokenHash, sessionHash })).toEqual({
           request: await storage.findAuthRequest(tokenHash),
           session: undefined,
+          wasDenied: false,
         })
       }
     })
