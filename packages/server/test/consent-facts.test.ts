@@ -66,7 +66,7 @@ it('reads only valid scopes from those a resource offers, up to 150 scopes and 4
   const read = await offered([long, 'two words', 'mail.delete'])
   expect(read).toContain('mail.delete (not asked for)')
   expect(read).not.toContain('two words')
-  expect(read).not.toContain('xxx')
+  expect(read).not.toContain('mail.xxx')
   stage.clock.now += 3600
   const tooMany = Array.from({ length: 150 }, () => 'data.read')
   expect(await offered([...tooMany, 'mail.delete'])).not.toContain('mail.delete')
