@@ -8,7 +8,6 @@ interface Stored {
 
 interface Entry<V> extends Stored {
   value: V
-  usedAt: number
   isKept: boolean
 }
 
@@ -17,7 +16,7 @@ interface Entry<V> extends Stored {
  * evicted, so that no owner evicts those of others. Expired entries count as absent and are evicted first, kept entries last.
  */
 export class DocumentCache<V> {
-  /** Least recently used first, with a precision of one second. */
+  /** Least recently used first. */
   readonly #entries = new Map<string, Entry<V>>()
   readonly #owned = new Map<string, number>()
   readonly #limit: number
@@ -36,11 +35,8 @@ export class DocumentCache<V> {
       this.delete(key)
       return undefined
     }
-    if (entry.usedAt !== now) {
-      entry.usedAt = now
-      this.#entries.delete(key)
-      this.#entries.set(key, entry)
-    }
+    this.#entries.delete(key)
+    this.#entries.set(key, entry)
     return entry.value
   }
 
@@ -50,7 +46,7 @@ export class DocumentCache<V> {
     if (found) Object.assign(found, { value, expiresAt })
     else {
       this.#makeRoom(owner, now)
-      this.#entries.set(key, { value, expiresAt, owner, usedAt: now, isKept: false })
+      this.#entries.set(key, { value, expiresAt, owner, isKept: false })
       if (owner !== undefined) this.#owned.set(owner, (this.#owned.get(owner) ?? 0) + 1)
     }
   }
