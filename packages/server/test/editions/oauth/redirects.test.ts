@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { isUsableRedirect, requireRedirect } from '../../../src/editions/oauth/redirects.js'
+import { isAppRedirect, isUsableRedirect, requireRedirect } from '../../../src/editions/oauth/redirects.js'
 
 const listed = 'https://client.example/callback'
 const issuer = 'https://auth.example'
@@ -75,6 +75,47 @@ describe('a redirect URI that a client lists', () => {
     ['more than 2048 characters', `https://client.example/${'a'.repeat(2048)}`],
   ])('is ignored with %s', (_case, uri) => {
     expect(isUsableRedirect(uri)).toBe(false)
+  })
+})
+
+describe('a redirect URI of an app, which the operator lists', () => {
+  it.each([
+    'com.example.app:/callback',
+    'cursor://anysphere.cursor-mcp/oauth/callback?flow=1',
+    `a+b.c-1:/${'a'.repeat(2048 - 9)}`,
+    `editor:/callback?${'a&'.repeat(19)}a`,
+  ])('is accepted: %s', (uri) => {
+    expect(isAppRedirect(uri)).toBe(true)
+    expect(requireRedirect(uri, [uri], issuer)).toBe(uri)
+  })
+
+  it.each<[string, string]>([
+    ['https', 'https://client.example/callback'],
+    ['http', 'http://127.0.0.1/callback'],
+    ['a scheme that a browser interprets', 'filesystem:/callback'],
+    ['a script', 'javascript:/alert(1)'],
+    ['data', 'data:/text/html,x'],
+    ['a blob', 'blob:/x'],
+    ['the source of a page', 'view-source:/callback'],
+    ['a WebSocket', 'wss://client.example/callback'],
+    ['a scheme in capitals', 'Editor:/callback'],
+    ['a scheme that starts with a digit', '1editor:/callback'],
+    ['no slash after the scheme', 'editor:callback'],
+    ['no path', 'editor:/'],
+    ['a relative URL', '/callback'],
+    ['a fragment', 'editor:/callback#x'],
+    ['a host that is not one', 'editor://[/callback'],
+    ['a space', 'editor:/call back'],
+    ['a line break', 'editor:/callback\n'],
+    ['letters beyond ASCII', 'editor:/сallback'],
+    ['a dot segment', 'editor:/a/../callback'],
+    ['a username', 'editor://user@app/callback'],
+    ['a password', 'editor://:secret@app/callback'],
+    ['its own code', 'editor:/callback?code=1'],
+    ['more than 20 parameters', `editor:/callback?${'a&'.repeat(20)}a`],
+    ['more than 2048 characters', `editor:/${'a'.repeat(2049 - 8)}`],
+  ])('is refused with %s', (_case, uri) => {
+    expect(isAppRedirect(uri)).toBe(false)
   })
 })
 
