@@ -5,6 +5,7 @@ import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { allow, authRequest, openRequest, redeem, refresh, refreshTokenOf, signForm, view } from './attacks/flow.js'
 import { openMapStage, people, type StageOptions } from './attacks/stage.js'
+import { callsBefore, interleavedStorage, noInterleaving, plan } from './interleaving/interleave.js'
 import { createScriptedUser } from './scripted-user.js'
 
 /** A stage, and the events that its server emitted. */
@@ -57,6 +58,26 @@ it('a rule that grants is a decision, and no user is prompted', async () => {
   const { stage, of } = await openTold({ policy: () => ({ grant: 'calendars' }) })
   expect((await stage.fetch(await signForm(stage, await authRequest(stage)))).status).toBe(200)
   expect(of('decision')).toMatchObject([{ by: 'policy', outcome: 'allowed', rule: 'calendars' }])
+})
+
+it('the denial of a repeated request is emitted once, even if its page is opened twice at once', async () => {
+  const interleaving = noInterleaving()
+  const { stage, of } = await openTold({ wrap: (storage) => interleavedStorage(storage, interleaving) })
+  const first = await openRequest(stage)
+  const { user, page } = await view(stage, first)
+  await user.submit(page, first.url, { consent: 'deny' })
+  /** Opens another request for the same; returns the decisions that are emitted. */
+  const openAgain = async (after?: number) => {
+    const { url } = await openRequest(stage)
+    const seen = of('decision').length
+    plan(interleaving, after, after === undefined ? undefined : () => user.open(url))
+    expect((await user.open(url)).status).toBe(429)
+    expect(interleaving.ranAfter).toBe(after)
+    return of('decision').slice(seen)
+  }
+  const denied = { by: 'policy', outcome: 'denied', agent: stage.agent.id }
+  expect(await openAgain()).toMatchObject([denied])
+  expect(await openAgain(callsBefore(interleaving, 'decideRequest'))).toMatchObject([denied])
 })
 
 it('storage verbs are emitted with their duration, and the reason if one had no effect', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { newSigner } from '../../attacks/party.js'
+import { createScriptedUser } from '../../scripted-user.js'
 import {
   askPerson,
   cancel,
@@ -7,6 +8,8 @@ import {
   openConsent,
   openPerson,
   openPersonStage,
+  type Pending,
+  type PersonStage,
   poll,
   problemIn,
   send,
@@ -119,6 +122,25 @@ describe('a pending request', () => {
     expect(await problemIn(await poll(stage, location))).toMatchObject({ status: 410 })
     const { html } = await openConsent(stage, page)
     expect(html).toContain('data-state="request_used"')
+  })
+
+  it.each([
+    ['as it is', async () => undefined],
+    [
+      'after a wrong code and the right one',
+      async (stage: PersonStage, { page, code }: Pending) => {
+        await createScriptedUser(stage.fetch).open(
+          page.replace(code, `${code.slice(0, -1)}${code.endsWith('2') ? 3 : 2}`),
+        )
+        await openConsent(stage, page)
+      },
+    ],
+  ])('is abandoned if a program ends it: %s', async (_when, open) => {
+    const stage = await openPersonStage()
+    const pending = await openPerson(stage)
+    await open(stage, pending)
+    expect(await stage.storage.abandonRequests({ agent: stage.agent.id, by: 'program' })).toBe(1)
+    expect(await problemIn(await poll(stage, pending.location))).toMatchObject({ status: 403, error: 'abandoned' })
   })
 
   it('keeps an undelivered decision for five minutes; then the grant answers', async () => {
