@@ -94,6 +94,18 @@ describe('a trace that is shared', () => {
     )
   })
 
+  it.each<[string, string, number, string | undefined]>([
+    ['GET', '/.well-known/aauth-resource', 200, '{"api":"secret-15","title":"Notes"}'],
+    ['POST', '/.well-known/aauth-resource', 200, '[removed]'],
+    ['GET', '/notes', 399, '[removed]'],
+    ['GET', '/notes', 400, '{"api":"removed-0001","title":"Notes"}'],
+  ])('shows of the response to %s %s, %i: %s', (method, path, status, body) => {
+    const request = { method, url: `https://api.example${path}`, headers: [], body: null }
+    const response = { status, headers: json, body: '{"api":"secret-15","title":"Notes"}' }
+    const exchange = { from: 'agent', to: 'resource', request, response, respondedAfter: 1 } as const
+    expect(redactExchanges([exchange], { claims: {}, headers: {} })[0]?.response?.body).toBe(body)
+  })
+
   it('replaces a value with the same placeholder wherever it occurs', () => {
     const [first] = redacted
     const [, placeholder = 'none'] = /[?&]code=(removed-\d+)/.exec(first?.request.url ?? '') ?? []
