@@ -1,6 +1,6 @@
 import { ProblemBox, TextField } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
-import { en } from './messages/en.js'
+import { en } from './messages/en/en.js'
 import type { Messages } from './messages/messages.js'
 import type { PageFrame } from './models/models.js'
 import type { CodeForm } from './models/request-blocks.js'

@@ -6,7 +6,7 @@ import { Host, Icon, Pair } from './components/marks.js'
 import { Cautions, Deadline, ForgottenPassword, SignedInAs } from './components/notices.js'
 import { AbleList } from './components/permission-lists.js'
 import { AgentSays, Enrolment, LargeCode, ResourceSays } from './components/request-blocks.js'
-import { en } from './messages/en.js'
+import { en } from './messages/en/en.js'
 import type { Messages } from './messages/messages.js'
 import type { ConsentPage, PasskeyForm } from './models/models.js'
 

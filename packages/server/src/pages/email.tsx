@@ -1,5 +1,5 @@
 import { renderToString } from 'preact-render-to-string'
-import { en } from './messages/en.js'
+import { en } from './messages/en/en.js'
 import type { Messages } from './messages/messages.js'
 
 export interface EmailModel {

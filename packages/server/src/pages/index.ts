@@ -18,9 +18,9 @@ export { type Asset, findAsset } from './assets.js'
 export { renderCodeForm } from './code-page.js'
 export { renderConsent } from './consent-page.js'
 export { type EmailModel, renderEmail } from './email.js'
-export { ar } from './messages/ar.js'
+export { ar } from './messages/ar/ar.js'
 export { chooseMessages, languages } from './messages/choose-messages.js'
-export { en } from './messages/en.js'
+export { en } from './messages/en/en.js'
 export type { Messages } from './messages/messages.js'
 export type {
   AccountFrame,

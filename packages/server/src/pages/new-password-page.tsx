@@ -1,7 +1,7 @@
 import { Hidden, HiddenFields, KnownUser, PasswordField, ProblemBox } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
 import { Host } from './components/marks.js'
-import { en } from './messages/en.js'
+import { en } from './messages/en/en.js'
 import type { Messages } from './messages/messages.js'
 import type { NewPasswordPage } from './models/account-models.js'
 

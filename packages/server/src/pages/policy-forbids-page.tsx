@@ -2,7 +2,7 @@ import { Hidden, HiddenFields } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
 import { Host, Icon } from './components/marks.js'
 import { Contact, RequestedBy, SignedInAs } from './components/notices.js'
-import { en } from './messages/en.js'
+import { en } from './messages/en/en.js'
 import type { Messages } from './messages/messages.js'
 import type { PolicyForbidsPage } from './models/models.js'
 

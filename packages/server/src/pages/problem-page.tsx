@@ -2,7 +2,7 @@ import { Hidden, HiddenFields } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
 import { Host, Icon, type IconName } from './components/marks.js'
 import { DayAndTime } from './components/moment.js'
-import { en } from './messages/en.js'
+import { en } from './messages/en/en.js'
 import type { Messages } from './messages/messages.js'
 import type { ProblemPage } from './models/problem-model.js'
 

@@ -2,7 +2,7 @@ import { Hidden, HiddenFields, ProblemBox, TextField } from './components/forms.
 import { renderLayout } from './components/layout.js'
 import { Host, Icon } from './components/marks.js'
 import { Contact } from './components/notices.js'
-import { en } from './messages/en.js'
+import { en } from './messages/en/en.js'
 import type { Messages } from './messages/messages.js'
 import type { ConfirmEmailPage, ForgotPage, LinkSentPage } from './models/account-models.js'
 

@@ -2,7 +2,7 @@ import { Hidden, HiddenFields, PasskeySignIn, PasswordField, ProblemBox, TextFie
 import { renderLayout } from './components/layout.js'
 import { Host } from './components/marks.js'
 import { ForgottenPassword, RequestedBy } from './components/notices.js'
-import { en } from './messages/en.js'
+import { en } from './messages/en/en.js'
 import type { Messages } from './messages/messages.js'
 import type { SignInPage } from './models/models.js'
 

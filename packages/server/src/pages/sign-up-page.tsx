@@ -1,7 +1,7 @@
 import { Hidden, HiddenFields, PasswordField, ProblemBox, TextField } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
 import { RequestedBy } from './components/notices.js'
-import { en } from './messages/en.js'
+import { en } from './messages/en/en.js'
 import type { Messages } from './messages/messages.js'
 import type { SignUpPage } from './models/models.js'
 

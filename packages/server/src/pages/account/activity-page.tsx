@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { AgentDelegate, CallText, Host, Icon, type IconName } from '../components/marks.js'
 import { DayAndTime } from '../components/moment.js'
-import { en } from '../messages/en.js'
+import { en } from '../messages/en/en.js'
 import type { Messages } from '../messages/messages.js'
 import type { AccountEvent, Activity, ActivityPage, AgentEvent } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'

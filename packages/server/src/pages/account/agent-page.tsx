@@ -3,7 +3,7 @@ import { AgentDelegate, AgentMark, Host, isFullName } from '../components/marks.
 import { DayAndTime } from '../components/moment.js'
 import { MissingInfo } from '../components/notices.js'
 import { PermissionTable } from '../components/permission-lists.js'
-import { en } from '../messages/en.js'
+import { en } from '../messages/en/en.js'
 import type { Messages } from '../messages/messages.js'
 import type { AgentPage } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'

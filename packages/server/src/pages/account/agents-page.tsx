@@ -1,7 +1,7 @@
 import { AgentMark, Host, Icon } from '../components/marks.js'
 import { TimeOfDay } from '../components/moment.js'
 import { Done } from '../components/notices.js'
-import { en } from '../messages/en.js'
+import { en } from '../messages/en/en.js'
 import type { Messages } from '../messages/messages.js'
 import type { AgentsPage, EndedAgent } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'

@@ -1,6 +1,6 @@
 import { Hidden, HiddenFields, KnownUser, PasswordField, ProblemBox, Reveal } from '../components/forms.js'
 import { ForgottenPassword } from '../components/notices.js'
-import { en } from '../messages/en.js'
+import { en } from '../messages/en/en.js'
 import type { Messages } from '../messages/messages.js'
 import type { PasswordPage } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'

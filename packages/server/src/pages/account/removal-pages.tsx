@@ -1,5 +1,5 @@
 import { AgentDelegate, Host } from '../components/marks.js'
-import { en } from '../messages/en.js'
+import { en } from '../messages/en/en.js'
 import type { Messages } from '../messages/messages.js'
 import type { RemoveAgentPage, RemoveAllPage, RemovePasskeyPage } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'

@@ -1,6 +1,6 @@
 import { renderLayout } from '../components/layout.js'
 import { Icon } from '../components/marks.js'
-import { en } from '../messages/en.js'
+import { en } from '../messages/en/en.js'
 import type { Messages } from '../messages/messages.js'
 import type { SignedOutPage } from '../models/account-models.js'
 

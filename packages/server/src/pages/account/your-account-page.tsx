@@ -2,7 +2,7 @@ import { Hidden, HiddenFields, OwnPassword, ProblemBox } from '../components/for
 import { Host } from '../components/marks.js'
 import { Day } from '../components/moment.js'
 import { Done, ForgottenPassword } from '../components/notices.js'
-import { en } from '../messages/en.js'
+import { en } from '../messages/en/en.js'
 import type { Messages } from '../messages/messages.js'
 import type { CloseAccountPage, YoursPage } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'

@@ -1,5 +1,5 @@
-import { ar } from './ar.js'
-import { en } from './en.js'
+import { ar } from './ar/ar.js'
+import { en } from './en/en.js'
 import { enDates } from './formats.js'
 import type { Messages } from './messages.js'
 

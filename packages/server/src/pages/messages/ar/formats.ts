@@ -1,4 +1,4 @@
-import { createFormats, wholeUnits } from './formats.js'
+import { createFormats, wholeUnits } from '../formats.js'
 
 /** With Arabic-Indic digits, whatever the machine's own locale data prefers. */
 export const arLocale = 'ar-u-nu-arab'

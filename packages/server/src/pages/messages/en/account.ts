@@ -6,10 +6,10 @@ import type {
   PasswordPage,
   SecurityPage,
   SignedOutPage,
-} from '../models/account-models.js'
-import { enDevices } from './en-devices.js'
-import { enDuration } from './formats.js'
-import { phrase } from './phrase.js'
+} from '../../models/account-models.js'
+import { enDuration } from '../formats.js'
+import { phrase } from '../phrase.js'
+import { enDevices } from './devices.js'
 
 const agentsOf = (count: number) => (count === 1 ? '1 agent' : `${count} agents`)
 

@@ -1,10 +1,10 @@
-import { arAccount } from './ar-account.js'
-import { arBlocks } from './ar-blocks.js'
-import { arCounted, arDuration, arFormats, arLocale } from './ar-formats.js'
-import { arProblems } from './ar-problems.js'
-import { arRecovery } from './ar-recovery.js'
-import type { Messages } from './messages.js'
-import { phrase } from './phrase.js'
+import type { Messages } from '../messages.js'
+import { phrase } from '../phrase.js'
+import { arAccount } from './account.js'
+import { arBlocks } from './blocks.js'
+import { arCounted, arDuration, arFormats, arLocale } from './formats.js'
+import { arProblems } from './problems.js'
+import { arRecovery } from './recovery.js'
 
 const characters = { one: 'حرف واحد', two: 'حرفين', few: 'أحرف', many: 'حرفًا', other: 'حرف' }
 const otherServices = {

@@ -1,5 +1,5 @@
-import type { Messages } from './messages.js'
-import { type EmailText, phrase } from './phrase.js'
+import type { Messages } from '../messages.js'
+import { type EmailText, phrase } from '../phrase.js'
 
 /** A notice of a change to how the user signs in. */
 const notice = (what: string, sentence: (server: string, user: string) => string): EmailText => ({

@@ -1,11 +1,11 @@
 import type { Danger, Risk } from 'countersign/editions'
 import type { ComponentChildren } from 'preact'
-import { enAccount } from './en-account.js'
-import { enBlocks } from './en-blocks.js'
-import { enProblems } from './en-problems.js'
-import { enRecovery } from './en-recovery.js'
-import { enDates, enDuration } from './formats.js'
-import { phrase } from './phrase.js'
+import { enDates, enDuration } from '../formats.js'
+import { phrase } from '../phrase.js'
+import { enAccount } from './account.js'
+import { enBlocks } from './blocks.js'
+import { enProblems } from './problems.js'
+import { enRecovery } from './recovery.js'
 
 const risks: Record<Risk, string> = {
   read: 'Read',

@@ -1,12 +1,12 @@
-import { arDevices } from './ar-devices.js'
-import { arCounted, arDuration, arFormats } from './ar-formats.js'
-import type { enAccount } from './en-account.js'
-import { phrase } from './phrase.js'
+import type { Messages } from '../messages.js'
+import { phrase } from '../phrase.js'
+import { arDevices } from './devices.js'
+import { arCounted, arDuration, arFormats } from './formats.js'
 
 const agents = { one: 'وكيل واحد', two: 'وكيلان', few: 'وكلاء', many: 'وكيلًا', other: 'وكيل' }
 
 /** What the pages of an account say in Arabic. */
-export const arAccount: typeof enAccount = {
+export const arAccount: Messages['account'] = {
   navigation: 'حسابك',
   sections: { agents: 'وكلائي', activity: 'النشاط', security: 'الأمان', yours: 'الحساب' },
   signOut: 'تسجيل الخروج',
