@@ -1,7 +1,7 @@
 import { ar } from './ar/ar.js'
 import { en } from './en/en.js'
-import { enDates } from './formats.js'
 import type { Messages } from './messages.js'
+import { createFormats } from './parts/formats.js'
 
 /**
  * Chooses the language of the pages: the one the user chose, otherwise the one the browser prefers, otherwise English. In English, days and
@@ -50,7 +50,7 @@ function englishOf(ranges: readonly Range[]): Messages {
   const locale = `en-${region}`
   // For an unknown region, the platform would fall back to another region's format.
   if (new Intl.DateTimeFormat(locale).resolvedOptions().locale !== locale) return en
-  const messages = english.get(locale) ?? { ...en, ...enDates(locale) }
+  const messages = english.get(locale) ?? { ...en, ...createFormats(locale) }
   english.set(locale, messages)
   return messages
 }

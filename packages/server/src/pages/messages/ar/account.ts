@@ -1,12 +1,12 @@
-import type { Messages } from '../messages.js'
-import { phrase } from '../phrase.js'
+import type { enAccount } from '../en/account.js'
+import { phrase } from '../parts/phrase.js'
 import { arDevices } from './devices.js'
 import { arCounted, arDuration, arFormats } from './formats.js'
 
-const agents = { one: 'وكيل واحد', two: 'وكيلان', few: 'وكلاء', many: 'وكيلًا', other: 'وكيل' }
+const agents = { one: 'وكيل واحد', two: 'وكيلان', few: '# وكلاء', many: '# وكيلًا', other: '# وكيل' }
 
 /** What the pages of an account say in Arabic. */
-export const arAccount: Messages['account'] = {
+export const arAccount: typeof enAccount = {
   navigation: 'حسابك',
   sections: { agents: 'وكلائي', activity: 'النشاط', security: 'الأمان', yours: 'الحساب' },
   signOut: 'تسجيل الخروج',

@@ -1,33 +1,28 @@
-import type { Messages } from '../messages.js'
-import { phrase } from '../phrase.js'
+import type { en } from '../en/en.js'
+import { phrase } from '../parts/phrase.js'
 import { arAccount } from './account.js'
 import { arBlocks } from './blocks.js'
-import { arCounted, arDuration, arFormats, arLocale } from './formats.js'
+import { arCounted, arDuration, arFormats } from './formats.js'
 import { arProblems } from './problems.js'
 import { arRecovery } from './recovery.js'
 
-const characters = { one: 'حرف واحد', two: 'حرفين', few: 'أحرف', many: 'حرفًا', other: 'حرف' }
+const characters = { one: 'حرف واحد', two: 'حرفين', few: '# أحرف', many: '# حرفًا', other: '# حرف' }
 const otherServices = {
   one: 'خدمة أخرى',
   two: 'خدمتين أخريين',
-  few: 'خدمات أخرى',
-  many: 'خدمة أخرى',
-  other: 'خدمة أخرى',
+  few: '# خدمات أخرى',
+  many: '# خدمة أخرى',
+  other: '# خدمة أخرى',
 }
 
 /** The pages in Arabic. */
-export const ar: Messages = {
+export const ar: typeof en = {
   lang: 'ar',
   dir: 'rtl',
   languageName: 'العربية',
-  locale: arLocale,
 
+  ...arFormats,
   duration: arDuration,
-  number: arFormats.number,
-  timeOfDay: (unixSeconds) => `${arFormats.timeOfDay(unixSeconds)} بتوقيت UTC`,
-  day: arFormats.day,
-  dayAndTime: (unixSeconds, now) => `${arFormats.dayAndTime(unixSeconds, now)} بتوقيت UTC`,
-  ago: arFormats.ago,
 
   title: (page, serverName) => `${page} – ${serverName}`,
   errorTitle: (title) => `خطأ: ${title}`,

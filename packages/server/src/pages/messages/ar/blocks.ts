@@ -1,8 +1,8 @@
-import type { Messages } from '../messages.js'
-import { phrase } from '../phrase.js'
+import type { enBlocks } from '../en/blocks.js'
+import { phrase } from '../parts/phrase.js'
 
 /** The text of the parts of the consent page that an edition may fill, and of the page for codes, in Arabic. */
-export const arBlocks: Messages['blocks'] = {
+export const arBlocks: typeof enBlocks = {
   comesFromAgent: (id, provider) => phrase`هذا الطلب صادر عن ${id}، ويشهد له ${provider}.`,
   detailAgentId: 'الاسم الكامل للوكيل',
   allowedOther: (day, provider) => phrase`سمحت لوكيل آخر من ${provider} في ${day}، لكن ليس لهذا الوكيل.`,

@@ -1,8 +1,8 @@
-import type { Messages } from '../messages.js'
-import { phrase } from '../phrase.js'
+import type { enDevices } from '../en/devices.js'
+import { phrase } from '../parts/phrase.js'
 
 /** What the pages about a user's devices say in Arabic. */
-export const arDevices: Messages['account']['devices'] = {
+export const arDevices: typeof enDevices = {
   heading: 'أجهزتي',
   lead: 'تتصرف هذه الأجهزة نيابةً عنك بمفتاح خاص بكل منها. إذا فصلت جهازًا انتهى كل وصوله فورًا، ويمكنه أن يعرّف بنفسه لمدة تصل إلى ساعة.',
   connectedOn: (moment) => phrase`تم ربطه في ${moment}.`,

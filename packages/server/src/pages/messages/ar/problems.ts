@@ -1,5 +1,5 @@
 import type { ProblemPage } from '../../models/problem-model.js'
-import { type Problem, phrase } from '../phrase.js'
+import { type Problem, phrase } from '../parts/phrase.js'
 
 /** What the problem pages say in Arabic. */
 export const arProblems: Record<ProblemPage['code'], Problem> = {

@@ -1,18 +1,15 @@
-import type { Messages } from '../messages.js'
-import { type EmailText, phrase } from '../phrase.js'
+import type { enRecovery } from '../en/recovery.js'
+import { createNotice, phrase } from '../parts/phrase.js'
 
-/** A notice of a change to how the user signs in. */
-const notice = (what: string, sentence: (server: string, user: string) => string): EmailText => ({
-  subject: (server) => `${what} – ${server}`,
-  before: (server, user) => [sentence(server, user), 'إذا كنت أنت من فعل ذلك، فلا يلزمك فعل شيء.'],
+const notice = createNotice({
+  unneeded: 'إذا كنت أنت من فعل ذلك، فلا يلزمك فعل شيء.',
   action: 'مراجعة إعدادات الأمان',
-  after: [
+  otherwise:
     'إذا لم تكن أنت، فقد يكون لشخص آخر وصول إلى حسابك: غيّر كلمة المرور وسجّل الخروج من كل الأجهزة. إذا تعذّر عليك تسجيل الدخول، فاختر «هل نسيت كلمة المرور؟» في صفحة تسجيل الدخول.',
-  ],
 })
 
 /** What the pages and emails for a forgotten password say in Arabic. */
-export const arRecovery: Messages['recovery'] = {
+export const arRecovery: typeof enRecovery = {
   newPasswordPage: {
     invite: {
       heading: 'اختر كلمة مرور',

@@ -7,11 +7,11 @@ import type {
   SecurityPage,
   SignedOutPage,
 } from '../../models/account-models.js'
-import { enDuration } from '../formats.js'
-import { phrase } from '../phrase.js'
+import { createCounted, createDuration } from '../parts/formats.js'
+import { phrase } from '../parts/phrase.js'
 import { enDevices } from './devices.js'
 
-const agentsOf = (count: number) => (count === 1 ? '1 agent' : `${count} agents`)
+const [counted, duration] = [createCounted('en'), createDuration('en')]
 
 const agentEvents: Record<
   AgentEvent,
@@ -105,10 +105,10 @@ export const enAccount = {
   noAgentsYet: 'Agents you allow appear here, and you can remove them here.',
   moreAgents: 'More agents can act for you than fit on this page.',
   agentPages: 'More agents',
-  morePermissions: (count: number) => `and ${count} more ${count === 1 ? 'permission' : 'permissions'}`,
+  morePermissions: (count: number) => counted(count, { one: 'and # more permission', other: 'and # more permissions' }),
   filter: 'Find an agent',
   find: 'Find',
-  found: (shown: number, total: number) => `${shown} of ${agentsOf(total)}.`,
+  found: (shown: number, total: number) => `${shown} of ${counted(total, { one: '# agent', other: '# agents' })}.`,
   showAll: 'Show all',
   actsAt: (resource: ComponentChildren) => phrase`has access to ${resource}`,
   withAccount: (name: ComponentChildren) => phrase`with your account ${name} there`,
@@ -145,7 +145,7 @@ export const enAccount = {
   removeSignIn: (agent: ComponentChildren) => phrase`${agent} will no longer be able to sign you in.`,
   removeAccount: (name: ComponentChildren) => phrase`Only its access with your account ${name} there ends.`,
   removeStops: (seconds: number) =>
-    `New access stops now. Access that was already given may work for up to ${enDuration(seconds)}.`,
+    `New access stops now. Access that was already given may work for up to ${duration(seconds)}.`,
   removeEntirely: 'Remove the agent entirely',
   removeEntirelyEffect: (agent: ComponentChildren) =>
     phrase`${agent} acts only for you. If you remove it entirely, it loses all its access, at every service, and acts for no one.`,
@@ -172,7 +172,10 @@ export const enAccount = {
   removeAll: 'Remove all agents',
   removeAllQuestion: 'Remove all agents’ access?',
   removeAllEffect: (count: number) =>
-    count === 1 ? 'This agent will no longer have access:' : `These ${count} agents will no longer have access:`,
+    counted(count, {
+      one: 'This agent will no longer have access:',
+      other: 'These # agents will no longer have access:',
+    }),
   moreRemoved: 'And others that don’t fit on this page.',
   removeAllYes: 'Remove all',
   keepAll: 'Keep them',
@@ -230,7 +233,7 @@ export const enAccount = {
   closeLead: 'This ends your account and all your agents’ access.',
   closeQuestion: 'Close your account for good?',
   closeEffect: 'You can’t undo this.',
-  closeRemoves: (count: number) => `${count === 1 ? '1 agent loses' : `${count} agents lose`} access.`,
+  closeRemoves: (count: number) => counted(count, { one: '# agent loses access.', other: '# agents lose access.' }),
   closeForgets: 'You will no longer be able to sign in.',
   closeYes: 'Close account',
   keepAccount: 'Keep my account',

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { phrase } from '../phrase.js'
+import { phrase } from '../parts/phrase.js'
 
 /** The text of the parts of the consent page that an edition may fill, and of the page for codes, in English. */
 export const enBlocks = {

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { phrase } from '../phrase.js'
+import { phrase } from '../parts/phrase.js'
 
 /** The text of the pages about a user's devices, in English. */
 export const enDevices = {

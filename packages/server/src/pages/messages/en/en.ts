@@ -1,11 +1,13 @@
 import type { Danger, Risk } from 'countersign/editions'
 import type { ComponentChildren } from 'preact'
-import { enDates, enDuration } from '../formats.js'
-import { phrase } from '../phrase.js'
+import { createDuration, createFormats } from '../parts/formats.js'
+import { phrase } from '../parts/phrase.js'
 import { enAccount } from './account.js'
 import { enBlocks } from './blocks.js'
 import { enProblems } from './problems.js'
 import { enRecovery } from './recovery.js'
+
+const duration = createDuration('en')
 
 const risks: Record<Risk, string> = {
   read: 'Read',
@@ -28,8 +30,8 @@ export const en = {
   /** The language's name for itself. */
   languageName: 'English',
 
-  ...enDates('en-GB'),
-  duration: enDuration,
+  ...createFormats('en-GB'),
+  duration,
 
   title: (page: string, serverName: string) => `${page} – ${serverName}`,
   errorTitle: (title: string) => `Error: ${title}`,
@@ -225,12 +227,12 @@ export const en = {
   untilRemoved: 'Until I remove it',
   once: 'Just this once',
   onceAllows: (call: ComponentChildren, seconds: number) =>
-    phrase`“Just this once” allows only ${call}, one time, within ${enDuration(seconds)}.`,
+    phrase`“Just this once” allows only ${call}, one time, within ${duration(seconds)}.`,
   onceSends: 'What it sends with this can’t change either, but we can’t see it.',
   askedAgain: 'The next time you connect this agent, we’ll ask you again.',
   whileAway: 'It can use this while you’re away.',
   removeIn: (myAgents: ComponentChildren) => phrase`You can remove it any time in ${myAgents}.`,
-  worksOn: (seconds: number) => `After that it may still work for up to ${enDuration(seconds)}.`,
+  worksOn: (seconds: number) => `After that it may still work for up to ${duration(seconds)}.`,
   myAgents: 'My agents',
 
   loopback: (port: ComponentChildren) =>

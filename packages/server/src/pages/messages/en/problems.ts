@@ -1,5 +1,5 @@
 import type { ProblemPage } from '../../models/problem-model.js'
-import { type Problem, phrase } from '../phrase.js'
+import { type Problem, phrase } from '../parts/phrase.js'
 
 /** The text of the problem pages, in English. */
 export const enProblems: Record<ProblemPage['code'], Problem> = {

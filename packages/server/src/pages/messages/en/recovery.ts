@@ -1,14 +1,11 @@
 import type { ComponentChildren } from 'preact'
-import { type EmailText, phrase } from '../phrase.js'
+import { createNotice, type EmailText, phrase } from '../parts/phrase.js'
 
-/** A notice of a change to how the user signs in. */
-const notice = (what: string, sentence: (server: string, user: string) => string): EmailText => ({
-  subject: (server) => `${what} – ${server}`,
-  before: (server, user) => [sentence(server, user), 'If this was you, you don’t need to do anything.'],
+const notice = createNotice({
+  unneeded: 'If this was you, you don’t need to do anything.',
   action: 'Review your security settings',
-  after: [
+  otherwise:
     'If it wasn’t you, someone else may have access to your account: change your password, and sign out everywhere. If you can’t sign in, choose “Forgot your password?” on the sign-in page.',
-  ],
 })
 
 /** The text of the emails to users, in English. */

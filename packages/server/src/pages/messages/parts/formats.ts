@@ -1,5 +1,7 @@
 /** Formats numbers, days and times for one language; days and times are in UTC. */
 export interface Formats {
+  /** For the script, which formats days and times in the user's time zone. */
+  locale: string
   number: (count: number) => string
   timeOfDay: (unixSeconds: number) => string
   /** Omits the year if it is the same as the year of `now`. */
@@ -11,11 +13,11 @@ export interface Formats {
 
 const day = { day: 'numeric', month: 'long' } as const
 
-/** Creates the formats for a locale, such as `en-GB`. */
-export function createFormats(locale: string): Formats {
+/** Creates the formats for a locale, such as `en-GB`; `inUtc` labels a time. */
+export function createFormats(locale: string, inUtc = (time: string) => `${time} UTC`): Formats {
   const numbers = new Intl.NumberFormat(locale)
   const { hour12 } = new Intl.DateTimeFormat(locale, { hour: 'numeric' }).resolvedOptions()
-  const timeOfDay = { hour: hour12 ? 'numeric' : '2-digit', minute: '2-digit' } as const
+  const time = { hour: hour12 ? 'numeric' : '2-digit', minute: '2-digit' } as const
   const ago = new Intl.RelativeTimeFormat(locale)
   const format = (options: Intl.DateTimeFormatOptions) => {
     const formatter = new Intl.DateTimeFormat(locale, { timeZone: 'UTC', ...options })
@@ -26,11 +28,13 @@ export function createFormats(locale: string): Formats {
     return (unixSeconds: number, now: number) =>
       yearOf(unixSeconds) === yearOf(now) ? short(unixSeconds) : long(unixSeconds)
   }
+  const [timeOfDay, dayAndTime] = [format(time), dated({ ...day, ...time })]
   return {
+    locale,
     number: (count) => numbers.format(count),
-    timeOfDay: format(timeOfDay),
+    timeOfDay: (unixSeconds) => inUtc(timeOfDay(unixSeconds)),
     day: dated(day),
-    dayAndTime: dated({ ...day, ...timeOfDay }),
+    dayAndTime: (unixSeconds, now) => inUtc(dayAndTime(unixSeconds, now)),
     ago(seconds) {
       const [size, unit] =
         seconds < 60 ? [1, 'second' as const] : seconds < 3600 ? [60, 'minute' as const] : [3600, 'hour' as const]
@@ -43,31 +47,27 @@ function yearOf(unixSeconds: number): number {
   return new Date(unixSeconds * 1000).getUTCFullYear()
 }
 
+/** The forms of a counted phrase by plural category; `#` stands for the number. A language has the forms that `Intl.PluralRules` names. */
+type Forms = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string }
+
+/** Creates the function that writes a number with what it counts. */
+export function createCounted(locale: string): (count: number, forms: Forms) => string {
+  const [rules, numbers] = [new Intl.PluralRules(locale), new Intl.NumberFormat(locale)]
+  return (count, forms) => (forms[rules.select(count)] ?? forms.other).replace('#', numbers.format(count))
+}
+
+/** Creates the function that writes a duration, such as `10 minutes`. */
+export function createDuration(locale: string): (seconds: number) => string {
+  return (seconds) => {
+    const { count, unit } = wholeUnits(seconds)
+    return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(count)
+  }
+}
+
 /** Returns the duration in the largest unit that divides it evenly, after rounding it up to whole minutes (at least one). */
 export function wholeUnits(seconds: number): { count: number; unit: 'minute' | 'hour' | 'day' } {
   const minutes = Math.max(1, Math.ceil(seconds / 60))
   if (minutes % 1440 === 0) return { count: minutes / 1440, unit: 'day' }
   if (minutes % 60 === 0) return { count: minutes / 60, unit: 'hour' }
   return { count: minutes, unit: 'minute' }
-}
-
-/** Formats numbers, days and times as English does in a region; `locale` is for the script. */
-export function enDates(locale: string) {
-  const formats = createFormats(locale)
-  return {
-    locale,
-    number: (count: number) => formats.number(count),
-    timeOfDay: (unixSeconds: number) => `${formats.timeOfDay(unixSeconds)} UTC`,
-    day: (unixSeconds: number, now: number) => formats.day(unixSeconds, now),
-    dayAndTime: (unixSeconds: number, now: number) => `${formats.dayAndTime(unixSeconds, now)} UTC`,
-    ago: formats.ago,
-  }
-}
-
-const units = { minute: ['minute', 'minutes'], hour: ['hour', 'hours'], day: ['day', 'days'] } as const
-
-/** Returns a duration in English words, such as `10 minutes`. */
-export function enDuration(seconds: number): string {
-  const { count, unit } = wholeUnits(seconds)
-  return `${count} ${units[unit][count === 1 ? 0 : 1]}`
 }

@@ -26,3 +26,13 @@ export interface EmailText {
   action: string
   after: string[]
 }
+
+/** Creates notices of changes to how the user signs in, from what all of them say. */
+export function createNotice(all: { unneeded: string; action: string; otherwise: string }) {
+  return (what: string, sentence: (server: string, user: string) => string): EmailText => ({
+    subject: (server) => `${what} – ${server}`,
+    before: (server, user) => [sentence(server, user), all.unneeded],
+    action: all.action,
+    after: [all.otherwise],
+  })
+}
