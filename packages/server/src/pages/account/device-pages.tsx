@@ -264,8 +264,10 @@ export function Devices({ frame, devices: entries, messages }: DeviceList) {
                 <bdi>{name}</bdi>
               </p>
               <p class="small">
-                {devices.connectedOn(moment(since))} {devices.lastUsedOn(moment(lastUsed))}
-                {ip === undefined ? '.' : <> {devices.from(<bdi>{ip}</bdi>)}</>}{' '}
+                {devices.connectedOn(moment(since))}{' '}
+                {ip === undefined
+                  ? devices.lastUsedOn(moment(lastUsed))
+                  : devices.lastUsedFrom(moment(lastUsed), <bdi>{ip}</bdi>)}{' '}
                 {ends === undefined ? devices.stays : devices.endsOn(moment(ends))}
               </p>
             </div>

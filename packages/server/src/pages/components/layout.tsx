@@ -115,7 +115,7 @@ function LanguageChooser({ form, messages }: { form: LanguageForm; messages: Mes
   const others = Object.values(languages).filter(({ lang }) => lang !== messages.lang)
   return (
     <form method="post" action={form.action} aria-labelledby="language">
-      <span id="language">{messages.language}:</span>
+      <span id="language">{messages.language + messages.colon}</span>
       <Hidden name="action" value="language" />
       <Hidden name="return_to" value={form.returnTo} />
       <Hidden name="csrf" value={form.csrf} />

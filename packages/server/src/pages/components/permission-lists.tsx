@@ -30,7 +30,9 @@ export function AbleList({ model, messages }: Lists) {
           <ul class="bullets">
             {[...model.kept].sort(byConcern).map((permission) => (
               <li>
-                {messages.risks[permission.risk]}: <Words permission={permission} messages={messages} />
+                {messages.risks[permission.risk]}
+                {messages.colon}
+                <Words permission={permission} messages={messages} />
               </li>
             ))}
           </ul>
@@ -90,7 +92,8 @@ function Value({ permission: { value, withheld }, messages }: { permission: Perm
     <span class="aside"> ({messages.noValue})</span>
   ) : (
     <>
-      : <bdi class="value">{value}</bdi>
+      {messages.colon}
+      <bdi class="value">{value}</bdi>
     </>
   )
 }

@@ -25,6 +25,7 @@ export const ar: typeof en = {
   duration: arDuration,
 
   title: (page, serverName) => `${page} – ${serverName}`,
+  colon: ': ',
   errorTitle: (title) => `خطأ: ${title}`,
   theAgent: 'الوكيل',
   quoted: (words) => phrase`«${words}»`,

@@ -6,8 +6,9 @@ export const enDevices = {
   heading: 'My devices',
   lead: 'These devices act for you with their own key. If you disconnect one, all its access ends at once. It can still say who it is for up to an hour.',
   connectedOn: (moment: ComponentChildren) => phrase`Connected on ${moment}.`,
-  lastUsedOn: (moment: ComponentChildren) => phrase`Last used on ${moment}`,
-  from: (address: ComponentChildren) => phrase`from ${address}.`,
+  lastUsedOn: (moment: ComponentChildren) => phrase`Last used on ${moment}.`,
+  lastUsedFrom: (moment: ComponentChildren, address: ComponentChildren) =>
+    phrase`Last used on ${moment} from ${address}.`,
   endsOn: (moment: ComponentChildren) => phrase`It was connected with a code, and ends by itself on ${moment}.`,
   stays: 'It stays until you disconnect it.',
   disconnect: 'Disconnect',

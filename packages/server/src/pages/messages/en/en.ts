@@ -34,6 +34,8 @@ export const en = {
   duration,
 
   title: (page: string, serverName: string) => `${page} – ${serverName}`,
+  /** Between a label and a value. */
+  colon: ': ',
   errorTitle: (title: string) => `Error: ${title}`,
   theAgent: 'the agent',
   /** Puts the agent's words in the language's quotation marks. */
