@@ -36,6 +36,12 @@ const ofAgent =
     call: call === undefined ? undefined : cleanText(call, longestCall),
   })
 
+/** A removal by the user, or by an operator. */
+const removal =
+  (own: AccountEvent, byOperator: AccountEvent): Entry =>
+  (event) =>
+    ofAccount(event.data?.by === undefined ? own : byOperator)(event)
+
 /**
  * How a session ended: it was displaced because there were too many, the user signed out of it, or, if the event has a session id, the user
  * ended it from another session.
@@ -62,10 +68,11 @@ const entries: ReadonlyMap<string, Entry> = new Map([
   ['link.created', ofAccount('link_created')],
   ['password.changed', ofAccount('password_changed')],
   ['passkey.added', ofAccount('passkey_added')],
-  [
-    'passkey.removed',
-    (event) => ofAccount(event.data?.by === undefined ? 'passkey_removed' : 'passkey_removed_by_server')(event),
-  ],
+  ['passkey.removed', removal('passkey_removed', 'passkey_removed_by_server')],
+  ['factor.added', ofAccount('factor_added')],
+  ['factor.removed', removal('factor_removed', 'factor_removed_by_server')],
+  ['factor.codes_replaced', ofAccount('recovery_codes_replaced')],
+  ['factor.code_used', ofAccount('recovery_code_used')],
   ['account.exported', ofAccount('downloaded')],
   [
     'request.allowed',

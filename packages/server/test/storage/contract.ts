@@ -775,6 +775,21 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           findPasskey: () => storage.findPasskey('id'),
           usePasskey: () => storage.usePasskey(passkey),
           removePasskey: () => storage.removePasskey(passkey),
+          findSecondFactor: () => storage.findSecondFactor(user.id),
+          setSecondFactor: () =>
+            storage.setSecondFactor({ ...asRead(user), sealedSecret: '', usedStep: 0, recoveryHashes: [tokenHash] }),
+          replaceRecoveryCodes: () => storage.replaceRecoveryCodes({ ...asRead(user), recoveryHashes: [tokenHash] }),
+          removeSecondFactor: () => storage.removeSecondFactor(asRead(user)),
+          useSecondFactor: () => {
+            const own = { key: tokenHash, window: 60, most: 1 }
+            return storage.useSecondFactor({
+              ...asRead(user),
+              sealedSecret: '',
+              recoveryHash: tokenHash,
+              limits: [own],
+              own,
+            })
+          },
           queueEmail: () => storage.queueEmail({ kind: 'reset', username: 'alice', language: 'en' }),
           claimEmails: () => storage.claimEmails({ limit: 1, lease: 60, perAddress: 5 }),
           settleEmail: () => storage.settleEmail({ id: 'id', attempt: 1, outcome: 'sent' }),

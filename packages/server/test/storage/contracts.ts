@@ -20,6 +20,7 @@ import { rememberedIssueContract } from './contract/remembered-issues.js'
 import { requestContract } from './contract/requests.js'
 import { revocationContract } from './contract/revocations.js'
 import { rotationContract } from './contract/rotations.js'
+import { secondFactorContract } from './contract/second-factors.js'
 import { sessionContract } from './contract/sessions.js'
 import { signedRequestContract } from './contract/signed-requests.js'
 import { subjectContract } from './contract/subjects.js'
@@ -32,6 +33,7 @@ export const contracts = [
   accountContract,
   sessionContract,
   passkeyContract,
+  secondFactorContract,
   linkContract,
   emailContract,
   throttleContract,

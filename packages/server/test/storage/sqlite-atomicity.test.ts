@@ -62,6 +62,11 @@ async function preparedFile() {
   await storage.rotateRefresh(family.present(0))
   const passkey = { ...asRead(person), credentialId: 'kept', counter: 5 }
   await storage.addPasskey({ ...passkey, publicKey: new Uint8Array([1]) })
+  const guarded = await newUser(storage, 'guarded')
+  const factor = { sealedSecret: 'kept', usedStep: 1, recoveryHashes: [hashOf('kept recovery code')] }
+  guarded.credentialRevision = (await storage.setSecondFactor({ ...asRead(guarded), ...factor })) ?? 0
+  const own = { key: hashOf('own'), account: 'guarded', window: 900, most: 5 }
+  const use = { ...asRead(guarded), sealedSecret: 'kept', limits: [own], own }
   const key = { kid: 'kept', purpose: 'sign', alg: 'EdDSA', private: 'sealed', publicJwk: {}, state: 'next' } as const
   await storage.addKey(key)
   await storage.recordAgent({ agent, redirectHosts: [], keyThumbprints: [] })
@@ -88,6 +93,12 @@ async function preparedFile() {
     addPasskey: (to) => to.addPasskey({ ...passkey, credentialId: 'new', publicKey: new Uint8Array([1]) }),
     'usePasskey, forward': (to) => to.usePasskey({ ...passkey, counter: 6 }),
     'usePasskey, back': (to) => to.usePasskey({ ...passkey, counter: 4 }),
+    setSecondFactor: (to) =>
+      to.setSecondFactor({ ...asRead(person), sealedSecret: 'new', usedStep: 1, recoveryHashes: [hashOf('new')] }),
+    replaceRecoveryCodes: (to) => to.replaceRecoveryCodes({ ...asRead(guarded), recoveryHashes: [hashOf('new')] }),
+    removeSecondFactor: (to) => to.removeSecondFactor(asRead(guarded)),
+    'useSecondFactor, right': (to) => to.useSecondFactor({ ...use, recoveryHash: hashOf('kept recovery code') }),
+    'useSecondFactor, wrong': (to) => to.useSecondFactor({ ...use, recoveryHash: hashOf('wrong') }),
     removePasskey: (to) => to.removePasskey(passkey),
     createAuthRequest: (to) => to.createAuthRequest(newRequest({ agent: 'https://new.example', nonce })),
     bindRequest: (to) => to.bindRequest({ ...bound.binding, tokenHash: asked.tokenHash }),

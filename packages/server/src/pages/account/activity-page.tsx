@@ -57,6 +57,11 @@ const icons: Record<AccountEvent | AgentEvent, IconName> = {
   passkey_added: 'key',
   passkey_removed: 'key',
   passkey_removed_by_server: 'key',
+  factor_added: 'notice',
+  factor_removed: 'notice',
+  factor_removed_by_server: 'notice',
+  recovery_codes_replaced: 'notice',
+  recovery_code_used: 'notice',
   downloaded: 'notice',
 }
 

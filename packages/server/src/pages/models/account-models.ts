@@ -127,6 +127,11 @@ export type AccountEvent =
   | 'passkey_added'
   | 'passkey_removed'
   | 'passkey_removed_by_server'
+  | 'factor_added'
+  | 'factor_removed'
+  | 'factor_removed_by_server'
+  | 'recovery_codes_replaced'
+  | 'recovery_code_used'
   | 'downloaded'
 
 /** An event between the user and an agent. */

@@ -3,6 +3,7 @@ import type { Binding } from './binding-storage.js'
 import type { Device } from './device-storage.js'
 import type { GrantUsage, ListedGrant } from './grant-storage.js'
 import type { Passkey } from './passkey-storage.js'
+import type { SecondFactor } from './second-factor-storage.js'
 import type { ListedSession } from './session-storage.js'
 import type { ListedSubject } from './subject-storage.js'
 import type { AsRead, User } from './user.js'
@@ -142,6 +143,7 @@ export interface UserExport {
   user: User
   identities: LinkedIdentity[]
   passkeys: Passkey[]
+  secondFactor: Omit<SecondFactor, 'sealedSecret'> | null
   sessions: Omit<ListedSession, 'current'>[]
   devices: Device[]
   /** The agents that act for this user only. */

@@ -41,6 +41,10 @@ export const auditEvents = {
   'email.sent': 'The mail server accepted an email to a user; `email`, `kind`, such as `reset`',
   'email.unsent':
     'An email to a user was not sent; `email`, `kind`, `attempts`, `reason`, and `outcome`: `failed`, `refused`, or `unknown` if the mail server may have accepted it',
+  'factor.added': 'A user set up a second factor for signing in; with `replaced`, it replaced another one',
+  'factor.code_used': 'A user used one of their recovery codes instead of a code from their authenticator app',
+  'factor.codes_replaced': 'A user got new recovery codes; the old ones no longer work',
+  'factor.removed': 'A user, or the operator in `by`, removed the user’s second factor',
   'form.forged':
     'A form other than a decision was refused because no page on this server had prepared it for this browser',
   'grant.revoked':
@@ -89,12 +93,13 @@ export const auditEvents = {
     'A user signed out or ended another session (`session`), an operator ended it (`by`), or a new sign-in exceeded `limits.sessions` (`by` is `limit`)',
   'session.reauthenticated': 'A signed-in user proved their identity again',
   'sessions.ended': 'A user signed out everywhere, or the operator in `by` ended their sessions; `count`',
-  'signin.failed': 'A wrong password, an invalid passkey, or a provider’s sign-in to a disabled account',
+  'signin.failed':
+    'A wrong password, a wrong code (`factor`), an invalid passkey, or a provider’s sign-in to a disabled account',
   'signin.provider_denied':
     'The identity provider refused a sign-in, or the user canceled it there; `provider`, `reason`',
   'signin.provider_failed':
     'The identity provider returned an invalid response, was unreachable, or did not prompt the user again; `provider`, `reason`',
-  'signin.throttled': 'A password was not checked, because a limit had been reached',
+  'signin.throttled': 'A password or a code was not checked, because a limit had been reached',
   'token.issued_by_grant':
     'An agent was issued a token under a remembered grant, without a page; `scope`, `jti`, `jkt`',
   'token.issued_by_policy': 'A policy with `grant` issued an auth token without a user; `policy`, `scope`, `jti`',

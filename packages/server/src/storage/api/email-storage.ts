@@ -32,7 +32,13 @@ export type EmailKind = RequestedEmail | NoticeKind
 export type RequestedEmail = 'reset' | 'confirm'
 
 /** A notice of a change, which is queued in the transaction that records the change in the audit log. */
-export type NoticeKind = 'password_changed' | 'passkey_added' | 'passkey_removed' | 'new_device'
+export type NoticeKind =
+  | 'password_changed'
+  | 'passkey_added'
+  | 'passkey_removed'
+  | 'factor_added'
+  | 'factor_removed'
+  | 'new_device'
 
 export interface NewEmail {
   kind: RequestedEmail

@@ -29,7 +29,9 @@ export interface SessionStorage {
 }
 
 /** How a user proved who they are (RFC 8176, and `oidc`). */
-export type AuthenticationMethod = 'pwd' | 'oidc' | 'webauthn'
+export type AuthenticationMethod = (typeof authenticationMethods)[number]
+
+export const authenticationMethods = ['pwd', 'otp', 'oidc', 'webauthn'] as const
 
 export interface NewSession extends AsRead {
   idHash: string

@@ -20,6 +20,7 @@ import type { PolledRequestStorage } from './polled-request-storage.js'
 import type { ReceivedRevocationStorage } from './received-revocation-storage.js'
 import type { RefreshStorage } from './refresh-storage.js'
 import type { RequestStorage } from './request-storage.js'
+import type { SecondFactorStorage } from './second-factor-storage.js'
 import type { SessionStorage } from './session-storage.js'
 import { StorageError } from './storage-error.js'
 import type { SubjectStorage } from './subject-storage.js'
@@ -80,6 +81,7 @@ export interface Storage
   extends AccountStorage,
     SessionStorage,
     PasskeyStorage,
+    SecondFactorStorage,
     LinkStorage,
     EmailStorage,
     DeviceStorage,

@@ -90,3 +90,21 @@ export const version19 = `
 
   update schema_version set version = 19;
 `
+
+/** Adds second factors and their recovery codes. */
+export const version20 = `
+  create table second_factor (
+    user_id bigint not null references app_user,
+    secret text collate "C" not null,
+    added_at bigint not null,
+    used_step bigint not null,
+    primary key (user_id)
+  );
+  create table recovery_code (
+    user_id bigint not null references app_user,
+    code_hash bytea not null check (length(code_hash) = 32),
+    primary key (user_id, code_hash)
+  );
+
+  update schema_version set version = 20;
+`

@@ -1,13 +1,13 @@
 import { schemaIn } from '../sql/schema.js'
 import { auditLog } from './audit-log.js'
-import { version14, version15, version16, version17, version18, version19 } from './migrations-from-14.js'
+import { version14, version15, version16, version17, version18, version19, version20 } from './migrations-from-14.js'
 
 const schema = `
   create table schema_version (
     id smallint primary key check (id = 1),
     version integer not null
   );
-  insert into schema_version values (1, 19);
+  insert into schema_version values (1, 20);
   ${schemaIn('postgres')}
   ${auditLog}`
 
@@ -230,4 +230,5 @@ export const migrations: readonly string[] = [
   version17,
   version18,
   version19,
+  version20,
 ]

@@ -31,6 +31,8 @@ const notices: Partial<Record<AuditEventName, NoticeKind>> = {
   'password.changed': 'password_changed',
   'passkey.added': 'passkey_added',
   'passkey.removed': 'passkey_removed',
+  'factor.added': 'factor_added',
+  'factor.removed': 'factor_removed',
 }
 
 function noticeOf({ event, data }: AuditEntry): NoticeKind | undefined {

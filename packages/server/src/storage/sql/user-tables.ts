@@ -49,6 +49,12 @@ export const userTables = {
     last_used_at: integer.orNull,
   },
 
+  /** The secret of an authenticator app, encrypted. No code of a time step up to `used_step` is accepted again. */
+  second_factor: { user_id: idOf('app_user').key, secret: text, added_at: integer, used_step: integer },
+
+  /** Recovery codes that have not been used. */
+  recovery_code: { user_id: idOf('app_user').key, code_hash: bytes32.key },
+
   known_device: { user_id: idOf('app_user').key, browser_hash: bytes32.key, last_seen_at: integer },
 
   session: {
@@ -104,9 +110,16 @@ export const userTables = {
   email: {
     id,
     public_id: bytes16.unique,
-    kind: new Column<'reset' | 'confirm' | 'password_changed' | 'passkey_added' | 'passkey_removed' | 'new_device'>({
-      type: 'text',
-    }),
+    kind: new Column<
+      | 'reset'
+      | 'confirm'
+      | 'password_changed'
+      | 'passkey_added'
+      | 'passkey_removed'
+      | 'factor_added'
+      | 'factor_removed'
+      | 'new_device'
+    >({ type: 'text' }),
     username_key: text,
     language: text,
     created_at: integer,

@@ -90,3 +90,21 @@ export const version19 = `
 
   pragma user_version = 19;
 `
+
+/** Adds second factors and their recovery codes. */
+export const version20 = `
+  create table second_factor (
+    user_id integer not null references app_user,
+    secret text not null,
+    added_at integer not null,
+    used_step integer not null,
+    primary key (user_id)
+  ) strict;
+  create table recovery_code (
+    user_id integer not null references app_user,
+    code_hash blob not null check (length(code_hash) = 32),
+    primary key (user_id, code_hash)
+  ) strict, without rowid;
+
+  pragma user_version = 20;
+`

@@ -3,7 +3,7 @@ import { StorageError } from '../api/storage-error.js'
 import { definitionsOf } from '../sql/columns.js'
 import { auditIndexes, schemaIn } from '../sql/schema.js'
 import { tables } from '../sql/tables.js'
-import { version14, version15, version16, version17, version18, version19 } from './migrations-from-14.js'
+import { version14, version15, version16, version17, version18, version19, version20 } from './migrations-from-14.js'
 
 const schema = `
   ${schemaIn('sqlite')}
@@ -25,7 +25,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 19;
+  pragma user_version = 20;
 `
 
 /**
@@ -256,6 +256,7 @@ export const migrations: readonly string[] = [
   version17,
   version18,
   version19,
+  version20,
 ]
 
 /** A database file's schema version. */

@@ -13,6 +13,7 @@ import { listDevices } from './devices.js'
 import { listFederated } from './federated.js'
 import { revokeGrants } from './grants.js'
 import { listPasskeys } from './passkeys.js'
+import { findSecondFactor } from './second-factors.js'
 import { listSessions, recordCredentialChange } from './sessions.js'
 import { listSubjects } from './subjects.js'
 
@@ -21,6 +22,8 @@ const belongings = [
   'credential',
   'federated_identity',
   'passkey',
+  'second_factor',
+  'recovery_code',
   'known_device',
   'agent_binding',
   'device',
@@ -68,12 +71,14 @@ export async function exportUser(unit: Unit, userId: string): Promise<UserExport
   await writeEvent(unit, { event: 'account.exported', userId: row.id })
   const everything = Number.MAX_SAFE_INTEGER
   const sessions = await listSessions(unit, { userId })
+  const factor = await findSecondFactor(unit, userId)
   const activity = await listEvents(unit, { userId, newest: true, limit: maxEvents })
   return {
     exportedAt: unit.now,
     user: toUser(row),
     identities: await listFederated(unit, userId),
     passkeys: await listPasskeys(unit, userId),
+    secondFactor: factor ? { addedAt: factor.addedAt, recoveryCodes: factor.recoveryCodes } : null,
     sessions: sessions.map(withoutCurrent),
     devices: await listOwnDevices(unit, userId),
     boundAgents: await listBindings(unit, { userId, limit: everything }),

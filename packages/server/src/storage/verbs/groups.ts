@@ -10,6 +10,7 @@ import * as logos from './logos.js'
 import * as passkeys from './passkeys.js'
 import * as polledRequests from './polled-requests.js'
 import * as receivedRevocations from './received-revocations.js'
+import * as secondFactors from './second-factors.js'
 import * as subjects from './subjects.js'
 
 /** Turns verbs, which are functions over a statement or a transaction, into methods of the storage. */
@@ -74,13 +75,18 @@ export const createRevocationVerbs = ({ reading, together }: VerbRunner) => ({
   recordPoll: together('disk', receivedRevocations.recordPoll),
 })
 
-/** The verbs of passkeys, one-time links and emails. */
+/** The verbs of passkeys, second factors, one-time links and emails. */
 export const createSignInVerbs = ({ reading, together }: VerbRunner) => ({
   addPasskey: together('disk', passkeys.addPasskey),
   listPasskeys: reading(passkeys.listPasskeys),
   findPasskey: reading(passkeys.findPasskey),
   usePasskey: together('disk', passkeys.usePasskey),
   removePasskey: together('disk', passkeys.removePasskey),
+  findSecondFactor: reading(secondFactors.findSecondFactor),
+  setSecondFactor: together('disk', secondFactors.setSecondFactor),
+  replaceRecoveryCodes: together('disk', secondFactors.replaceRecoveryCodes),
+  removeSecondFactor: together('disk', secondFactors.removeSecondFactor),
+  useSecondFactor: together('disk', secondFactors.useSecondFactor),
   queueEmail: together('disk', emails.queueEmail),
   claimEmails: together('disk', emails.claimEmails),
   settleEmail: together('disk', emails.settleEmail),

@@ -1,10 +1,11 @@
 import type { RawBuilder } from 'kysely'
-import type {
-  AuthenticationMethod,
-  ListedSession,
-  NewSession,
-  Reauthentication,
-  Session,
+import {
+  type AuthenticationMethod,
+  authenticationMethods,
+  type ListedSession,
+  type NewSession,
+  type Reauthentication,
+  type Session,
 } from '../api/session-storage.js'
 import { type AuditEntry, actorOf, writeEvent } from '../rows/audit.js'
 import { isUseDue } from '../rows/grant-lists.js'
@@ -288,5 +289,6 @@ export async function reauthenticate(unit: Unit, renewal: Reauthentication): Pro
 }
 
 function toMethods(amr: string | null): AuthenticationMethod[] {
-  return (amr ?? '').split(' ').filter((method) => method === 'pwd' || method === 'oidc' || method === 'webauthn')
+  const methods = (amr ?? '').split(' ')
+  return authenticationMethods.filter((method) => methods.includes(method))
 }

@@ -151,27 +151,38 @@ function countOf({ db, clock }: Parts, { first, last }: Placeholders<KeyRange>, 
     .where('reset_at', '>', clock)
 }
 
-/**
- * Stores one row for each attempt within a limit's window, so that the window slides: what matters is the time between attempts, not when a
- * window began.
- */
 export async function countWithinLimits(
   unit: Unit,
   limits: readonly LimitedAttempt[],
 ): Promise<ReachedLimit | undefined> {
+  const reached = await attemptWithinLimits(unit, limits, async () => false)
+  return typeof reached === 'object' ? reached : undefined
+}
+
+/**
+ * Makes an attempt if no limit is reached, and counts it if it fails. Returns the limit that is reached, or whether the attempt succeeded. No
+ * other attempt within one of the limits is made or counted at the same time. There is one row for each attempt in a window, so that the
+ * window slides: what matters is the time between attempts, not when a window began.
+ */
+export async function attemptWithinLimits(
+  unit: Unit,
+  limits: readonly LimitedAttempt[],
+  succeeds: () => Promise<boolean>,
+): Promise<ReachedLimit | boolean> {
   const attempts = limits.map((limit) => ({ window: limit.window, ...rangeOf(limit) }))
   // Every transaction locks limits in key order.
   const locks = attempts.map(({ first }) => `attempts ${first.toString('hex')}`).toSorted()
   for (const lock of locks) await unit.exclusive(lock)
   const reached = await findReachedLimit(unit, limits)
   if (reached) return reached
+  if (await succeeds()) return true
   const rows = attempts.map(({ first, window }) => ({
     key_hash: keyOf(first, randomBytes(attemptBytes)),
     count: 1,
     reset_at: unit.now + window,
   }))
   await attemptInsertion(unit, rows)
-  return undefined
+  return false
 }
 
 const attemptInsertion = cachedInsertion('attempt')

@@ -124,6 +124,11 @@ export const arAccount: typeof enAccount = {
     passkey_added: 'أضفت مفتاح مرور.',
     passkey_removed: 'أزلت مفتاح مرور.',
     passkey_removed_by_server: 'أزال أحد المسؤولين مفتاح مرور.',
+    factor_added: 'أعددت تسجيل الدخول بخطوتين.',
+    factor_removed: 'أوقفت تسجيل الدخول بخطوتين.',
+    factor_removed_by_server: 'أوقف أحد المسؤولين تسجيل الدخول بخطوتين.',
+    recovery_codes_replaced: 'حصلت على رموز استرداد جديدة.',
+    recovery_code_used: 'استخدمت رمز استرداد.',
     downloaded: 'نزّلت بياناتك.',
   },
 

@@ -67,6 +67,14 @@ export const arRecovery: typeof enRecovery = {
       'تمت إزالة مفتاح مرور',
       (server, user) => `تمت إزالة مفتاح مرور من حسابك ${user} في ${server}.`,
     ),
+    factor_added: notice(
+      'تم إعداد تسجيل الدخول بخطوتين',
+      (server, user) => `تم إعداد تسجيل الدخول بخطوتين باستخدام تطبيق مصادقة لحسابك ${user} في ${server}.`,
+    ),
+    factor_removed: notice(
+      'تم إيقاف تسجيل الدخول بخطوتين',
+      (server, user) => `تم إيقاف تسجيل الدخول بخطوتين لحسابك ${user} في ${server}.`,
+    ),
     new_device: notice(
       'تسجيل دخول جديد',
       (server, user) => `سجّل شخص الدخول إلى حسابك ${user} في ${server} من متصفح لم نره من قبل.`,

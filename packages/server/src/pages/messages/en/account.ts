@@ -51,6 +51,11 @@ const accountEvents: Record<AccountEvent, string> = {
   passkey_added: 'You added a passkey.',
   passkey_removed: 'You removed a passkey.',
   passkey_removed_by_server: 'An administrator removed a passkey.',
+  factor_added: 'You set up two-step sign-in.',
+  factor_removed: 'You turned off two-step sign-in.',
+  factor_removed_by_server: 'An administrator turned off two-step sign-in.',
+  recovery_codes_replaced: 'You got new recovery codes.',
+  recovery_code_used: 'You used a recovery code.',
   downloaded: 'You downloaded your data.',
 }
 

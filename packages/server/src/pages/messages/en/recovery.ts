@@ -10,7 +10,14 @@ const notice = createNotice({
 
 /** The text of the emails to users, in English. */
 const emails: Record<
-  'reset' | 'confirm' | 'password_changed' | 'passkey_added' | 'passkey_removed' | 'new_device',
+  | 'reset'
+  | 'confirm'
+  | 'password_changed'
+  | 'passkey_added'
+  | 'passkey_removed'
+  | 'factor_added'
+  | 'factor_removed'
+  | 'new_device',
   EmailText
 > = {
   reset: {
@@ -42,6 +49,14 @@ const emails: Record<
   passkey_removed: notice(
     'A passkey was removed',
     (server, user) => `A passkey was removed from your account ${user} at ${server}.`,
+  ),
+  factor_added: notice(
+    'Two-step sign-in was set up',
+    (server, user) => `Two-step sign-in with an authenticator app was set up for your account ${user} at ${server}.`,
+  ),
+  factor_removed: notice(
+    'Two-step sign-in was turned off',
+    (server, user) => `Two-step sign-in was turned off for your account ${user} at ${server}.`,
   ),
   new_device: notice(
     'New sign-in',
