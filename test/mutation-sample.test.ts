@@ -46,7 +46,7 @@ interface ChooseTests {
     testFiles: readonly string[],
   ) => Chosen[]
   planRuns: (
-    chosen: readonly { test: string; seconds: number }[],
+    chosen: readonly { test: string; seconds: number; reach?: string }[],
     seconds: number,
   ) => { runs: Chosen[][]; left: number }
 }
@@ -231,7 +231,7 @@ describe('tests that cover a mutation', () => {
 
   it('include a slow test that is named after the file where its cost puts it', () => {
     const test = 'packages/server/test/consent/decide.slow.test.ts'
-    const tests = { ...map.tests, [test]: { seconds: 11, files: { [file]: [50, 60] as number[] } } }
+    const tests = { ...map.tests, [test]: { seconds: 21, files: { [file]: [50, 60] as number[] } } }
     const found = chooseTests(
       { ...map, tests },
       { file, start: 55, hash: 'h', inFunction: true },
@@ -239,6 +239,32 @@ describe('tests that cover a mutation', () => {
       Object.keys(tests),
     )
     expect(found.map(({ reach }) => reach)).toEqual(['name', 'position', 'position', 'position', 'file'])
+  })
+
+  it('start with those in the folder of the file, and include new ones in it, or all if the file is new', () => {
+    const test = 'packages/server/test/consent/wide.test.ts'
+    const near = { seconds: 9, files: { [file]: [50, 60], a: [], b: [], c: [] } as Record<string, number[]> }
+    const changed = { ...map, tests: { ...map.tests, [test]: near } }
+    const known = Object.keys(changed.tests)
+    const chosenFor = (name: string) =>
+      chooseTests(changed, { file: `server/dist/consent/${name}.js`, start: 55, hash: 'h', inFunction: true }, {}, [
+        ...known,
+        'packages/server/test/consent/new.test.ts',
+        'packages/server/test/elsewhere.test.ts',
+      ]).map((each) => [each.test.split('/').pop(), each.reach])
+    expect(chosenFor('decide')).toEqual([
+      ['decide.test.ts', 'name'],
+      ['wide.test.ts', 'position'],
+      ['flow.test.ts', 'position'],
+      ['mcp.test.ts', 'position'],
+      ['new.test.ts', 'folder'],
+      ['wide.test.ts', 'file'],
+    ])
+    expect(chosenFor('added')).toEqual([
+      ['decide.test.ts', 'folder'],
+      ['wide.test.ts', 'folder'],
+      ['new.test.ts', 'folder'],
+    ])
   })
 
   it('include the test of a module that has a file for each platform', () => {
@@ -254,6 +280,9 @@ describe('tests that cover a mutation', () => {
     expect(left).toBe(2)
     expect(planRuns([], 100)).toEqual({ runs: [], left: 0 })
     const slow = [{ test: 'slow', seconds: 200 }]
+    const nearest = [150, 50].map((each, index) => ({ test: String(index), seconds: each, reach: 'position' }))
+    expect(planRuns([...nearest, ...slow], 100)).toEqual({ runs: nearest.map((each) => [each]), left: 1 })
+    expect(planRuns([...nearest, { test: '2', seconds: 1, reach: 'name' }], 100).left).toBe(2)
     expect(planRuns([...slow, ...slow], 100)).toEqual({ runs: [slow], left: 1 })
   })
 })

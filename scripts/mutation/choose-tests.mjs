@@ -1,4 +1,4 @@
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 
 /**
  * @typedef {object} CoverageMap
@@ -9,20 +9,22 @@ import { basename } from 'node:path'
 
 /**
  * The test files for one mutation, nearest first: those that are named after the file and fast, even if they are newer than the map; those that run
- * the position; those that run the same file; and those that run a file that imports it. Code that is evaluated when a module is loaded,
- * such as a table, has no test files by position: it runs once per process, for the first test file.
+ * the position, starting with those in the file's own test folder; those in this folder that may run it, because they or the file are newer than
+ * the map; those that run the same file; and those that run a file that imports it. Code that is evaluated when a module is loaded, such as a
+ * table, has no test files by position: it runs once per process, for the first test file.
  *
  * @param {CoverageMap} map
  * @param {{ file: string, start: number, hash: string, inFunction: boolean }} mutation
  * @param {Record<string, readonly string[]>} importers for each built file, the files that import it
  * @param {readonly string[]} testFiles the test files to choose from
- * @returns {{ test: string, seconds: number, reach: 'name' | 'position' | 'file' | 'importer' }[]}
+ * @returns {{ test: string, seconds: number, reach: 'name' | 'position' | 'folder' | 'file' | 'importer' }[]}
  */
 export function chooseTests(map, { file, start, hash, inFunction }, importers, testFiles) {
   const isKnown = inFunction && map.hashes[file] === hash
   const measured = testFiles.filter((test) => test in map.tests)
-  const named = testFiles.filter((test) => isNamedAfter(test, file) && !(map.tests[test]?.seconds > slow))
-  const chosen = new Map(named.map((test) => [test, { test, seconds: map.tests[test]?.seconds ?? 5, reach: 'name' }]))
+  const secondsOf = (test) => map.tests[test]?.seconds ?? 5
+  const named = testFiles.filter((test) => isNamedAfter(test, file) && secondsOf(test) <= slow)
+  const chosen = new Map(named.map((test) => [test, { test, seconds: secondsOf(test), reach: 'name' }]))
   const add = (reach, runs) => {
     const fitting = measured.filter((test) => !chosen.has(test) && runs(map.tests[test].files))
     const near = fitting.map((test) => ({
@@ -33,6 +35,9 @@ export function chooseTests(map, { file, start, hash, inFunction }, importers, t
     for (const { entry } of near) chosen.set(entry.test, entry)
   }
   add('position', (files) => file in files && (!isKnown || isWithin(start, files[file])))
+  const isNew = (test) => !(file in map.hashes) || !(test in map.tests)
+  for (const test of testFiles.filter((each) => !chosen.has(each) && isInFolderOf(each, file) && isNew(each)))
+    chosen.set(test, { test, seconds: secondsOf(test), reach: 'folder' })
   add('file', (files) => file in files)
   const closest = importersWithTests(map, file, importers)
   add('importer', (files) => closest.some((importer) => importer in files))
@@ -40,12 +45,17 @@ export function chooseTests(map, { file, start, hash, inFunction }, importers, t
 }
 
 /** In seconds: a test that takes longer does not run first, even if it is named after the file, so that there is time for others. */
-const slow = 10
+const slow = 20
 
-/** Sorts tests first that run few other files, belong to the same package and take little time. */
+/** Sorts tests first that are in the file's own test folder, and then those that run few other files, belong to its package and take little time. */
 function distanceOf(test, file, { files, seconds }) {
   const [, ownPackage] = test.split('/')
-  return (Object.keys(files).length + (file.startsWith(`${ownPackage}/`) ? 0 : 100)) * (1 + seconds / slow)
+  const others = Object.keys(files).length + (file.startsWith(`${ownPackage}/`) ? 0 : 100)
+  return others * (1 + seconds / 10) * (isInFolderOf(test, file) ? 0.01 : 1)
+}
+
+function isInFolderOf(test, file) {
+  return dirname(test) === dirname(`packages/${file.replace('/dist/', '/test/')}`)
 }
 
 function isNamedAfter(test, file) {
@@ -72,18 +82,21 @@ function importersWithTests({ tests }, file, importers) {
 
 /**
  * Splits the tests for a mutation into runs: a short one of the nearest tests, which most mutations do not survive, and longer ones, as far
- * as the time allows. The nearest test always runs.
+ * as the time allows. The nearest test always runs, and so do all that run the position if they take at most twice the time together.
  *
- * @param {{ test: string, seconds: number }[]} chosen nearest first
+ * @param {{ test: string, seconds: number, reach?: string }[]} chosen nearest first
  * @param {number} seconds for all runs together
  * @returns {{ runs: { test: string, seconds: number }[][], left: number }} `left`: the number of tests for which there is not enough time
  */
 export function planRuns(chosen, seconds) {
-  const limits = [seconds / 20, seconds / 6, seconds / 2, seconds]
+  const limits = [seconds / 20, seconds / 6, seconds / 2, 2 * seconds]
+  const nearest = chosen.filter(({ reach }) => reach === 'name' || reach === 'position')
+  const needed = nearest.reduce((sum, each) => sum + each.seconds, 0)
+  const most = needed <= 2 * seconds ? Math.max(seconds, needed) : seconds
   const runs = [[]]
   let [spent, left] = [0, 0]
   for (const each of chosen) {
-    if (spent + each.seconds > seconds && spent > 0) {
+    if (spent + each.seconds > most && spent > 0) {
       left++
       continue
     }
