@@ -3,6 +3,8 @@ const CONTROL = /(?![\t-\r\u0085])\p{Cc}/gu
 // `\s` does not include the next line character, U+0085.
 const WHITESPACE = /[\s\u0085]+/g
 const STACKED_MARKS = /([\p{Mn}\p{Me}]{2})[\p{Mn}\p{Me}]+/gu
+/** Text in which there is nothing to change: words of ASCII with single spaces between them. */
+const PLAIN = /^[!-~]+(?: [!-~]+)*$/
 const ELLIPSIS = '…'
 /** The maximum length of a string that is read, in UTF-16 units. No line on a page is that long. */
 const longestRead = 4000
@@ -17,6 +19,7 @@ const longestRead = 4000
  * @returns The clean text, empty if nothing visible is left.
  */
 export function cleanText(value: string, maxLength: number): string {
+  if (value.length <= Math.min(maxLength, longestRead) && PLAIN.test(value)) return value
   const line = value
     .slice(0, longestRead)
     .normalize('NFC')
