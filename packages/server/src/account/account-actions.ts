@@ -6,6 +6,7 @@ import { localPath, type SignedInVisit } from '../http/visit.js'
 import type { SecurityPage, SignedOutPage } from '../pages/models/account-models.js'
 import { accountPaths, signInPath } from '../pages/models/account-paths.js'
 import { passwordProblem } from '../policy/account-policy.js'
+import { removedWith } from '../policy/policy.js'
 import { checkPassword } from '../sign-in/check-password.js'
 import { addPasskey } from '../sign-in/passkeys.js'
 import { clearedSession, endSession, knownCookie, type Proof, renewSession, signInChanged } from '../sign-in/session.js'
@@ -29,6 +30,20 @@ const removeAgent: AccountHandler = async (context, visit) => {
   // If the form is submitted again, the notice shows when access was revoked.
   const ends = (await endedGrants(context, grant)).flatMap((each) => endOf(each, now)?.at ?? [])
   return removedAt(context, visit, Math.max(...ends))
+}
+
+/** Removes a permission from every grant of the agent here. If the form is submitted again, nothing is left to do. */
+const removePermission: AccountHandler = async (context, visit) => {
+  const userId = visit.session.user.id
+  const grant = await context.storage.findGrant(visit.form.get('agent') ?? '')
+  if (grant?.userId !== userId) throw new PageError('not_found', { retry: accountPaths.agents })
+  const names = removedWith(visit.form.get('permission') ?? '')
+  let isRemoved = false
+  for (const { id: grantId } of await liveGrants(context, grant))
+    if (await context.storage.removePermissions({ grantId, userId, names })) isRemoved = true
+  const path = accountPaths.agent(grant.id)
+  if (!isRemoved) return seeOther(path)
+  return seeOther(pathWithNotice(context, visit, { path, what: 'removed', at: context.now() }))
 }
 
 /** Lets an agent that acts for this user only act for no one. */
@@ -148,6 +163,7 @@ export const accountActions: ReadonlyMap<string, AccountHandler> = new Map<strin
   ['reauthenticate', confirmUser],
   ['passkey', confirmUser],
   ['remove-agent', removeAgent],
+  ['remove-permission', removePermission],
   ['unbind-agent', unbindAgent],
   ['remove-all-agents', removeAllAgents],
   ['end-session', endOtherSession],

@@ -25,7 +25,7 @@ const ofSignIn =
   ({ at, data }) => ({ at, what, device: deviceOf(typeof data?.userAgent === 'string' ? data.userAgent : null) })
 
 const ofAgent =
-  (what: AgentEvent, call?: string): Entry =>
+  (what: AgentEvent, detail?: string): Entry =>
   ({ at, agent = '', resource = '' }, { id, delegate } = { id: undefined, delegate: undefined }) => ({
     at,
     what,
@@ -33,7 +33,7 @@ const ofAgent =
     agentHost: displayHost(agent),
     delegate: delegate === undefined ? undefined : cleanText(delegate, 200),
     resourceHost: displayHost(resource),
-    call: call === undefined ? undefined : cleanText(call, longestCall),
+    detail: detail === undefined ? undefined : cleanText(detail, longestCall),
   })
 
 /** A removal by the user, or by an operator. */
@@ -51,12 +51,15 @@ const endOfSession: Entry = (event) => {
   return ofAccount(event.data?.session === undefined ? 'signed_out' : 'session_ended')(event)
 }
 
-/** A replaced grant was followed by a newly allowed one, so it is not shown as revoked. */
+/** A grant that was replaced, or that lost permissions, is not shown as revoked: another event says what happened. */
 const endOfGrant: Entry = (event, grant) => {
-  const by = event.data?.by
-  if (by === 'replaced') return undefined
+  const { by, permissions } = event.data ?? {}
+  if (by === 'replaced' || permissions !== undefined) return undefined
   return ofAgent(by === event.userId ? 'removed' : 'removed_by_server')(event, grant)
 }
+
+const permissionsIn = ({ data }: RecordedEvent) =>
+  typeof data?.permissions === 'string' ? data.permissions.replaceAll(' ', ', ') : undefined
 
 /** The recorded events that are shown to the user, and how each is shown. */
 const entries: ReadonlyMap<string, Entry> = new Map([
@@ -85,6 +88,7 @@ const entries: ReadonlyMap<string, Entry> = new Map([
   ['request.remembered', ofAgent('remembered')],
   ['code.redeemed', ofAgent('used')],
   ['grant.revoked', endOfGrant],
+  ['permission.removed', (event, grant) => ofAgent('permission_removed', permissionsIn(event))(event, grant)],
 ])
 
 /** The names of the events that {@link activityOf} shows. Filtering by these names keeps other events from crowding them out of a list. */
@@ -102,13 +106,17 @@ export function activityOf(
   return events
     .flatMap((event) => entries.get(event.event)?.(event, grantOfEvent(event, delegates)) ?? [])
     .filter((entry) => {
-      if (entry.what !== 'removed' && entry.what !== 'removed_by_server') return true
-      const key = JSON.stringify([entry.what, entry.agentHost, entry.delegate, entry.resourceHost])
+      if (!isRemoval(entry)) return true
+      const key = JSON.stringify([entry.what, entry.agentHost, entry.delegate, entry.resourceHost, entry.detail])
       const told = removals.get(key)
       if (told !== undefined && Math.abs(told - entry.at) <= oneAct) return false
       removals.set(key, entry.at)
       return true
     })
+}
+
+function isRemoval(entry: Activity): entry is Extract<Activity, { agentHost: string }> {
+  return ['removed', 'removed_by_server', 'permission_removed'].includes(entry.what)
 }
 
 function grantOfEvent(

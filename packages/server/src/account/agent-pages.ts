@@ -5,9 +5,10 @@ import { PageError } from '../http/page-error.js'
 import type { SignedInVisit } from '../http/visit.js'
 import { renderAgent } from '../pages/account/agent-page.js'
 import { renderAgents } from '../pages/account/agents-page.js'
-import { renderRemoveAgent, renderRemoveAll } from '../pages/account/removal-pages.js'
-import type { AgentsPage } from '../pages/models/account-models.js'
+import { renderRemoveAgent, renderRemoveAll, renderRemovePermission } from '../pages/account/removal-pages.js'
+import type { AgentsPage, RemovePermissionPage } from '../pages/models/account-models.js'
 import { accountPaths } from '../pages/models/account-paths.js'
+import { permissionsOf, removedWith } from '../policy/policy.js'
 import { type ListedGrant, longestTokenLifetime } from '../storage/api/storage.js'
 import { type AccountHandler, accountFrame, accountResponse, readNotice } from './account-handler.js'
 import { activityOf } from './activity-of.js'
@@ -51,7 +52,7 @@ export const agentsPage: AccountHandler = async (context, visit) => {
   const userId = visit.session.user.id
   const grants = await context.storage.listGrants({ userId, live: true, limit: most.grants, after })
   const text = (searchParams.get('filter') ?? '').trim().slice(0, 200)
-  const notice = readNotice(context, visit)
+  const notice = await removedIn(context, visit)
   const found = byParties(grants.filter((grant) => isFound(grant, text)))
   const entries = found.slice((page - 1) * most.entries, page * most.entries)
   const isLast = found.length <= page * most.entries
@@ -75,16 +76,12 @@ export const agentsPage: AccountHandler = async (context, visit) => {
       filter: canFilter ? { text, total: agentsOf(grants).length } : undefined,
       ended,
       ...(await ofDevices(context, visit)),
-      removed:
-        notice?.what === 'removed'
-          ? {
-              stoppedAt: notice.at,
-              expiresBy: minuteAfter(notice.at + (await tokenLifetime(context))),
-              isTold:
-                ended.length > 0 &&
-                endings?.deliveries.some(({ revokedAt }) => Math.abs(revokedAt - notice.at) <= sameAct),
-            }
-          : undefined,
+      removed: notice && {
+        ...notice,
+        isTold:
+          ended.length > 0 &&
+          endings?.deliveries.some(({ revokedAt }) => Math.abs(revokedAt - notice.stoppedAt) <= sameAct),
+      },
     },
     visit.messages,
   )
@@ -125,6 +122,7 @@ export const agentPage: AccountHandler = async (context, visit) => {
     ended,
     told: toldOf(await deliveriesFor(context, grant.userId), grant),
     isBound: await isBoundTo(context, grant),
+    removed: await removedIn(context, visit),
     activity: activity.slice(0, 10),
   }
   return accountResponse(renderAgent(model, visit.messages), visit)
@@ -132,6 +130,8 @@ export const agentPage: AccountHandler = async (context, visit) => {
 
 export const removeAgentPage: AccountHandler = async (context, visit) => {
   const grant = await requireOwnGrant(context, visit)
+  const name = visit.url.searchParams.get('permission')
+  if (name !== null) return removePermissionPage(context, visit, { grant, name })
   const isEnded = (await shownGrants(context, grant)).length === 0
   const isBound = await isBoundTo(context, grant)
   if (isEnded && !isBound) return seeOther(accountPaths.agent(visit.id))
@@ -146,6 +146,30 @@ export const removeAgentPage: AccountHandler = async (context, visit) => {
   return accountResponse(renderRemoveAgent(model, visit.messages), visit)
 }
 
+/** The confirmation for a permission of an agent that has others. */
+async function removePermissionPage(
+  context: ServerContext,
+  visit: SignedInVisit,
+  { grant, name }: { grant: ListedGrant; name: string },
+): Promise<Response> {
+  const [newest, ...older] = await shownGrants(context, grant)
+  if (!newest) return seeOther(accountPaths.agent(visit.id))
+  const held = new Set([newest, ...older].flatMap(({ scope }) => scope.split(' ')))
+  const [first, ...others] = removedWith(name).filter((each) => held.has(each))
+  if (first !== name) return seeOther(accountPaths.agent(visit.id))
+  if (held.size === others.length + 1) return seeOther(accountPaths.removeAgent(visit.id))
+  const describe = (names: readonly string[]) => permissionsOf(names, newest.display.resource, context.readRisk)
+  const [permission, ...more] = describe([first, ...others])
+  if (!permission) throw new TypeError('a permission has no description')
+  const model: RemovePermissionPage = {
+    ...accountFrame(context, visit),
+    agent: { id: visit.id, ...shownParties(grant) },
+    able: [permission, ...more],
+    tokenLifetime: await tokenLifetime(context),
+  }
+  return accountResponse(renderRemovePermission(model, visit.messages), visit)
+}
+
 export const removeAllPage: AccountHandler = async (context, visit) => {
   const userId = visit.session.user.id
   const grants = await context.storage.listGrants({ userId, live: true, limit: most.grants })
@@ -153,6 +177,13 @@ export const removeAllPage: AccountHandler = async (context, visit) => {
   const hasMore = grants.length === most.grants
   const model = { ...accountFrame(context, visit), agents, hasMore, tokenLifetime: await tokenLifetime(context) }
   return accountResponse(renderRemoveAll(model, visit.messages), visit)
+}
+
+/** What was just removed, if the page says so. */
+async function removedIn(context: ServerContext, visit: SignedInVisit): Promise<AgentsPage['removed']> {
+  const notice = readNotice(context, visit)
+  if (notice?.what !== 'removed') return undefined
+  return { stoppedAt: notice.at, expiresBy: minuteAfter(notice.at + (await tokenLifetime(context))) }
 }
 
 /** Whether the agent of a grant acts for the user of the grant, and for no one else. */

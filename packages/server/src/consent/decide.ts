@@ -21,7 +21,7 @@ import {
   type Session,
   StorageError,
 } from '../storage/api/storage.js'
-import { type DecisionTerms, decisionFacts, decisionTerms, extension, policyDenial } from './facts.js'
+import { type DecisionTerms, decisionFacts, decisionTerms, extension, policyDenial, withoutScopes } from './facts.js'
 import {
   emitDecision,
   linkDestination,
@@ -41,16 +41,17 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
   const decider = await deciderOf(context, visit, link)
   if (decider instanceof Response) return decider
   const { person, stored } = decider
-  const terms = await decisionTerms(context, person, stored, 'decision')
+  const shown = asShown(stored, person.form)
+  const terms = await decisionTerms(context, person, shown, 'decision')
   const duration = chosenExtent(terms, person.form)
-  const stopped = await stopBeforeAllowing(context, person, { link, stored, terms, duration })
+  const stopped = await stopBeforeAllowing(context, person, { link, stored, shown, terms, duration })
   if (stopped) return stopped
   requirePermitted(context, stored)
   const call = duration === 'once' ? context.transports.callOf(stored) : undefined
   const lifetime = duration === 'once' ? context.lifetimes.authToken : duration
   const outcome = await decideWithinLimit(context, stored, {
     decision: 'allow',
-    scope: grantable(stored.scope.split(' ')).join(' '),
+    scope: grantable(shown.scope.split(' ')).join(' '),
     handle: newHandle(context, stored),
     grantLifetime: lifetime === 'until-removed' ? null : lifetime,
     remembered:
@@ -66,6 +67,13 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
   if (outcome.first) emitDecision(context, outcome.request, { by: 'person', outcome: outcome.outcome })
   if (outcome.boundToOther) throw new PageError('request_agent_bound')
   return outcomeResponse(context, visit, outcome.request)
+}
+
+/** The request without what the page left out. What was removed after the page was shown has raised the request's revision. */
+function asShown(stored: AuthRequest, form: ReadonlyMap<string, string>): AuthRequest {
+  const shown = withoutScopes(stored, form.get('left_out')?.split(' ') ?? [])
+  if (shown.scope === '') throw new PageError('bad_form')
+  return shown
 }
 
 /** @throws PageError `too_many_permissions` */
@@ -98,16 +106,15 @@ export async function deny(context: ServerContext, visit: Visit, link: ConsentLi
   return outcomeResponse(context, visit, outcome.request)
 }
 
-interface Decider {
-  person: SignedInVisit
-  stored: AuthRequest
-}
-
 /**
  * Returns the user who decides and the open request. The decision must come from the user and browser that were shown the request. For a
  * request that has already been decided, returns the same response again.
  */
-async function deciderOf(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Decider | Response> {
+async function deciderOf(
+  context: ServerContext,
+  visit: Visit,
+  link: ConsentLink,
+): Promise<{ person: SignedInVisit; stored: AuthRequest } | Response> {
   const { session, browserHash } = visit
   const stored = await requireStored(context, link, visit)
   if (!session) return seeOther(link.path)
@@ -126,11 +133,17 @@ function requirePermitted(context: ServerContext, request: AuthRequest): void {
   if (denied) throw new PageError('policy_forbids', { agent: request.agent, cause: denied })
 }
 
+interface Considered extends Record<'stored' | 'shown', AuthRequest> {
+  link: ConsentLink
+  terms: DecisionTerms
+  duration: Extent
+}
+
 /** The checks before an Allow: the operator permits it, and the user has proved who they are. Returns a response if one of them fails. */
 async function stopBeforeAllowing(
   context: ServerContext,
   person: SignedInVisit,
-  { link, stored, terms, duration }: { link: ConsentLink; stored: AuthRequest; terms: DecisionTerms; duration: Extent },
+  { link, stored, shown, terms, duration }: Considered,
 ): Promise<Response | undefined> {
   if (terms.forbidden) throw new PageError('policy_forbids', { agent: stored.agent, cause: terms.forbidden })
   const { proof: kind } = terms
@@ -138,7 +151,7 @@ async function stopBeforeAllowing(
   // A proof applies only to the revision that was shown, and must not be consumed for a different revision.
   const revision = readRevision(person.form)
   if (kind === 'sign-in' || revision !== stored.revision) return seeOther(link.path)
-  const problem = await checkProof(context, person, { kind, request: stored, revision, duration })
+  const problem = await checkProof(context, person, { kind, request: shown, revision, duration })
   if (!problem) return undefined
   const facts = await decisionFacts(context, person, stored, 'decision')
   return consentPageAt(context, person, { link, request: stored, facts, ...problem })
@@ -261,7 +274,7 @@ export async function challengePurpose(context: ServerContext, visit: Visit): Pr
   const { form, session } = visit
   if (form.get('consent') !== 'grant') return undefined
   if (!session) throw new PageError('csrf')
-  const request = await requireStored(context, requireLink(await context.transports.readLink(form)))
+  const request = asShown(await requireStored(context, requireLink(await context.transports.readLink(form))), form)
   const terms = await decisionTerms(context, { ...visit, session }, request)
   return allowPurpose({ request, revision: readRevision(form), duration: chosenExtent(terms, form), session })
 }

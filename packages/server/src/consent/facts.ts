@@ -5,10 +5,10 @@ import type { SignedInVisit } from '../http/visit.js'
 import type { AgentChange } from '../pages/models/models.js'
 import { cleanName } from '../policy/plain-text.js'
 import { agentBlocked, callMissing, dangersOf, denialOf, type Extent, isOnceOnly, originOf } from '../policy/policy.js'
-import { resourceKey } from '../policy/resource-id.js'
 import { provingWays } from '../sign-in/offered-factors.js'
-import { type AuthRequest, type Grant, validTokensIssuedSince } from '../storage/api/storage.js'
+import type { AuthRequest, Grant } from '../storage/api/storage.js'
 import { type Extents, extentsOf, isModest, presetOf } from './extents.js'
+import { type Holdings, holdingsOf, ownGrants, removedScopes } from './holdings.js'
 
 /** A passkey if the user has one, otherwise the password, otherwise a new sign-in. */
 type ProofKind = 'passkey' | 'password' | 'sign-in'
@@ -32,6 +32,8 @@ export interface DecisionTerms {
 
 /** The facts about a request that the page shows, and that determine whether a page is needed. */
 export interface DecisionFacts extends DecisionTerms {
+  /** The scopes that the page leaves out, because the user removed them while the agent could use a token with them (W27, attacks J05). */
+  leftOut: readonly string[]
   /** How the agent differs from what users saw before. */
   changes: readonly AgentChange[]
   /** The access that the agent already has. */
@@ -83,16 +85,24 @@ async function isBlocked({ storage }: ServerContext, { agent, agentBlocked }: Au
   return agentBlocked || (originOf(agent) !== agent && (await storage.findStanding(agent)).isHostBlocked)
 }
 
+/** A request without some of its scopes. */
+export function withoutScopes(request: AuthRequest, names: readonly string[]): AuthRequest {
+  const kept = request.scope.split(' ').filter((name) => !names.includes(name))
+  return { ...request, scope: kept.join(' ') }
+}
+
 /** Evaluates a stored request for the user who views it. */
 export async function decisionFacts(
   context: ServerContext,
   visit: SignedInVisit,
-  request: AuthRequest,
+  stored: AuthRequest,
   step: Step = 'page',
 ): Promise<DecisionFacts> {
-  const { delegate, resource, display } = request
+  const { delegate, resource, display } = stored
+  const own = await ownGrants(context, visit.session.user.id, stored.agent)
+  const leftOut = await removedScopes(context, stored, own)
+  const request = withoutScopes(stored, leftOut)
   const terms = await decisionTerms(context, visit, request, step)
-  const own = await ownGrants(context, visit.session.user.id, request.agent)
   const account = context.transports.accountOf(request)
   const remembered = own.live.find(
     (grant) =>
@@ -103,6 +113,7 @@ export async function decisionFacts(
   const requested = request.scope.split(' ')
   const lastAllowed = own.newest.find((grant) => grant.delegate === delegate)?.createdAt
   return {
+    leftOut,
     changes,
     holdings: await holdingsOf(context, request, own),
     remembered,
@@ -201,75 +212,6 @@ function changesSince(seen: readonly Traits[], now: Traits): AgentChange[] {
   }
   if (last.name !== now.name) changes.push({ what: 'name', before: last.name && cleanName(last.name) })
   return changes
-}
-
-/** The access that a user has already granted to an agent that is now requesting more. */
-export interface Holdings {
-  /** The scopes that the same delegate may use at the same resource with the same account. */
-  same: readonly string[]
-  /** The scopes that any delegate of the agent may use at the same resource. */
-  here: readonly string[]
-  /** The scopes that were revoked at the same resource, but may still work there for a few minutes. */
-  revokedButUsable: readonly string[]
-  /** The identifiers of other resources at which the agent has any access. */
-  elsewhere: readonly string[]
-  /** Whether `elsewhere` is complete: it omits no resource, and no revoked grant still works at another resource. */
-  nothingElse: boolean
-}
-
-/** The maximum number of grants that are read. If there are more, the page makes no claim about what the agent cannot do. */
-const most = 500
-
-/** All of a user's grants to an agent. */
-interface OwnGrants {
-  /** Newest first, live or ended. A delegate without any of these grants is new. */
-  newest: readonly Grant[]
-  live: readonly Grant[]
-  ended: readonly Grant[]
-}
-
-/** Reads all of a user's grants to an agent, in one query unless there are too many. */
-export async function ownGrants(
-  { storage, now }: Pick<ServerContext, 'storage' | 'now'>,
-  userId: string,
-  agent: string,
-): Promise<OwnGrants> {
-  const listed = await storage.listGrants({ userId, agent, limit: most })
-  // A later decision may have extended an earlier grant.
-  const newest = listed.sort((one, other) => other.createdAt - one.createdAt)
-  if (newest.length === most) {
-    const live = await storage.listGrants({ userId, agent, live: true, limit: most })
-    return { newest, live, ended: await storage.listGrants({ userId, agent, live: false, limit: most }) }
-  }
-  const at = now()
-  const isLive = ({ revokedAt, expiresAt }: Grant) => revokedAt === null && (expiresAt === null || expiresAt > at)
-  return { newest, live: newest.filter(isLive), ended: newest.filter((grant) => !isLive(grant)) }
-}
-
-/** Returns the agent's access at the requested resource, and at other resources. */
-async function holdingsOf(context: ServerContext, request: AuthRequest, { live, ended }: OwnGrants): Promise<Holdings> {
-  const { storage, longestToken, now } = context
-  const { delegate, resource } = request
-  const account = context.transports.accountOf(request)
-  const removed = ended.filter(({ revokedAt }) => revokedAt !== null)
-  // A token that was issued before a revocation keeps working until it expires.
-  const aliveSince =
-    removed.length === 0 ? 0 : await validTokensIssuedSince(storage, { at: now(), lifetime: longestToken() })
-  const revokedButUsable = removed.filter(({ revokedAt }) => revokedAt !== null && revokedAt > aliveSince)
-  const requested = resourceKey(resource)
-  const isElsewhere = (grant: Grant) => resourceKey(grant.resource) !== requested
-  const here = live.filter((grant) => !isElsewhere(grant) && !grant.call)
-  return {
-    same: scopesOf(here.filter((grant) => grant.delegate === delegate && grant.account === account)),
-    here: scopesOf(here),
-    revokedButUsable: scopesOf(revokedButUsable.filter((grant) => !isElsewhere(grant))),
-    elsewhere: [...new Set(live.filter((grant) => isElsewhere(grant) && !grant.call).map((grant) => grant.resource))],
-    nothingElse: live.length < most && ended.length < most && !revokedButUsable.some(isElsewhere),
-  }
-}
-
-function scopesOf(grants: readonly Grant[]): string[] {
-  return [...new Set(grants.flatMap(({ scope }) => scope.split(' ')))]
 }
 
 /** How many seconds each extension adds to a request's expiry, and how often it can be extended. */

@@ -13,7 +13,7 @@ import type { RequestBlocks } from '../pages/models/request-blocks.js'
 import { cleanName, cleanText, cleanUsername, lookAlikeHost } from '../policy/plain-text.js'
 import { grantable, hostOf, isIdentityScope, isLoopback, permissionsOf, type ReadPermission } from '../policy/policy.js'
 import type { AuthRequest, User } from '../storage/api/storage.js'
-import type { Holdings } from './facts.js'
+import type { Holdings } from './holdings.js'
 
 /** The input of the consent page, in addition to the stored request. */
 interface ConsentModelInput {
@@ -32,6 +32,7 @@ interface ConsentModelInput {
   /** The path at which this server serves the agent's logo. */
   logo: string | undefined
   holdings: Holdings
+  leftOut: readonly string[]
   changes: readonly AgentChange[]
   /** Where the user goes next; null if they stay here. */
   returnUri: string | null
@@ -106,6 +107,7 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
     changes: changes.length === 0 ? undefined : changes,
     lookAlike: lookAlikeHost(displayHost(agent)),
     ...permissionLists(asked, display.resource, { user, readRisk, holdings }),
+    leftOut: input.leftOut.length === 0 ? undefined : permissionsOf(input.leftOut, display.resource, readRisk),
     signsInAlready: holdings.elsewhere.includes(agent),
     elsewhere: holdings.elsewhere.filter((other) => other !== agent).map(displayHost),
     nothingElse: holdings.nothingElse,

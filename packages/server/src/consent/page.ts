@@ -12,7 +12,7 @@ import { renderPolicyForbids } from '../pages/policy-forbids-page.js'
 import { cleanText } from '../policy/plain-text.js'
 import { fieldsOf } from '../sign-in/render-sign-in.js'
 import type { AuthRequest } from '../storage/api/storage.js'
-import { canExtend, type DecisionFacts } from './facts.js'
+import { canExtend, type DecisionFacts, withoutScopes } from './facts.js'
 import { requestWay } from './link.js'
 import { type ConsentChoices, consentModel } from './model.js'
 
@@ -29,13 +29,17 @@ interface Shown {
 export async function consentPageAt(
   context: ServerContext,
   visit: SignedInVisit,
-  { link, request, facts, problem, retryAfter }: Shown,
+  { link, request: stored, facts, problem, retryAfter }: Shown,
 ): Promise<Response> {
+  const request = withoutScopes(stored, facts.leftOut)
   const { session, messages } = visit
   const { fields, asker } = requestWay(link, request)
   const transport = context.transports.of(request)
   const returnUri = transport.returnUriOf ? transport.returnUriOf(request) : request.redirectUri
-  const form = fieldsOf(context, visit, { action: transport.path, fields })
+  const form = {
+    ...fieldsOf(context, visit, { action: transport.path, fields }),
+    leftOut: facts.leftOut.length === 0 ? undefined : facts.leftOut.join(' '),
+  }
   const frame = pageFrame(context, visit)
   const options = {
     status: problem === undefined ? 200 : problem === 'throttled' ? 429 : 401,
@@ -70,6 +74,7 @@ export async function consentPageAt(
     tokenLifetime: context.longestToken(request.edition),
     logo: (await logoPaths(context, [request.agent])).get(request.agent),
     holdings: facts.holdings,
+    leftOut: facts.leftOut,
     changes: facts.changes,
   })
   const html = renderConsent(Object.assign(model, choices(context, { request, facts, problem })), messages)

@@ -10,7 +10,12 @@ export { renderAgent } from './account/agent-page.js'
 export { renderAgents } from './account/agents-page.js'
 export { renderConnectDevice, renderDeviceCode, renderReturnToDevice } from './account/device-pages.js'
 export { renderPassword } from './account/password-page.js'
-export { renderRemoveAgent, renderRemoveAll, renderRemovePasskey } from './account/removal-pages.js'
+export {
+  renderRemoveAgent,
+  renderRemoveAll,
+  renderRemovePasskey,
+  renderRemovePermission,
+} from './account/removal-pages.js'
 export { renderSecurity } from './account/security-page.js'
 export { renderSignedOut } from './account/signed-out-page.js'
 export { renderCloseAccount, renderYours } from './account/your-account-page.js'

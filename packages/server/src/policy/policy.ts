@@ -178,6 +178,11 @@ export function grantable(asked: readonly string[]): string[] {
   return asked.filter((name) => asked.includes('openid') || !isIdentityScope(name))
 }
 
+/** Returns the permissions that are of no use without this one, after itself. */
+export function removedWith(name: string): string[] {
+  return name === 'openid' ? [...identityScopes] : [name]
+}
+
 /** What a resource says about its permissions. */
 interface ResourceWords {
   scopeDescriptions?: Readonly<Record<string, string>> | undefined

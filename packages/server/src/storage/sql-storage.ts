@@ -16,7 +16,6 @@ import * as codes from './verbs/codes.js'
 import * as decisions from './verbs/decisions.js'
 import * as deployment from './verbs/deployment.js'
 import * as federated from './verbs/federated.js'
-import * as grants from './verbs/grants.js'
 import {
   createLogoVerbs,
   createPollingVerbs,
@@ -102,8 +101,6 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     findRememberedGrant: reading(grantLists.findRememberedGrant),
     listGrants: reading(grantLists.listGrants),
     listGrantUsage: reading(grantLists.listGrantUsage),
-    revokeGrant: together('disk', grants.revokeGrant),
-    revokeGrants: together('disk', grants.revokeGrants),
     listRevocations: reading(revocations.listRevocations),
 
     ...createRelationVerbs(runner),

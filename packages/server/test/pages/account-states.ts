@@ -8,6 +8,7 @@ import {
   renderRemoveAgent,
   renderRemoveAll,
   renderRemovePasskey,
+  renderRemovePermission,
   renderSecurity,
   renderSignedOut,
   renderYours,
@@ -137,6 +138,22 @@ export function accountStates(messages: Messages): [string, string][] {
       renderRemoveAgent({ ...accountFrame, agent: first, isBound: true, isEnded: true, tokenLifetime: 600 }, messages),
     ],
     ['remove-agent', renderRemoveAgent({ ...accountFrame, agent: first, tokenLifetime: 600 }, messages)],
+    [
+      'agent-permission-removed',
+      renderAgent(agentModel({ removed: { stoppedAt: now, expiresBy: now + 600 } }), messages),
+    ],
+    [
+      'remove-permission',
+      renderRemovePermission(
+        {
+          ...accountFrame,
+          agent: first,
+          able: [{ name: 'calendar.read', description: 'See your events', risk: 'read' }],
+          tokenLifetime: 600,
+        },
+        messages,
+      ),
+    ],
     ['remove-all-agents', renderRemoveAll({ ...accountFrame, agents, tokenLifetime: 600 }, messages)],
     ['activity', renderActivity({ ...accountFrame, activity, older: '/account/activity?before=1' }, messages)],
     [

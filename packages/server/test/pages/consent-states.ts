@@ -132,6 +132,11 @@ export function consentStates(messages: Messages): [string, string][] {
       ],
       notRequested: [],
     }),
+    consent('left-out', {
+      ...fullConsent,
+      able: [{ name: 'calendar.share', description: 'Share your calendar', risk: 'change', isNew: true }],
+      leftOut: [{ name: 'calendar.write', description: 'Create and change events', risk: 'change' }],
+    }),
     consent('kept', {
       ...fullConsent,
       able: [{ name: 'calendar.write', description: 'Create and change events', risk: 'change', isNew: true }],

@@ -837,6 +837,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           listGrantUsage: () => storage.listGrantUsage({ userId: user.id }),
           revokeGrant: () => storage.revokeGrant({ grantId: 'id', by: user.id }),
           revokeGrants: () => storage.revokeGrants({ userId: user.id, by: user.id }),
+          removePermissions: () => storage.removePermissions({ grantId: 'id', userId: user.id, names: [] }),
           listRevocations: () => storage.listRevocations({ since: 0, perUser: 1, limit: 1 }),
           findBinding: () => storage.findBinding({ edition, agent, delegate: null }),
           findIssue: () => storage.findIssue('id'),

@@ -13,6 +13,7 @@ import { linkContract } from './contract/links.js'
 import { logoContract } from './contract/logos.js'
 import { nonceContract } from './contract/nonces.js'
 import { passkeyContract } from './contract/passkeys.js'
+import { permissionContract } from './contract/permissions.js'
 import { polledRequestContract } from './contract/polled-requests.js'
 import { receivedRevocationContract } from './contract/received-revocations.js'
 import { refreshContract } from './contract/refreshes.js'
@@ -42,6 +43,7 @@ export const contracts = [
   requestContract,
   polledRequestContract,
   grantContract,
+  permissionContract,
   rememberedIssueContract,
   refreshContract,
   rotationContract,

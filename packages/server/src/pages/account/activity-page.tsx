@@ -45,6 +45,7 @@ const icons: Record<AccountEvent | AgentEvent, IconName> = {
   used: 'notice',
   removed: 'no',
   removed_by_server: 'no',
+  permission_removed: 'no',
   signed_up: 'notice',
   signed_in: 'notice',
   sign_in_failed: 'caution',
@@ -100,8 +101,8 @@ function sentenceOf(entry: Activity, messages: Messages, isLinked = false): Comp
     const isLink = isLinked && entry.grantId !== undefined
     const agent = isLink ? <a href={accountPaths.agent(entry.grantId ?? '')}>{name}</a> : name
     return entry.agentHost === entry.resourceHost
-      ? account.signInEvents[entry.what](agent, <CallText text={entry.call} />)
-      : account.agentEvents[entry.what](agent, <Host>{entry.resourceHost}</Host>, <CallText text={entry.call} />)
+      ? account.signInEvents[entry.what](agent, <CallText text={entry.detail} />)
+      : account.agentEvents[entry.what](agent, <Host>{entry.resourceHost}</Host>, <CallText text={entry.detail} />)
   }
   return account.accountEvents[entry.what]
 }

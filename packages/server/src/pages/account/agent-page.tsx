@@ -10,6 +10,7 @@ import { accountPaths } from '../models/account-paths.js'
 import { renderAccountLayout } from './account-layout.js'
 import { ActivityList } from './activity-page.js'
 import { AgentNotes, Parties, Span } from './agent-entry.js'
+import { Removed } from './agents-page.js'
 
 /**
  * Renders what one agent can do and has done, `data-state="agent"`, or `"agent-ended"` if its access has ended.
@@ -33,6 +34,7 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
         <h1>
           <Parties of={agent} messages={messages} />
         </h1>
+        {model.removed && <Removed removed={model.removed} messages={messages} />}
         {ended && (
           <p class="lead">
             {agent.agentHost === agent.resourceHost
@@ -83,7 +85,17 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
         </div>
         <section>
           <h2>{ended ? account.wasAble : account.isAble}</h2>
-          <PermissionTable able={agent.able} resourceHost={agent.resourceHost} now={now} messages={messages} />
+          <PermissionTable
+            able={agent.able}
+            resourceHost={agent.resourceHost}
+            now={now}
+            messages={messages}
+            removeHref={
+              ended || agent.able.length + (agent.more ?? 0) === 1
+                ? undefined
+                : (name) => accountPaths.removePermission(agent.id, name)
+            }
+          />
           {agent.more ? <p>{account.morePermissions(agent.more)}</p> : null}
         </section>
         {(!ended || model.isBound) && (

@@ -98,7 +98,8 @@ function Filled({ model, messages }: { model: AgentsPage; messages: Messages }) 
   )
 }
 
-function Removed(props: { removed: NonNullable<AgentsPage['removed']>; messages: Messages }) {
+/** What was just removed: when it stopped, and when what was already given ends. */
+export function Removed(props: { removed: NonNullable<AgentsPage['removed']>; messages: Messages }) {
   const { removed, messages } = props
   const clock = (at: number) => <TimeOfDay at={at} messages={messages} />
   const { account } = messages

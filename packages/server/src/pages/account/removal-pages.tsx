@@ -1,7 +1,14 @@
+import { Hidden } from '../components/forms.js'
 import { AgentDelegate, Host } from '../components/marks.js'
+import { PermissionTable } from '../components/permission-lists.js'
 import { en } from '../messages/en/en.js'
 import type { Messages } from '../messages/messages.js'
-import type { RemoveAgentPage, RemoveAllPage, RemovePasskeyPage } from '../models/account-models.js'
+import type {
+  RemoveAgentPage,
+  RemoveAllPage,
+  RemovePasskeyPage,
+  RemovePermissionPage,
+} from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'
 import { ConfirmForm, renderAccountLayout } from './account-layout.js'
 import { Parties } from './agent-entry.js'
@@ -62,6 +69,44 @@ export function renderRemoveAgent(model: RemoveAgentPage, messages: Messages = e
             />
           </section>
         )}
+      </>
+    ),
+  })
+}
+
+/**
+ * Renders the confirmation shown before permissions of an agent are removed, with the effect, `data-state="remove-permission"`.
+ *
+ * @returns A complete HTML document.
+ */
+export function renderRemovePermission(model: RemovePermissionPage, messages: Messages = en): string {
+  const { account } = messages
+  const { agent, able } = model
+  const host = <AgentDelegate host={agent.agentHost} delegate={agent.delegate} messages={messages} />
+  return renderAccountLayout({
+    frame: model,
+    messages,
+    title: account.removePermissionTitle(agent.agentHost),
+    state: 'remove-permission',
+    section: 'agents',
+    inside: true,
+    children: (
+      <>
+        <h1>{account.removePermissionQuestion(host)}</h1>
+        <PermissionTable able={able} resourceHost={agent.resourceHost} messages={messages} />
+        <p>{account.removePermissionEffect(host)}</p>
+        <p>{account.removeStops(model.tokenLifetime)}</p>
+        <p>{account.removeKeeps}</p>
+        <ConfirmForm
+          frame={model}
+          action="remove-permission"
+          subject={['agent', agent.id]}
+          yes={account.removePermission}
+          no={account.keep}
+          back={accountPaths.agent(agent.id)}
+        >
+          <Hidden name="permission" value={able[0].name} />
+        </ConfirmForm>
       </>
     ),
   })

@@ -12,6 +12,7 @@ export function HiddenFields({ form }: { form: FormFields }) {
       {Object.entries(form.request ?? {}).map(([name, value]) => (
         <Hidden name={name} value={value} />
       ))}
+      {form.leftOut !== undefined && <Hidden name="left_out" value={form.leftOut} />}
       {form.returnTo !== undefined && <Hidden name="return_to" value={form.returnTo} />}
       <Hidden name="csrf" value={form.csrf} />
     </>

@@ -27,19 +27,31 @@ export function AbleList({ model, messages }: Lists) {
       {model.kept && (
         <>
           <p class="kept">{messages.kept}</p>
-          <ul class="bullets">
-            {[...model.kept].sort(byConcern).map((permission) => (
-              <li>
-                {messages.risks[permission.risk]}
-                {messages.colon}
-                <Words permission={permission} messages={messages} />
-              </li>
-            ))}
-          </ul>
+          <PermissionBullets of={model.kept} messages={messages} />
+        </>
+      )}
+      {model.leftOut && (
+        <>
+          <p class="kept">{messages.leftOut}</p>
+          <PermissionBullets of={model.leftOut} messages={messages} />
         </>
       )}
       {model.agent !== model.resource && <Elsewhere model={model} messages={messages} />}
     </section>
+  )
+}
+
+function PermissionBullets({ of, messages }: { of: readonly Permission[]; messages: Messages }) {
+  return (
+    <ul class="bullets">
+      {[...of].sort(byConcern).map((permission) => (
+        <li>
+          {messages.risks[permission.risk]}
+          {messages.colon}
+          <Words permission={permission} messages={messages} />
+        </li>
+      ))}
+    </ul>
   )
 }
 
@@ -53,11 +65,13 @@ interface Table {
   resourceHost: string
   /** For permissions that expire sooner: the year is omitted if it is the same as the year of this time. @default 0 */
   now?: number
+  /** The page that removes the permission with this name. @default none */
+  removeHref?: ((name: string) => string) | undefined
   messages: Messages
 }
 
 /** Each permission with its risk in words and the resource's description. New permissions come first, then the most dangerous. */
-export function PermissionTable({ able, resourceHost, now = 0, messages }: Table) {
+export function PermissionTable({ able, resourceHost, now = 0, removeHref, messages }: Table) {
   const resource = <bdi>{resourceHost}</bdi>
   if (able.length === 0) return <MissingInfo>{messages.ableNothing(resource)}</MissingInfo>
   return (
@@ -77,6 +91,14 @@ export function PermissionTable({ able, resourceHost, now = 0, messages }: Table
           </span>
           {!permission.description && !permission.identity && (
             <MissingInfo>{messages.noDescription(resource)}</MissingInfo>
+          )}
+          {removeHref && !permission.actsAs && (
+            <a class="quietly" href={removeHref(permission.name)}>
+              {messages.account.removeIt}{' '}
+              <span class="unseen">
+                <Words permission={permission} messages={messages} />
+              </span>
+            </a>
           )}
         </li>
       ))}

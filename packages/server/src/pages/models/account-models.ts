@@ -90,6 +90,8 @@ export interface AgentPage extends AccountFrame {
   told?: 'pending' | 'delivered' | 'unsupported' | 'failed' | 'expired' | undefined
   /** Whether the agent acts for this user and no one else. @default false */
   isBound?: boolean | undefined
+  /** A permission was just removed. */
+  removed?: AgentsPage['removed']
   /** The agent's most recent activity, newest first. */
   activity: readonly Activity[]
 }
@@ -102,6 +104,14 @@ export interface RemoveAgentPage extends AccountFrame {
   isEnded?: boolean | undefined
   agent: Pick<AllowedAgent, 'id' | 'agentHost' | 'delegate' | 'resourceHost' | 'account'>
   /** How long tokens that the agent already holds stay usable, in seconds. */
+  tokenLifetime: number
+}
+
+/** Posts `action=remove-permission`, `agent`, the agent's id, and `permission`, the name of the first one. */
+export interface RemovePermissionPage extends AccountFrame {
+  agent: RemoveAgentPage['agent']
+  /** What the agent loses: without the user's identity, it also loses what it learns about the user. */
+  able: readonly [Permission, ...Permission[]]
   tokenLifetime: number
 }
 
@@ -135,7 +145,15 @@ export type AccountEvent =
   | 'downloaded'
 
 /** An event between the user and an agent. */
-export type AgentEvent = 'allowed' | 'allowed_once' | 'denied' | 'remembered' | 'used' | 'removed' | 'removed_by_server'
+export type AgentEvent =
+  | 'allowed'
+  | 'allowed_once'
+  | 'denied'
+  | 'remembered'
+  | 'used'
+  | 'removed'
+  | 'removed_by_server'
+  | 'permission_removed'
 
 export type Activity = { at: number } & (
   | {
@@ -150,8 +168,8 @@ export type Activity = { at: number } & (
       agentHost: string
       delegate?: string | undefined
       resourceHost: string
-      /** For `allowed_once`. */
-      call?: string | undefined
+      /** The call, for `allowed_once`, or the names of the permissions, for `permission_removed`. */
+      detail?: string | undefined
     }
 )
 

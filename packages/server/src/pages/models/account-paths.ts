@@ -7,6 +7,8 @@ export const accountPaths = {
   actions: agents,
   agent: (id: string) => part(`agents/${encodeURIComponent(id)}`),
   removeAgent: (id: string) => part(`agents/${encodeURIComponent(id)}/remove`),
+  removePermission: (id: string, name: string) =>
+    `${part(`agents/${encodeURIComponent(id)}/remove`)}?permission=${encodeURIComponent(name)}`,
   removeAll: part('remove-all'),
   activity: part('activity'),
   security: part('security'),

@@ -54,6 +54,8 @@ export interface FormFields {
   csrf: string
   /** The fields that identify the request, by name. */
   request?: Readonly<Record<string, string>> | undefined
+  /** The permissions that the consent page leaves out, as a scope. */
+  leftOut?: string | undefined
   /** The agent's `state`, in the sign-in form only; after that, it is stored with the request. */
   state?: string | undefined
   /** The same-origin path to continue to, for forms outside a request. */
@@ -193,6 +195,8 @@ export interface ConsentPage extends PageFrame, RequestBlocks {
   able: Permission[]
   /** Allowed before and not part of this request; it remains allowed. */
   kept?: readonly Permission[] | undefined
+  /** Requested, but left out because the user removed it a short time before. @default nothing */
+  leftOut?: readonly Permission[] | undefined
   /** Offered by the resource, but neither requested nor already usable by the agent. */
   notRequested: Permission[]
   /** Hosts of other resources that the agent can already use. */

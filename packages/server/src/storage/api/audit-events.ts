@@ -48,7 +48,7 @@ export const auditEvents = {
   'form.forged':
     'A form other than a decision was refused because no page on this server had prepared it for this browser',
   'grant.revoked':
-    'A grant was revoked; `by` is the id of the user, `operator:…`, `account.closed`, or `replaced` with the `successor`',
+    'A grant was revoked; `by` is the id of the user, `operator:…`, `account.closed`, or `replaced`; `successor`, the grant that has what is left of it; `permissions`, if only these were removed',
   'identity.linked': 'A provider’s identity was linked to a user; `issuer`',
   'key.added': 'A signing key or secret was added; `kid`, `purpose`, `state`',
   'keys.created': 'The first start created the database’s keys',
@@ -61,6 +61,7 @@ export const auditEvents = {
   'passkey.removed': 'A user, or the operator in `by`, removed a passkey; `credentialId`',
   'password.changed':
     'A user, or the operator in `by`, set a new password; `sessionsEnded`. With a one-time link, `link.used` precedes it',
+  'permission.removed': 'A user removed permissions of an agent, which keeps its others; `permissions`',
   'refresh.foreign_agent': 'An agent presented another agent’s refresh token',
   'refresh.foreign_delegate': 'A delegate presented another delegate’s refresh token',
   'refresh.reused':

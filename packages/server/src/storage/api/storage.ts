@@ -40,6 +40,7 @@ export type {
   GrantedScope,
   GrantRevocation,
   ListedGrant,
+  PermissionRemoval,
   PreparedIssue,
   RedeemOutcome,
   Revocation,

@@ -241,7 +241,7 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
     grant_without_event: unrecorded(
       'A grant was created, but the audit log has no event for it.',
       ['grant', (statement) => sql`select public_id from consent_grant where created_at > ${recordedSince(statement)}`],
-      ['request.allowed'],
+      ['request.allowed', 'permission.removed'],
     ),
     removal_without_event: unrecorded(
       'A grant was revoked, but the audit log has no event for it.',

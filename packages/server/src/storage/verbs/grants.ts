@@ -87,7 +87,7 @@ export async function revokeGrant(unit: Unit, { grantId, by, userId }: GrantRevo
     .returning(revokedColumns)
     .executeTakeFirst()
   if (!revoked) return false
-  await recordRevocation(unit, revoked, by)
+  await recordRevocation(unit, revoked, { by })
   return true
 }
 
@@ -123,7 +123,7 @@ export async function revokeGrants(unit: Unit, revocation: GrantsRevocation): Pr
     .where('id', 'in', live.select('id'))
     .returning(revokedColumns)
     .execute()
-  for (const row of revoked) await recordRevocation(unit, row, by)
+  for (const row of revoked) await recordRevocation(unit, row, { by })
   return revoked.length
 }
 
@@ -142,8 +142,17 @@ const revokedColumns = [
 
 type RevokedRow = GrantKeys & EndedGrant
 
+/** What the audit event of a revocation contains. */
+interface RevocationData {
+  by: string
+  /** The id of the grant that takes over what is left. */
+  successor?: string | undefined
+  /** The permissions that are removed, if others are left. */
+  permissions?: string | undefined
+}
+
 /** Revokes the refresh tokens and tracked tokens of a revoked grant, and writes the audit event. */
-export async function recordRevocation(unit: Unit, row: RevokedRow, by: string, successor?: string): Promise<void> {
+export async function recordRevocation(unit: Unit, row: RevokedRow, data: RevocationData): Promise<void> {
   const { db, now } = unit
   await db
     .updateTable('refresh_token')
@@ -151,14 +160,14 @@ export async function recordRevocation(unit: Unit, row: RevokedRow, by: string, 
     .where('grant_id', '=', row.id)
     .where('revoked_at', 'is', null)
     .execute()
-  if (successor === undefined) await revokeIssuesOf(unit, row)
+  if (data.by !== replaced) await revokeIssuesOf(unit, row)
   await writeEvent(unit, {
     event: 'grant.revoked',
     userId: row.user_id,
     agentId: row.agent_id,
     resourceId: row.resource_id,
     grant: row.public_id,
-    data: { by, ...(successor !== undefined && { successor }) },
+    data: { ...data },
   })
 }
 

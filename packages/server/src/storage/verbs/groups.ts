@@ -4,9 +4,11 @@ import * as bindings from './bindings.js'
 import * as deliveries from './deliveries.js'
 import * as devices from './devices.js'
 import * as emails from './emails.js'
+import * as grants from './grants.js'
 import * as issues from './issues.js'
 import * as links from './links.js'
 import * as logos from './logos.js'
+import * as newGrants from './new-grants.js'
 import * as passkeys from './passkeys.js'
 import * as polledRequests from './polled-requests.js'
 import * as receivedRevocations from './received-revocations.js'
@@ -64,8 +66,11 @@ export const createRelationVerbs = ({ alone, reading, together }: VerbRunner) =>
   findUserBySubject: reading(subjects.findUserBySubject),
 })
 
-/** The verbs of issued tokens, and of revocations that are sent and received. */
+/** The verbs of issued tokens, and of revocations, including those that are sent and received. */
 export const createRevocationVerbs = ({ reading, together }: VerbRunner) => ({
+  revokeGrant: together('disk', grants.revokeGrant),
+  revokeGrants: together('disk', grants.revokeGrants),
+  removePermissions: together('disk', newGrants.removePermissions),
   findIssue: reading(issues.findIssue),
   findDueDeliveries: reading(deliveries.findDueDeliveries),
   claimDeliveries: together('disk', deliveries.claimDeliveries),

@@ -1,7 +1,9 @@
 import type { Call } from 'countersign/editions'
 import { sql } from 'kysely'
-import type { GrantedScope } from '../api/grant-storage.js'
+import type { GrantedScope, PermissionRemoval } from '../api/grant-storage.js'
 import { StorageError } from '../api/storage-error.js'
+import { writeEvent } from '../rows/audit.js'
+import { permissionsOfGrant } from '../rows/grant-lists.js'
 import {
   grantEnded,
   grantedScopesOf,
@@ -10,9 +12,10 @@ import {
   toPermissions,
   unitePermissions,
 } from '../rows/granted-scopes.js'
+import { userIdOf } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
-import { cachedInsertion, generateId, idText } from '../sql/kept-query.js'
-import type { Row } from '../sql/tables.js'
+import { cachedInsertion, generateId, idBytes, idText } from '../sql/kept-query.js'
+import type { NewRow, Row } from '../sql/tables.js'
 import { findRemembered, type GrantKeys, heldAtResource, recordRevocation, replaced } from './grants.js'
 
 /** Requested scopes granted by the user to whom the request is bound. */
@@ -56,16 +59,69 @@ export async function createGrant(unit: Unit, grant: NewGrant): Promise<GrantKey
   if (united.length <= maxPermissions) return extendGrant(unit, before, { grant, stored, united })
   await markRevoked(unit, before.id, replaced)
   const successor = await insertGrant(unit, grant, unitePermissions(livePermissions(stored, now), given))
-  const { db } = unit
-  await db.updateTable('refresh_token').set({ grant_id: successor.id }).where('grant_id', '=', before.id).execute()
-  await db
-    .updateTable('code')
-    .set({ grant_id: successor.id })
-    .where('grant_id', '=', before.id)
-    .where('consumed_at', 'is', null)
-    .execute()
-  await recordRevocation(unit, before, replaced, idText(successor.public_id))
+  await moveTokens(unit, before, successor)
+  await recordRevocation(unit, before, { by: replaced, successor: idText(successor.public_id) })
   return successor
+}
+
+/** Makes the refresh tokens and unused codes of a grant those of its successor. */
+async function moveTokens({ db }: Unit, { id: from }: { id: number }, { id: grant_id }: GrantKeys): Promise<void> {
+  await db.updateTable('refresh_token').set({ grant_id }).where('grant_id', '=', from).execute()
+  await db.updateTable('code').set({ grant_id }).where('grant_id', '=', from).where('consumed_at', 'is', null).execute()
+}
+
+/** Implements {@link GrantStorage.removePermissions}. */
+export async function removePermissions(unit: Unit, { grantId, userId, names }: PermissionRemoval): Promise<boolean> {
+  const { db, now } = unit
+  // Until the end of the transaction, nothing is issued under the user's grants, and none is replaced.
+  await unit.lockRows('alone', userIdOf(unit, userId))
+  const grant = await db
+    .selectFrom('consent_grant as g')
+    .selectAll('g')
+    .select(permissionsOfGrant.as('permissions'))
+    .where('g.public_id', '=', idBytes(grantId))
+    .where('g.user_id', '=', userIdOf(unit, userId))
+    .where('g.revoked_at', 'is', null)
+    .executeTakeFirst()
+  if (!grant) return false
+  const { id, permissions: list, ...row } = grant
+  const live = livePermissions(toPermissions(list), now)
+  const kept = live.filter(({ name }) => !names.includes(name))
+  if (kept.length === live.length) return false
+  await db
+    .updateTable('auth_request')
+    .set((e) => ({ revision: e('revision', '+', 1) }))
+    .where('user_id', '=', row.user_id)
+    .where('agent_id', '=', row.agent_id)
+    .where('status', '=', 'open')
+    .execute()
+  await markRevoked(unit, id, userId)
+  const successor = kept.length === 0 ? undefined : await insertRest(unit, row, kept)
+  if (successor) await moveTokens(unit, grant, successor)
+  const removed = live.filter(({ name }) => names.includes(name))
+  const permissions = removed.map(({ name }) => name).join(' ')
+  await recordRevocation(unit, grant, {
+    by: userId,
+    successor: successor && idText(successor.public_id),
+    permissions,
+  })
+  await writeEvent(unit, {
+    event: 'permission.removed',
+    userId: row.user_id,
+    agentId: row.agent_id,
+    resourceId: row.resource_id,
+    grant: successor?.public_id ?? row.public_id,
+    data: { permissions },
+  })
+  return true
+}
+
+/** Stores the permissions that are left of a grant. As it takes over the tokens, it counts as used when the grant was. */
+async function insertRest(unit: Unit, row: NewRow<'consent_grant'>, kept: readonly GrantedScope[]): Promise<GrantKeys> {
+  const [made] = await grantInsertion(unit, [{ ...row, public_id: generateId(), expires_at: lastEnd(kept) }])
+  if (!made) throw new TypeError('the grant was not inserted')
+  await insertPermissions(unit, made.id, kept, 0)
+  return made
 }
 
 /** Adds permissions to a remembered grant, and extends those that it has. Its date and display become those of the new decision. */

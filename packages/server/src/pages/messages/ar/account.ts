@@ -57,6 +57,10 @@ export const arAccount: typeof enAccount = {
   removeEffect: (agent, resource) => phrase`لن يكون لدى ${agent} وصول إلى ${resource} بعد ذلك.`,
   removeSignIn: (agent) => phrase`لن يستطيع ${agent} تسجيل دخولك بعد ذلك.`,
   removeAccount: (name) => phrase`ينتهي فقط وصوله بحسابك ${name} هناك.`,
+  removePermission: 'إزالة الإذن',
+  removePermissionTitle: (agentHost) => `هل تريد إزالة إذن من ${agentHost}؟`,
+  removePermissionQuestion: (agent) => phrase`هل تريد إزالة هذا الإذن من ${agent}؟`,
+  removePermissionEffect: (agent) => phrase`لن يستطيع ${agent} فعل ذلك بعد الآن، ويحتفظ بأذوناته الأخرى.`,
   removeStops: (seconds) =>
     `يتوقف أي وصول جديد الآن، وقد يستمر الوصول الذي أُعطي من قبل لمدة تصل إلى ${arDuration(seconds)}.`,
   removeEntirely: 'إزالة الوكيل كليًا',
@@ -99,6 +103,7 @@ export const arAccount: typeof enAccount = {
     remembered: (agent, resource) =>
       phrase`طلب ${agent} مرة أخرى وصولًا إلى ${resource} كنت قد منحته من قبل، فلم نسألك مرة أخرى.`,
     used: (agent, resource) => phrase`استخدم ${agent} وصوله إلى ${resource}.`,
+    permission_removed: (agent, resource, names) => phrase`أزلت أذونات من ${agent} لدى ${resource}: ${names}.`,
     removed: (agent, resource) => phrase`أزلت وصول ${agent} إلى ${resource}.`,
     removed_by_server: (agent, resource) => phrase`أزال أحد المسؤولين وصول ${agent} إلى ${resource}.`,
   },
@@ -108,6 +113,7 @@ export const arAccount: typeof enAccount = {
     denied: (agent) => phrase`لم تسمح بأن يسجّل ${agent} دخولك.`,
     remembered: (agent) => phrase`طلب ${agent} مرة أخرى تسجيل دخولك كما سمحت من قبل، فلم نسألك مرة أخرى.`,
     used: (agent) => phrase`سجّل ${agent} دخولك.`,
+    permission_removed: (agent, names) => phrase`أزلت أذونات من ${agent} لدى خدمته: ${names}.`,
     removed: (agent) => phrase`أزلت إذن ${agent} بتسجيل دخولك.`,
     removed_by_server: (agent) => phrase`أزال أحد المسؤولين إذن ${agent} بتسجيل دخولك.`,
   },

@@ -191,6 +191,7 @@ export const ar: typeof en = {
   risks: { read: 'قراءة', change: 'تغيير', delete: 'حذف', spend: 'إنفاق', control: 'تحكم كامل' },
   isNew: 'جديد',
   kept: 'ولا يزال بإمكانه:',
+  leftOut: 'أزلت هذا منذ وقت قصير، لذلك يبقى مُزالًا:',
   notAble: 'ما لن يستطيع فعله',
   notSeePassword: 'رؤية كلمة مرورك',
   notGetPassword: 'الحصول على كلمة مرورك منا',

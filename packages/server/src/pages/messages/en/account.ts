@@ -15,7 +15,7 @@ const [counted, duration] = [createCounted('en'), createDuration('en')]
 
 const agentEvents: Record<
   AgentEvent,
-  (agent: ComponentChildren, resource: ComponentChildren, call: ComponentChildren) => ComponentChildren[]
+  (agent: ComponentChildren, resource: ComponentChildren, detail: ComponentChildren) => ComponentChildren[]
 > = {
   allowed_once: (agent, resource, call) => phrase`You let ${agent} do this at ${resource}, just once: ${call}.`,
   allowed: (agent, resource) => phrase`You gave ${agent} access to ${resource}.`,
@@ -25,9 +25,11 @@ const agentEvents: Record<
   used: (agent, resource) => phrase`${agent} used its access to ${resource}.`,
   removed: (agent, resource) => phrase`You removed access to ${resource} for ${agent}.`,
   removed_by_server: (agent, resource) => phrase`An administrator removed access to ${resource} for ${agent}.`,
+  permission_removed: (agent, resource, names) =>
+    phrase`You removed permissions from ${agent} at ${resource}: ${names}.`,
 }
 
-const signInEvents: Record<AgentEvent, (agent: ComponentChildren, call: ComponentChildren) => ComponentChildren[]> = {
+const signInEvents: Record<AgentEvent, (agent: ComponentChildren, detail: ComponentChildren) => ComponentChildren[]> = {
   allowed_once: (agent, call) => phrase`You let ${agent} do this at its own service, just once: ${call}.`,
   allowed: (agent) => phrase`You let ${agent} sign you in.`,
   denied: (agent) => phrase`You didn’t let ${agent} sign you in.`,
@@ -36,6 +38,7 @@ const signInEvents: Record<AgentEvent, (agent: ComponentChildren, call: Componen
   used: (agent) => phrase`${agent} signed you in.`,
   removed: (agent) => phrase`You stopped letting ${agent} sign you in.`,
   removed_by_server: (agent) => phrase`An administrator stopped letting ${agent} sign you in.`,
+  permission_removed: (agent, names) => phrase`You removed permissions from ${agent} at its own service: ${names}.`,
 }
 
 const accountEvents: Record<AccountEvent, string> = {
@@ -166,6 +169,11 @@ export const enAccount = {
     expired: (resource: ComponentChildren) => phrase`What the agent held at ${resource} has ended by itself.`,
   },
   removeKeeps: 'This doesn’t undo what it has already done. If you need it again, start from the agent.',
+  removePermission: 'Remove permission',
+  removePermissionTitle: (agentHost: string) => `Remove a permission from ${agentHost}?`,
+  removePermissionQuestion: (agent: ComponentChildren) => phrase`Remove this permission from ${agent}?`,
+  removePermissionEffect: (agent: ComponentChildren) =>
+    phrase`${agent} will no longer be able to do this. It keeps its other permissions.`,
   keep: 'Keep it',
   removedTitle: 'Access removed',
   removed: (stopped: ComponentChildren, runsOut: ComponentChildren) =>

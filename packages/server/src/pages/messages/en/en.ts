@@ -216,6 +216,7 @@ export const en = {
   withheld: 'asked for, but we won’t pass it on',
   isNew: 'New',
   kept: 'It can still:',
+  leftOut: 'You removed this a short time ago, so it stays removed:',
   notAble: 'It will not be able to',
   notSeePassword: 'See your password',
   notGetPassword: 'Get your password from us',

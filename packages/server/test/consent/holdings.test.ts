@@ -1,6 +1,6 @@
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it } from 'vitest'
-import { ownGrants } from '../../src/consent/facts.js'
+import { ownGrants } from '../../src/consent/holdings.js'
 import { agent, allowedRequest, newUser, times } from '../storage/fixtures.js'
 
 it('loads active grants separately if an agent has 500 grants or more: an active one may be the oldest of all', async () => {

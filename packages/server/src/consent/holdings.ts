@@ -1,0 +1,101 @@
+import type { ServerContext } from '../http/context.js'
+import { resourceKey } from '../policy/resource-id.js'
+import { type AuthRequest, type Grant, validTokensIssuedSince } from '../storage/api/storage.js'
+
+/** The access that a user has already granted to an agent that is now requesting more. */
+export interface Holdings {
+  /** The scopes that the same delegate may use at the same resource with the same account. */
+  same: readonly string[]
+  /** The scopes that any delegate of the agent may use at the same resource. */
+  here: readonly string[]
+  /** The scopes that were revoked at the same resource, but may still work there for a few minutes. */
+  revokedButUsable: readonly string[]
+  /** The identifiers of other resources at which the agent has any access. */
+  elsewhere: readonly string[]
+  /** Whether `elsewhere` is complete: it omits no resource, and no revoked grant still works at another resource. */
+  nothingElse: boolean
+}
+
+/** The maximum number of grants that are read. If there are more, the page makes no claim about what the agent cannot do. */
+const most = 500
+
+/** All of a user's grants to an agent. */
+interface OwnGrants {
+  /** Newest first, live or ended. A delegate without any of these grants is new. */
+  newest: readonly Grant[]
+  live: readonly Grant[]
+  ended: readonly Grant[]
+}
+
+/** Reads all of a user's grants to an agent, in one query unless there are too many. */
+export async function ownGrants(
+  { storage, now }: Pick<ServerContext, 'storage' | 'now'>,
+  userId: string,
+  agent: string,
+): Promise<OwnGrants> {
+  const listed = await storage.listGrants({ userId, agent, limit: most })
+  // A later decision may have extended an earlier grant.
+  const newest = listed.sort((one, other) => other.createdAt - one.createdAt)
+  if (newest.length === most) {
+    const live = await storage.listGrants({ userId, agent, live: true, limit: most })
+    return { newest, live, ended: await storage.listGrants({ userId, agent, live: false, limit: most }) }
+  }
+  const at = now()
+  const isLive = ({ revokedAt, expiresAt }: Grant) => revokedAt === null && (expiresAt === null || expiresAt > at)
+  return { newest, live: newest.filter(isLive), ended: newest.filter((grant) => !isLive(grant)) }
+}
+
+/**
+ * Returns the requested scopes that the user removed since the token was issued with which the agent asks for more: the resource repeats what
+ * that token has. An agent that asks for nothing else asks for these scopes again, so none is left out.
+ */
+export async function removedScopes(
+  { storage, longestToken, transports }: ServerContext,
+  request: AuthRequest,
+  { live, ended }: OwnGrants,
+): Promise<string[]> {
+  const parties = partiesOf(request, transports.accountOf(request))
+  const isOwn = (grant: Grant) => !grant.call && partiesOf(grant, grant.account) === parties
+  const held = scopesOf(live.filter(isOwn))
+  const removed = ended.filter((grant) => isOwn(grant) && grant.revokedBy === grant.userId)
+  if (held.length === 0 || removed.length === 0) return []
+  const since = await validTokensIssuedSince(storage, { at: request.createdAt, lifetime: longestToken() })
+  const lost = scopesOf(removed.filter(({ revokedAt }) => (revokedAt ?? 0) >= since))
+  const missing = request.scope.split(' ').filter((name) => !held.includes(name))
+  const leftOut = missing.filter((name) => lost.includes(name))
+  return leftOut.length === missing.length ? [] : leftOut
+}
+
+function partiesOf({ delegate, resource }: Pick<Grant, 'delegate' | 'resource'>, account: string | null): string {
+  return JSON.stringify([delegate, resourceKey(resource), account])
+}
+
+/** Returns the agent's access at the requested resource, and at other resources. */
+export async function holdingsOf(
+  context: ServerContext,
+  request: AuthRequest,
+  { live, ended }: OwnGrants,
+): Promise<Holdings> {
+  const { storage, longestToken, now } = context
+  const { delegate, resource } = request
+  const account = context.transports.accountOf(request)
+  const removed = ended.filter(({ revokedAt }) => revokedAt !== null)
+  // A token that was issued before a revocation keeps working until it expires.
+  const aliveSince =
+    removed.length === 0 ? 0 : await validTokensIssuedSince(storage, { at: now(), lifetime: longestToken() })
+  const revokedButUsable = removed.filter(({ revokedAt }) => revokedAt !== null && revokedAt > aliveSince)
+  const requested = resourceKey(resource)
+  const isElsewhere = (grant: Grant) => resourceKey(grant.resource) !== requested
+  const here = live.filter((grant) => !isElsewhere(grant) && !grant.call)
+  return {
+    same: scopesOf(here.filter((grant) => grant.delegate === delegate && grant.account === account)),
+    here: scopesOf(here),
+    revokedButUsable: scopesOf(revokedButUsable.filter((grant) => !isElsewhere(grant))),
+    elsewhere: [...new Set(live.filter((grant) => isElsewhere(grant) && !grant.call).map((grant) => grant.resource))],
+    nothingElse: live.length < most && ended.length < most && !revokedButUsable.some(isElsewhere),
+  }
+}
+
+function scopesOf(grants: readonly Grant[]): string[] {
+  return [...new Set(grants.flatMap(({ scope }) => scope.split(' ')))]
+}
