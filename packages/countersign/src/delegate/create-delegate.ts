@@ -33,6 +33,8 @@ export interface DelegateOptions {
    * because an auth server's endpoints are at another origin. @default the URL's origin
    */
   audienceOf?: ((url: string) => string) | undefined
+  /** Path below `id` at which the agent server issues agent tokens. @default '/delegates/token' */
+  tokenPath?: string | undefined
   /** Sends requests to the agent server. @default `globalThis.fetch` */
   fetch?: typeof globalThis.fetch | undefined
   /** Returns the current time in Unix seconds. @default the system clock */
@@ -49,6 +51,7 @@ const delegateOptions = {
   credential: true,
   authServer: true,
   audienceOf: true,
+  tokenPath: true,
   fetch: true,
   now: true,
   allowInsecureLoopback: true,
@@ -60,8 +63,9 @@ export interface Delegate {
   readonly id: string
   readonly signer: Signer
   /**
-   * Resolves to an agent token for the recipient of a request or, without a URL, for every party, as the edition requires. A new one is
-   * obtained a few minutes before the previous one expires.
+   * Resolves to an agent token for the recipient of a request, or to one for every party if there is no URL, as the edition requires. The
+   * former is kept, and replaced a few minutes before it expires. The latter is new each time, because agents keep it themselves until a server
+   * no longer accepts it.
    *
    * @throws AgentError `agent_token_refused`, with the agent server's code in `error`; `agent_server_unreachable`
    */
@@ -99,7 +103,7 @@ interface HeldToken {
  */
 export function createDelegate(options: DelegateOptions): Delegate {
   requireDelegateOptions(options)
-  const { id, signer, credential, authServer, now = systemClock } = options
+  const { id, signer, credential, authServer, tokenPath = '/delegates/token', now = systemClock } = options
   const { audienceOf = (url: string) => new URL(url).origin } = options
   const post = createDelegateRequests({ ...options, now })
   const held = new LruCache<HeldToken>(maxTokens)
@@ -118,7 +122,7 @@ export function createDelegate(options: DelegateOptions): Delegate {
   async function requestToken(audience: string | undefined): Promise<Record<string, unknown>> {
     const form: Record<string, string> = audience === undefined ? {} : { audience }
     if (audience === undefined && authServer !== undefined) form.auth_server = authServer
-    const request = () => post('/delegates/token', form, true)
+    const request = () => post(tokenPath, form, true)
     try {
       return await request()
     } catch (error) {
@@ -157,7 +161,7 @@ export function createDelegate(options: DelegateOptions): Delegate {
       const audience = url === undefined ? undefined : audienceOf(url)
       const key = audience ?? forAll
       const token = held.get(key, now())
-      if (token && now() < token.renewAt) return token.jwt
+      if (token && url !== undefined && now() < token.renewAt) return token.jwt
       let renewal = renewing.get(key)
       if (!renewal) {
         renewal = renew(audience).finally(() => renewing.delete(key))
