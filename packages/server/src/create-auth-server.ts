@@ -1,5 +1,5 @@
 import type { ReceivedMessage } from 'countersign'
-import { documentResponse, documentUrl, type OwnDocument } from 'countersign/discovery'
+import { documentUrl, type OwnDocument } from 'countersign/discovery'
 import {
   newPasskeyOptions,
   showAccountPage,
@@ -27,9 +27,11 @@ import { submitForm } from './consent/submit.js'
 import { deviceTokenLifetime } from './editions/devices.js'
 import {
   type Draft11Options,
+  draft11DeviceKeysName,
   draft11Name,
   draft11Server,
   draft11TokenLifetime,
+  storedDraft11DeviceKeys,
   storedDraft11Keys,
 } from './editions/draft-11/draft-11.js'
 import { type ServerEdition, type SignedContext, type SignedEdition, signedContext } from './editions/edition.js'
@@ -39,7 +41,7 @@ import { logoPath, showAsset, showLogo } from './http/assets.js'
 import { createContext, type ServerContext } from './http/context.js'
 import { seeOther } from './http/html-response.js'
 import { createReadiness } from './http/readiness.js'
-import type { Arrival, Endpoint, Route } from './http/route.js'
+import { type Arrival, documentRoute, type Endpoint, type Route } from './http/route.js'
 import { createRequestHandler } from './http/serve-request.js'
 import { openFormVisit, openVisit, type Visit } from './http/visit.js'
 import { accountPaths } from './pages/models/account-paths.js'
@@ -49,6 +51,7 @@ import type { User } from './storage/api/storage.js'
 export {
   type Draft11Options,
   deviceTokenLifetime,
+  draft11DeviceKeysName,
   draft11Name,
   draft11Server,
   draft11TokenLifetime,
@@ -56,6 +59,7 @@ export {
   type OAuthOptions,
   oauthEdition,
   requireUsableOAuth,
+  storedDraft11DeviceKeys,
   storedDraft11Keys,
   storedOAuthKeys,
 }
@@ -159,15 +163,9 @@ function signedRoutes(shared: ServerContext, edition: SignedEdition): readonly R
 }
 
 function documentRoutes({ issuer, edition, keys }: SignedContext, metadata: OwnDocument): readonly Route[] {
-  const document = (url: string, write: Endpoint): Route => ({
-    path: new URL(url).pathname,
-    caller: 'agent',
-    isLight: true,
-    methods: { GET: write },
-  })
   return [
-    document(documentUrl(edition.documents.authServer, issuer), () => documentResponse(metadata)),
-    document(metadata.jwks_uri, async () => documentResponse({ keys: await keys.publicKeys() })),
+    documentRoute(documentUrl(edition.documents.authServer, issuer), () => metadata),
+    documentRoute(metadata.jwks_uri, async () => ({ keys: await keys.publicKeys() })),
   ]
 }
 

@@ -48,6 +48,7 @@ export {
   createAuthServer,
   type Draft11Options,
   deviceTokenLifetime,
+  draft11DeviceKeysName,
   draft11Name,
   draft11Server,
   draft11TokenLifetime,
@@ -55,6 +56,7 @@ export {
   type OAuthOptions,
   oauthEdition,
   requireUsableOAuth,
+  storedDraft11DeviceKeys,
   storedDraft11Keys,
   storedOAuthKeys,
 } from './create-auth-server.js'

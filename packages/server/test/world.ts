@@ -2,7 +2,15 @@ import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
 import { type Agent, type AgentOptions, createAgent } from 'countersign/agent'
 import { createResource, type Resource, type ResourceOptions } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
-import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
+import {
+  type AuthServer,
+  type AuthServerOptions,
+  createAuthServer,
+  fixedKeys,
+  januaryServer,
+  type Storage,
+} from 'countersign-server'
+import type { SignedEdition } from 'countersign-server/edition'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { Hono } from 'hono'
 import { quickHash } from './quick-hash.js'
@@ -40,6 +48,8 @@ export interface WorldOptions {
   server?: Partial<AuthServerOptions>
   resource?: Partial<ResourceOptions>
   storage?: (clock: () => number) => Storage
+  /** Editions that the auth server offers besides January 2026. */
+  others?: readonly SignedEdition[]
   onConsent?: (world: World, url: string) => void | Promise<void>
 }
 
@@ -58,7 +68,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   }
   const agentSigner = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))
   const storage = options.storage?.(now) ?? sqliteStorage(':memory:', { now, sweepInterval: 0, usageDelay: 0 })
-  const server = createAuthServer({
+  const serverOptions = {
     issuer: ids.authServer,
     keys: fixedKeys({
       signer: await createSigner(await generatePrivateJwk({ kid: 'auth-key-1' })),
@@ -69,7 +79,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     fetch,
     now,
     ...options.server,
-  })
+  }
+  const server = createAuthServer(serverOptions, januaryServer, ...(options.others ?? []))
   await storage.createUser({ username: 'testuser', passwordHash: await quickHash('testpass') })
   const resource = createResource({
     id: ids.resource,

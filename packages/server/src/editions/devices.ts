@@ -8,6 +8,7 @@ import {
   verifyKeyRequest,
   writeDelegateRefusal,
 } from 'countersign/agent-server'
+import { january } from 'countersign/editions'
 import { isDeviceName } from '../http/personal-agents.js'
 import type { Arrival, Endpoint, Route } from '../http/route.js'
 import { dangersOf } from '../policy/policy.js'
@@ -33,12 +34,14 @@ export async function requireDevice<Agent extends RequestingAgent & { key: { thu
   context: SignedContext,
   agent: Agent,
 ): Promise<Agent> {
-  const { storage, personalAgents } = context
+  const { storage, personalAgents, revokedToken: error } = context
   // Each edition names a device in its own form, which contains the id.
   const [named] = id.exec(agent.delegate ?? '') ?? []
   const device = named === undefined ? undefined : await storage.findDevice({ id: named })
   if (!device || device.thumbprint !== agent.key.thumbprint || !personalAgents?.isUsable(device))
-    throw new AAuthError('agent_token_invalid', 'This device is not connected anymore: run countersign login.')
+    throw new AAuthError('agent_token_invalid', 'This device is not connected anymore: run countersign login.', {
+      error,
+    })
   return { ...agent, device, member: 'known', actsForItself: false }
 }
 
@@ -67,7 +70,10 @@ export function deviceResponse(body: object, status = 200): Response {
   return Response.json(body, { status, headers: { 'cache-control': 'no-store' } })
 }
 
-/** Creates routes for requests that devices sign with their own keys, whether or not they are connected. */
+/**
+ * Creates routes for requests that devices sign with their own keys, whether or not they are connected. They sign as in January 2026, also for
+ * tokens of other editions, and so are the refusals.
+ */
 export function createDeviceRoutes(
   context: SignedContext,
   endpoints: Readonly<Record<string, DeviceEndpoint>>,
@@ -91,6 +97,7 @@ export function createDeviceRoutes(
   return Object.entries(endpoints).map(([path, endpoint]) => ({
     path,
     caller: 'agent',
+    edition: january,
     methods: { POST: serve(endpoint) },
   }))
 }

@@ -57,6 +57,7 @@ export interface SignedContext extends ServerContext {
   /** Finds the keys of agents that sign requests. */
   signers: KeyResolver
   hasProviders: boolean
+  revokedToken: string | undefined
 }
 
 /** An edition in which agents sign their requests. */
@@ -77,6 +78,8 @@ export interface SignedEdition extends Omit<ServerEdition, 'endpoints'> {
    * first edition
    */
   readonly deviceKeys?: SigningKeys | undefined
+  /** The edition's error for an agent token that is not accepted anymore. @default the error for one that was never valid */
+  readonly revokedToken?: string | undefined
   /** The metadata that the server publishes at the address for its document type. Its `jwks_uri` has only this edition's keys. */
   describe(context: SignedContext): OwnDocument
   /** The edition's endpoints, for agents and browsers. A path may have a variable segment, as in `/pending/:id`. */
@@ -86,7 +89,7 @@ export interface SignedEdition extends Omit<ServerEdition, 'endpoints'> {
 /** Returns the context for an edition's endpoints. @throws TypeError if the context was created without the edition */
 export function signedContext(
   context: ServerContext,
-  { name, edition, hasProviders = false }: SignedEdition,
+  { name, edition, hasProviders = false, revokedToken }: SignedEdition,
 ): SignedContext {
   const keys = context.signingKeys.get(name)
   if (!keys) throw new TypeError(`the edition ${name} has no keys`)
@@ -100,5 +103,6 @@ export function signedContext(
     authTokenIssuers: [issuer],
     certificates,
   })
-  return { ...context, edition, keys, deviceKeys: context.signingKeys.get(deviceKeysOf(name)), signers, hasProviders }
+  const deviceKeys = context.signingKeys.get(deviceKeysOf(name))
+  return { ...context, edition, keys, deviceKeys, signers, hasProviders, revokedToken }
 }

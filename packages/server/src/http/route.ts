@@ -1,4 +1,5 @@
 import type { AAuthError, ReceivedMessage } from 'countersign'
+import { documentResponse } from 'countersign/discovery'
 import type { ResourceEdition, WrittenRefusal } from 'countersign/editions'
 
 /** A request that is being passed to an endpoint. */
@@ -32,4 +33,10 @@ export interface Route {
    */
   startsNew?: (body: string) => boolean
   methods: Readonly<Record<string, Endpoint>>
+}
+
+/** Returns the route of a document that anyone may fetch, at its URL. */
+export function documentRoute(url: string, write: () => object | Promise<object>): Route {
+  const { pathname: path } = new URL(url)
+  return { path, caller: 'agent', isLight: true, methods: { GET: async () => documentResponse(await write()) } }
 }

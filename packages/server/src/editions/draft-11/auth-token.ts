@@ -10,6 +10,7 @@ import {
 import type { VerificationKey } from 'countersign/signatures'
 import { decodeToken, type TokenType, verifyToken } from 'countersign/tokens'
 import type { Arrival, Endpoint } from '../../http/route.js'
+import { requireAllowedToDevice } from '../devices.js'
 import type { SignedContext } from '../edition.js'
 import { requireAdmitted } from '../require-admitted.js'
 import { requireFreshKeys, requireNotBusy, type SigningAgent, signedRequest } from '../signed-request.js'
@@ -40,6 +41,7 @@ export function authTokenEndpoint(context: SignedContext, limits: Draft11Limits)
       const { iss: resource, jti, account, login_hint: loginHint } = resourceToken
       const requested = requireScope(resourceToken)
       const access = { resource, scope: [...new Set([actingScope, ...requested])] }
+      requireAllowedToDevice(context, agent, access)
       const scope = requested.join(' ')
       const admission = await requireAdmitted(context, { ...agent, actsForItself: false, member: 'known' }, access)
       const notAfter = Math.min(agentToken.expiresAt, presented.exp)

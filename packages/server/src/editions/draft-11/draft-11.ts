@@ -7,19 +7,25 @@ import { type StoredKeysOptions, storedSigningKeys } from '../../secrets/stored-
 import type { SignedEdition } from '../edition.js'
 import { authTokenEndpoint } from './auth-token.js'
 import { createDraft11Transport } from './consent-transport.js'
+import { deviceRoutes, draft11DeviceKeysName, storedDraft11DeviceKeys } from './devices.js'
 import { tokenLifetime as draft11TokenLifetime } from './issue-token.js'
 import { draft11Name, paths } from './paths.js'
 import { pendingRoute } from './pending.js'
 import { personTokenEndpoint } from './person-token.js'
 import { startRevocationSender } from './revocation-sender.js'
-import { revocationRoute } from './revocations.js'
+import { revocationRoute, revokedToken } from './revocations.js'
 
-export { draft11Name, draft11TokenLifetime }
+export { draft11DeviceKeysName, draft11Name, draft11TokenLifetime, storedDraft11DeviceKeys }
 
 /** The keys and limits of the draft -11 edition. */
 export interface Draft11Options extends Draft11Settings {
   /** The edition's own signing keys, which sign nothing else, such as `await storedDraft11Keys({ storage, masterKey })`. */
   keys: SigningKeys
+  /**
+   * Sign the agent tokens of users' devices, and nothing else, if the server has `personalAgents`, such as
+   * `await storedDraft11DeviceKeys({ storage, masterKey })`. @default devices speak only January 2026
+   */
+  deviceKeys?: SigningKeys | undefined
 }
 
 /**
@@ -33,6 +39,7 @@ export interface Draft11Options extends Draft11Settings {
  */
 export function draft11Server({
   keys,
+  deviceKeys,
   resourcesPerDay = 200,
   openRequests = 20,
   capabilitiesOptional = false,
@@ -43,6 +50,8 @@ export function draft11Server({
     edition: draft11Resource,
     hasProviders: true,
     keys,
+    deviceKeys,
+    revokedToken,
     tokenLifetime: draft11TokenLifetime,
     sendsRevocations: true,
     createTransport: createDraft11Transport,
@@ -61,6 +70,7 @@ export function draft11Server({
         post(paths.authToken, authTokenEndpoint(context, limits)),
         pendingRoute(context),
         revocationRoute(context),
+        ...deviceRoutes(context),
       ]
     },
   }

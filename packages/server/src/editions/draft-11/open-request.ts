@@ -11,6 +11,7 @@ import { StorageError } from '../../storage/api/storage.js'
 import type { SignedContext } from '../edition.js'
 import { type Admission, type RequestedAccess, requireRoom } from '../require-admitted.js'
 import type { SigningAgent } from '../signed-request.js'
+import { deviceDocument } from './devices.js'
 import { interactionCode, linkHash, pollHash } from './interaction-code.js'
 import { draft11Name } from './paths.js'
 import { waitingResponse } from './pending-response.js'
@@ -127,7 +128,9 @@ async function store(
           agentSays: hints.agentSays,
           resourceSays: statementOf(parties.resource),
         },
-        sighting: { name: provider?.name?.slice(0, 256), redirectHosts: [], keyThumbprints: undefined },
+        sighting: agent.device
+          ? undefined
+          : { name: provider?.name?.slice(0, 256), redirectHosts: [], keyThumbprints: undefined },
       })
       logos?.note(agent.agent, provider?.logo_uri, agent.remoteAddress)
       return waitingResponse(context, { pollSecret, isOpened: false, retryAfter: 0 })
@@ -144,12 +147,14 @@ interface Parties {
 }
 
 async function findParties(
-  { discovery }: SignedContext,
-  { agent, remoteAddress }: SigningAgent,
+  { discovery, issuer }: SignedContext,
+  { agent, remoteAddress, device }: SigningAgent,
   resource: string,
 ): Promise<Parties> {
   const [provider, described] = await Promise.all([
-    discovery.findMetadata(draft11Documents.agent, agent, remoteAddress),
+    device
+      ? { found: deviceDocument(issuer, device) }
+      : discovery.findMetadata(draft11Documents.agent, agent, remoteAddress),
     discovery.findMetadata(draft11Documents.resource, resource, remoteAddress),
   ])
   return { provider: foundIn(provider), resource: foundIn(described) }

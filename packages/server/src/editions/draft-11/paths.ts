@@ -9,4 +9,6 @@ export const paths = {
   pending: '/person/pending',
   interact: '/person/interact',
   revoke: '/person/revoke',
+  deviceToken: '/person/delegates/token',
+  deviceKeys: '/person/delegates/jwks.json',
 } as const

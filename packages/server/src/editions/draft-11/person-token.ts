@@ -21,11 +21,13 @@ export function personTokenEndpoint(context: SignedContext, limits: Draft11Limit
       const hints = readHints(members)
       const access = { resource, scope: [actingScope] }
       const { storage } = context
-      const binding = await storage.findBinding({ edition: draft11Name, agent: agent.agent, delegate: agent.delegate })
-      const counted = { ...agent, actsForItself: false, member: binding ? 'known' : 'new' } as const
+      const { agent: provider, delegate, device } = agent
+      const { userId } =
+        device ?? (await storage.findBinding({ edition: draft11Name, agent: provider, delegate })) ?? {}
+      const counted = { ...agent, actsForItself: false, member: userId === undefined ? 'new' : 'known' } as const
       const admission = await requireAdmitted(context, counted, access)
       const { expiresAt: notAfter } = agentToken
-      const given = { kind: 'person', access, hints, admission, userId: binding?.userId } as const
+      const given = { kind: 'person', access, hints, admission, userId } as const
       const wanted = { ...given, agentToken, notAfter }
       return grantOrAsk(
         context,

@@ -43,8 +43,11 @@ export function isRevoked({ storage }: SignedContext, { iss: issuer, jti }: Revo
   return storage.isRevoked({ issuer, jti })
 }
 
+/** The `error` for an agent token that was revoked (draft -11 §11.3). */
+export const revokedToken = 'revoked_jwt'
+
 export function agentTokenRevoked(): AAuthError {
-  return new AAuthError('agent_token_invalid', 'The agent token was revoked by its issuer.', { error: 'revoked_jwt' })
+  return new AAuthError('agent_token_invalid', 'The agent token was revoked by its issuer.', { error: revokedToken })
 }
 
 export function resourceTokenRevoked(): AAuthError {

@@ -1,9 +1,9 @@
 import { AAuthError } from 'countersign'
 import { createRateLimit } from 'countersign/agent-server'
-import { documentResponse, documentUrl, isIdentifier } from 'countersign/discovery'
+import { documentUrl, isIdentifier } from 'countersign/discovery'
 import { type AgentMetadata, january, requireParameter } from 'countersign/editions'
 import { issueToken } from 'countersign/tokens'
-import type { Route } from '../../http/route.js'
+import { documentRoute, type Route } from '../../http/route.js'
 import type { OwnedDevice } from '../../storage/api/storage.js'
 import {
   countedDevice,
@@ -49,16 +49,9 @@ export function deviceRoutes(context: SignedContext): readonly Route[] {
     device_authorization_uri: `${issuer}/account/devices/connect`,
     ...(personalAgents.remote && { device_code_uri: `${issuer}/account/devices/code` }),
   }
-  const published = (path: string, write: () => Promise<object>): Route => ({
-    path,
-    caller: 'agent',
-    isLight: true,
-    methods: { GET: async () => documentResponse(await write()) },
-  })
-
   return [
-    published(new URL(documentUrl(january.documents.agent, issuer)).pathname, async () => document),
-    published(paths.keys, async () => ({ keys: await deviceKeys.publicKeys() })),
+    documentRoute(documentUrl(january.documents.agent, issuer), () => document),
+    documentRoute(issuer + paths.keys, async () => ({ keys: await deviceKeys.publicKeys() })),
     ...createDeviceRoutes(context, {
       [paths.redemption]: createRedemption(context, rateLimit),
       [paths.renewal]: createRenewal(context, rateLimit, ({ form, key: { jwk } }) => {

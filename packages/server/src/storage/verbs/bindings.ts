@@ -159,16 +159,19 @@ export async function removeUnusedBinding(
     .execute()
 }
 
-/** Ends an agent's open requests, and returns how many there were. */
-async function endRequests({ db, now }: Unit, { edition, agent_id, delegate }: AgentColumns): Promise<number> {
-  const { numUpdatedRows } = await db
+/** Ends an agent's open requests, in all editions or in one, and returns how many there were. */
+export async function endRequests(
+  { db, now }: Unit,
+  { edition, agent_id, delegate }: Partial<Pick<AgentColumns, 'edition'>> & Omit<AgentColumns, 'edition'>,
+): Promise<number> {
+  let open = db
     .updateTable('auth_request')
     .set({ status: 'revoked' })
-    .where('edition', '=', edition)
     .where('agent_id', '=', agent_id)
     .where('delegate', 'is not distinct from', delegate)
     .where('status', '=', 'open')
     .where('expires_at', '>', now)
-    .executeTakeFirst()
+  if (edition !== undefined) open = open.where('edition', '=', edition)
+  const { numUpdatedRows } = await open.executeTakeFirst()
   return Number(numUpdatedRows)
 }

@@ -13,6 +13,7 @@ import { writeEvent } from '../rows/audit.js'
 import { lockAsRead, lockUser, toUser, userColumns, userIdOf } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, generateId, hashBytes, hashText, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
+import { endRequests } from './bindings.js'
 import { revokeGrants } from './grants.js'
 
 /** How long a confirmed device may take to learn of it, in seconds. */
@@ -256,9 +257,12 @@ export async function disconnectDevice(unit: Unit, { id, userId, by }: DeviceDis
   if (named) {
     const { id: agentId, identifier: agent } = named
     const delegates = await delegatesOf(unit, { id, userId: user.id, agentId })
-    for (const delegate of delegates) ended.requests += await endRequests(unit, { agentId, delegate })
+    for (const delegate of delegates) ended.requests += await endRequests(unit, { agent_id: agentId, delegate })
     for (const delegate of delegates)
       ended.grants += await revokeGrants(unit, { userId: found.userId, agent, delegate, by })
+    // It never acts again, so its owner need not remove it from the list of agents, too.
+    if (delegates.length > 0)
+      await db.deleteFrom('agent_binding').where('agent_id', '=', agentId).where('delegate', 'in', delegates).execute()
   }
   const data = { device: id, name: found.name, by, ...ended }
   await writeEvent(unit, { event: 'device.disconnected', userId: user.id, data })
@@ -284,16 +288,4 @@ async function delegatesOf(
     .where('delegate', 'like', isDevice)
   const rows = await granted.union(requested).execute()
   return rows.flatMap(({ delegate }) => delegate ?? [])
-}
-
-async function endRequests({ db, now }: Unit, { agentId, delegate }: { agentId: number; delegate: string }) {
-  const { numUpdatedRows } = await db
-    .updateTable('auth_request')
-    .set({ status: 'revoked' })
-    .where('agent_id', '=', agentId)
-    .where('delegate', '=', delegate)
-    .where('status', '=', 'open')
-    .where('expires_at', '>', now)
-    .executeTakeFirst()
-  return Number(numUpdatedRows)
 }
