@@ -91,6 +91,10 @@ export const agentCommands: readonly CommandRow[] = [
     flags: {
       '--remote': 'For a device without a browser: type the code that the auth server shows you on another computer',
       '--name <text>': 'The name of this device in your list of agents; default: its host name',
+      '--edition <name>': {
+        description: 'The edition of the protocol that commands speak as this agent with every API; default: january',
+        choices: editionNames,
+      },
       '--timeout <seconds>': 'How long to wait for you to sign in, in seconds; default: 600',
       ...agent,
       ...allowNetwork,

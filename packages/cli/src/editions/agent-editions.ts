@@ -1,4 +1,5 @@
 import { createSigner, type PrivateJwk } from 'countersign'
+import type { DelegateOptions } from 'countersign/delegate'
 import { type AgentEdition, january } from 'countersign/editions'
 import { draft11Agent, isServerId } from 'countersign/editions/draft-11'
 import { publishedJwk } from 'countersign/tokens'
@@ -19,6 +20,8 @@ interface OwnEdition {
   isPolled: boolean
   /** How users are redirected back, according to a published document: the problem, if any. */
   returnProblem: (document: Readonly<Record<string, unknown>>) => string | undefined
+  /** How a device gets agent tokens from its auth server, `id`. */
+  device: (id: string) => Pick<DelegateOptions, 'audienceOf' | 'tokenPath'>
   /** Why the edition does not allow an agent, if it does not. */
   problem: (agent: DescribedAgent) => string | undefined
 }
@@ -38,6 +41,7 @@ const own: Readonly<Record<EditionName, OwnEdition>> = {
       Array.isArray(redirects) && redirects.includes(portableRedirect)
         ? undefined
         : `Its redirect_uris do not include ${portableRedirect}`,
+    device: (id) => ({ audienceOf: (url) => (url.startsWith(`${id}/`) ? id : new URL(url).origin) }),
     problem: () => undefined,
   },
   'draft-11': {
@@ -47,6 +51,7 @@ const own: Readonly<Record<EditionName, OwnEdition>> = {
     describe: (id, jwksUri) => ({ issuer: id, jwks_uri: jwksUri, localhost_callback_allowed: true }),
     returnProblem: ({ localhost_callback_allowed: isAllowed }) =>
       isAllowed === true ? undefined : 'Its localhost_callback_allowed is not true',
+    device: () => ({ tokenPath: '/person/delegates/token' }),
     problem({ id, authServers }) {
       if (!isServerId(id, { allowInsecureLoopback: true }))
         return `In draft -11, the agent's URL has no path, and no port except on this machine: ${String(id)}`
@@ -58,7 +63,7 @@ const own: Readonly<Record<EditionName, OwnEdition>> = {
 }
 
 /** An agent's edition, as stored in its folder. */
-interface ChosenEdition {
+export interface ChosenEdition {
   edition?: EditionName | undefined
 }
 

@@ -1,6 +1,7 @@
 import {
   deviceKeysName,
   deviceTokenLifetime,
+  draft11DeviceKeysName,
   draft11Name,
   draft11Server,
   draft11TokenLifetime,
@@ -10,6 +11,7 @@ import {
   type SigningKeys,
   type StoredKeysOptions,
   storedDeviceKeys,
+  storedDraft11DeviceKeys,
   storedDraft11Keys,
   storedOAuthKeys,
 } from 'countersign-server'
@@ -24,7 +26,16 @@ interface OtherEdition {
   /** Opens its keys, or creates them. @throws KeyError */
   openKeys: (options: StoredKeysOptions) => Promise<SigningKeys>
   /** Absent for keys that another edition uses. */
-  create?: (settings: Settings, keys: SigningKeys) => ServerEdition | SignedEdition
+  create?: (settings: Settings, keys: SigningKeys, stored: StoredKeysOptions) => OpenedEdition | Promise<OpenedEdition>
+}
+
+type OpenedEdition = ServerEdition | SignedEdition
+
+const draft11Devices: OtherEdition = {
+  name: draft11DeviceKeysName,
+  tokenLifetime: deviceTokenLifetime,
+  isOn: ({ draft11, personalAgents }) => draft11 !== undefined && personalAgents !== undefined,
+  openKeys: storedDraft11DeviceKeys,
 }
 
 export const otherEditions: readonly OtherEdition[] = [
@@ -34,12 +45,16 @@ export const otherEditions: readonly OtherEdition[] = [
     isOn: ({ personalAgents }) => personalAgents !== undefined,
     openKeys: storedDeviceKeys,
   },
+  draft11Devices,
   {
     name: draft11Name,
     tokenLifetime: draft11TokenLifetime,
     isOn: ({ draft11 }) => draft11 !== undefined,
     openKeys: storedDraft11Keys,
-    create: ({ draft11 }, keys) => draft11Server({ ...draft11, keys }),
+    async create(settings, keys, stored) {
+      const deviceKeys = draft11Devices.isOn(settings) ? await draft11Devices.openKeys(stored) : undefined
+      return draft11Server({ ...settings.draft11, keys, deviceKeys })
+    },
   },
   {
     name: 'oauth',
@@ -53,10 +68,10 @@ export const otherEditions: readonly OtherEdition[] = [
 export async function openOtherEditions(
   settings: Settings,
   stored: StoredKeysOptions,
-): Promise<readonly (ServerEdition | SignedEdition)[]> {
-  const opened: (ServerEdition | SignedEdition)[] = []
+): Promise<readonly OpenedEdition[]> {
+  const opened: OpenedEdition[] = []
   for (const { isOn, openKeys, create } of otherEditions)
-    if (create && isOn(settings)) opened.push(create(settings, await openKeys(stored)))
+    if (create && isOn(settings)) opened.push(await create(settings, await openKeys(stored), stored))
   return opened
 }
 

@@ -3,6 +3,7 @@ import { type DocumentType, endpointProblem, type NetworkOptions } from 'counter
 import { type AgentMetadata, january } from 'countersign/editions'
 import { CommandError, exitStatus } from '../command/errors.js'
 import { checkIdentifier } from '../discover/check-identifier.js'
+import { type ChosenEdition, editionOf } from '../editions/agent-editions.js'
 import type { Terminal } from '../terminal/terminal.js'
 
 /** The pages of an auth server at which users connect devices. */
@@ -31,13 +32,23 @@ const personalAgents = {
   members: { ...january.documents.agent.members, device_authorization_uri: 'url', device_code_uri: 'url' },
 } as DocumentType<AgentMetadata & ConnectPages>
 
+/** An auth server, and the edition that the device is to speak. */
+interface ConnectOptions extends ChosenEdition {
+  issuer: string
+}
+
 /**
  * Finds the pages at which an auth server connects devices.
  *
- * @throws CommandError if there are none, or if the auth server does not respond
+ * @throws CommandError if there are none, or none for this edition, or if the auth server does not respond
  */
-export async function findConnectPages(issuer: string, network: NetworkOptions): Promise<ConnectPages> {
-  const kinds = [{ party: 'agent', type: personalAgents, endpoints: [], advised: [] }]
+export async function findConnectPages(
+  { issuer, edition }: ConnectOptions,
+  network: NetworkOptions,
+): Promise<ConnectPages> {
+  const { agent } = editionOf({ edition }).documents
+  const types = agent.name === personalAgents.name ? [personalAgents] : [personalAgents, agent]
+  const kinds = types.map((type) => ({ party: 'agent', type, endpoints: [], advised: [] }))
   const options = { ...network, configuredOrigin: new URL(issuer).origin }
   const { documents } = await checkIdentifier(issuer, options, () => undefined, kinds)
   const [report] = documents
@@ -51,6 +62,10 @@ export async function findConnectPages(issuer: string, network: NetworkOptions):
   if (page === undefined)
     throw new CommandError(
       `${issuer} does not connect devices: its operator has not turned on personalAgents. Ask them to, or create your own agent on a web host with countersign agent init.`,
+    )
+  if (documents.at(-1)?.outcome !== 'ok')
+    throw new CommandError(
+      `${issuer} connects no devices that speak ${edition}: ask its operator to turn on this edition, too, or leave out --edition.`,
     )
   for (const [member, url] of Object.entries(pages))
     if (member.startsWith('device_') && endpointProblem(issuer, member, url) !== undefined)

@@ -10,6 +10,8 @@ import { agentFolderPath, type WrittenAgent } from '../agent-folder/agent-folder
 import { findAgents, loginFolderPath } from '../agent-folder/choose-agent.js'
 import { findAgentFolder, writeAgentFolder } from '../agent-folder/folder-files.js'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
+import { requireAllowed } from '../editions/agent-editions.js'
+import type { EditionName } from '../editions/load-edition.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
 import { type Connected, deviceFailure, disconnect, findConnection } from '../own-agent/device.js'
 import { catchInterruption } from '../terminal/interruption.js'
@@ -21,6 +23,7 @@ import { connectRemotely } from './remote-login.js'
 
 interface LoginFlags extends NetworkFlags {
   remote?: true
+  edition?: EditionName
   name?: string
   timeout?: string
   home?: string
@@ -33,10 +36,16 @@ export const loginCommand: Run<LoginFlags> = async (flags, terminal, address) =>
   const network = readNetworkFlags(flags)
   const name = readName(flags.name)
   const seconds = readTimeout(flags.timeout)
+  const { edition } = flags
+  requireAllowed({ edition, id: issuer, authServers: [issuer] })
   const path = loginFolderPath(agentFolderPath(terminal.env, flags.home), issuer)
   const before = await findAgentFolder(path)
   const there = before && (await findConnection(before))
   if (there) {
+    if (edition !== undefined && edition !== (before.edition ?? 'january'))
+      throw usageError(
+        `This device is connected with the edition ${before.edition ?? 'january'}: run countersign logout ${issuer} first, or use another folder with --home.`,
+      )
     terminal.notify(
       wrapText('', `Nothing was changed. To use another account, run countersign logout ${issuer} first.`),
     )
@@ -47,7 +56,7 @@ export const loginCommand: Run<LoginFlags> = async (flags, terminal, address) =>
   const key = await generatePrivateJwk()
   const signer = await createSigner(key)
   const requests = createDelegateRequests({ id: issuer, signer })
-  const pages = await findConnectPages(issuer, network)
+  const pages = await findConnectPages({ issuer, edition }, network)
   const interruption = catchInterruption(terminal)
   const late = new AbortController()
   const timer = setTimeout(
@@ -59,7 +68,7 @@ export const loginCommand: Run<LoginFlags> = async (flags, terminal, address) =>
   try {
     const connected = await (flags.remote ? connectRemotely(connecting) : connectInBrowser(connecting))
     const device = { name: connected.device, account: connected.account }
-    await keepLogin({ path, id: issuer, authServers: [issuer], keys: { signing: key }, device })
+    await keepLogin({ path, id: issuer, edition, authServers: [issuer], keys: { signing: key }, device })
     return await report({ issuer, ...connected }, flags, terminal)
   } catch (error) {
     throw signal.aborted ? signal.reason : deviceFailure(error, issuer)

@@ -4,6 +4,7 @@ import { createDelegate, createDelegateRequests, type Delegate, type DelegateOpt
 import { isAgentName } from '../agent-folder/agent-file.js'
 import type { WrittenAgent } from '../agent-folder/agent-folder.js'
 import { CommandError, exitStatus } from '../command/errors.js'
+import { type ChosenEdition, editionOf } from '../editions/agent-editions.js'
 
 /** A connected device, as its auth server describes it. */
 export interface Connected {
@@ -14,10 +15,9 @@ export interface Connected {
 }
 
 /** Opens the agent of a connected device, which gets its agent tokens from its auth server. */
-export function openDevice(options: DelegateOptions): Delegate {
+export function openDevice(agent: ChosenEdition, options: DelegateOptions): Delegate {
   const { id } = options
-  const audienceOf = (url: string) => (url.startsWith(`${id}/`) ? id : new URL(url).origin)
-  const delegate = createDelegate({ ...options, audienceOf })
+  const delegate = createDelegate({ ...options, ...editionOf(agent).device(id) })
   return {
     ...delegate,
     async agentToken(url) {

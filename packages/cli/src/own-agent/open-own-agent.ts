@@ -62,7 +62,8 @@ export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> 
     edition,
     id,
     signer,
-    agentToken: device && openDevice({ id, signer, fetch: given.fetch, allowInsecureLoopback, allowPath }).agentToken,
+    agentToken:
+      device && openDevice(folder, { id, signer, fetch: given.fetch, allowInsecureLoopback, allowPath }).agentToken,
     authServers: accepted,
     about: name === undefined ? undefined : { name },
     // Without a way to prompt the user, the browser is redirected to a port on which nothing listens.

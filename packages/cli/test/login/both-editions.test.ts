@@ -1,0 +1,108 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { hiddenFields } from '../../../server/test/scripted-user.js'
+import { openClient } from '../mcp/clients.js'
+import { pagesIn } from '../mcp/open-protected.js'
+import { protectServer } from '../mcp/protected-server.js'
+import { type Device, editions, newDevice, openDeviceParties } from './device-parties.js'
+
+const parties = openDeviceParties()
+
+const plain = (text: string) => text.replaceAll(/\s+/g, ' ')
+
+describe.each(['january', 'draft-11'] as const)('a personal agent in the edition %s', (name) => {
+  const { edition, flags } = editions[name]
+
+  async function openSidecar({ home, start, allow }: Pick<Device, 'home' | 'start' | 'allow'>) {
+    const { host } = new URL(parties.apis[name])
+    const running = start(['sidecar', '--allow-host', host, '--port', '0'], { person: (url) => void allow(url) })
+    const [, sidecar] = await running.seen(/^(http:\/\/127\.0\.0\.1:\d+)\n/)
+    const secret = readFileSync(join(home, 'sidecar-secret'), 'utf8').trim()
+    const authorization = `Basic ${Buffer.from(`x:${secret}`).toString('base64')}`
+    return { running, call: () => fetch(`${sidecar}/http://${host}/data`, { headers: { authorization } }) }
+  }
+
+  it('fetches, until its owner disconnects it', async () => {
+    const { run, login, allow, user } = await newDevice(parties)
+    await login(...flags)
+    const url = `${parties.apis[name]}/data`
+    const first = await run(['fetch', url], allow)
+    expect(first).toMatchObject({ status: 0, stdout: '{"scope":["data.read"]}' })
+    expect(await run(['fetch', url])).toMatchObject({ status: 0, stderr: '' })
+    expect(await run(['status'])).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/account ada,\s+connected/),
+    })
+    const account = `${parties.authServer}/account`
+    const page = await (await user.open(account)).text()
+    const { device = '' } = hiddenFields(page, { action: 'disconnect-device', device: '' })
+    await user.submit(page, account, { action: 'disconnect-device', device })
+    await run(['agent', 'tokens', 'forget', '--all'])
+    const refused = await run(['fetch', url])
+    expect(refused).toMatchObject({ status: 1, stdout: '' })
+    expect(plain(refused.stderr)).toContain(`run: countersign login ${parties.authServer}`)
+  })
+
+  it('bridges MCP', async () => {
+    const { home, login, allow } = await newDevice(parties)
+    await login(...flags)
+    const server = await protectServer('sessions', { authServer: parties.authServer, edition })
+    const bridge = await openClient('sessions', { url: server.url, folder: home })
+    const call = bridge.call('read')
+    let isDone = false
+    const done = () => {
+      isDone = true
+    }
+    call.then(done, done)
+    for (let decided = 0; !isDone; await new Promise((resolve) => setImmediate(resolve))) {
+      const page = pagesIn(bridge.stderr())[decided]
+      if (page === undefined) continue
+      decided += 1
+      await allow(page)
+    }
+    expect(await call).toEqual({ text: 'read', isError: false })
+  })
+
+  it('runs the sidecar', async () => {
+    const { home, start, login, allow } = await newDevice(parties)
+    await login(...flags)
+    const { running, call } = await openSidecar({ home, start, allow })
+    const response = await call()
+    expect([response.status, await response.text()]).toEqual([200, '{"scope":["data.read"]}'])
+    await running.stop('SIGINT')
+  })
+
+  it('D13: leaves nothing behind if it logs out while another command runs', async () => {
+    const { home, start, run, login, allow } = await newDevice(parties)
+    await login(...flags)
+    const { running, call } = await openSidecar({ home, start, allow })
+    expect((await call()).status).toBe(200)
+    const [calls, ended] = await Promise.all([Promise.all([call(), call(), call()]), run(['logout'])])
+    expect(ended).toMatchObject({ status: 0 })
+    expect(calls.map(({ status }) => status).every((status) => [200, 401, 403, 502].includes(status))).toBe(true)
+    await call()
+    await running.stop('SIGINT')
+    expect(readdirSync(join(home, 'logins'))).toEqual([])
+    expect(await run(['fetch', `${parties.apis[name]}/data`])).toMatchObject({ status: 2 })
+  })
+})
+
+describe('login --edition', () => {
+  it('is kept, until the device logs out', async () => {
+    const { run, login, connect } = await newDevice(parties)
+    await login('--edition', 'draft-11')
+    const other = await run(['login', parties.authServer, '--edition', 'january'], connect)
+    expect(other.status).toBe(2)
+    expect(plain(other.stderr)).toContain('connected with the edition draft-11: run countersign logout')
+    expect(await run(['login', parties.authServer])).toMatchObject({ status: 0 })
+    await run(['logout'])
+    await login('--edition', 'january')
+  })
+
+  it('is refused for an auth server whose URL the edition does not allow', async () => {
+    const { run } = await newDevice(parties)
+    const ended = await run(['login', 'https://auth.example/path', '--edition', 'draft-11'])
+    expect(ended).toMatchObject({ status: 2, stderr: expect.stringContaining('has no path') })
+  })
+})
