@@ -325,7 +325,7 @@ const rows: Record<string, Row> = {
     ],
   },
   'the access it keeps': {
-    sentence: ({ kept, risks }) => `${kept} ${risks.read}: See your data`,
+    sentence: ({ kept, risks, colon }) => `${kept} ${risks.read}${colon}See your data`,
     said: [
       [
         'it was allowed something else before',
@@ -449,7 +449,7 @@ const rows: Record<string, Row> = {
     unsaid: [own, ownApi],
   },
   'the name it learns': {
-    sentence: ({ identity }) => `${identity.profile}: alice`,
+    sentence: ({ identity, colon }) => `${identity.profile}${colon}alice`,
     said: [own, asks('openid profile data.read')],
     unsaid: [asks('profile data.read'), first],
   },

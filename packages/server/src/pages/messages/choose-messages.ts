@@ -1,5 +1,9 @@
 import { ar } from './ar/ar.js'
+import { de } from './de/de.js'
 import { en } from './en/en.js'
+import { es } from './es/es.js'
+import { fr } from './fr/fr.js'
+import { ja } from './ja/ja.js'
 import type { Messages } from './messages.js'
 import { createFormats } from './parts/formats.js'
 
@@ -61,4 +65,4 @@ function known(subtag: string): Messages | undefined {
 }
 
 /** The languages the pages are written in, by subtag; the first is the default. */
-export const languages: Readonly<Record<string, Messages>> = { en, ar }
+export const languages: Readonly<Record<string, Messages>> = { en, de, fr, es, ja, ar }

@@ -1,0 +1,227 @@
+import type { enAccount } from '../en/account.js'
+import { createCounted, createDuration } from '../parts/formats.js'
+import { phrase } from '../parts/phrase.js'
+import { esDevices } from './devices.js'
+
+const [counted, duration] = [createCounted('es'), createDuration('es')]
+
+/** The text of the account pages, in Spanish. */
+export const esAccount: typeof enAccount = {
+  navigation: 'Tu cuenta',
+  sections: { agents: 'Mis agentes', activity: 'Actividad', security: 'Seguridad', yours: 'Cuenta' },
+  signOut: 'Cerrar sesión',
+
+  agentsLead: 'Estos agentes pueden actuar por ti. Puedes quitar cualquiera de ellos cuando quieras.',
+  noAgents: 'No tienes agentes.',
+  noAgentsYet: 'Los agentes a los que das permiso aparecen aquí, y aquí puedes quitarlos.',
+  moreAgents: 'Hay más agentes que pueden actuar por ti de los que caben en esta página.',
+  agentPages: 'Más agentes',
+  morePermissions: (count) => counted(count, { one: 'y # permiso más', other: 'y # permisos más' }),
+  filter: 'Buscar un agente',
+  find: 'Buscar',
+  found: (shown, total) => `${shown} de ${counted(total, { one: '# agente', other: '# agentes' })}.`,
+  showAll: 'Mostrar todos',
+  actsAt: (resource) => phrase`tiene acceso a ${resource}`,
+  withAccount: (name) => phrase`con tu cuenta ${name} en ese servicio`,
+  signsIn: 'inicia tu sesión con la cuenta que tienes aquí',
+  blocked: {
+    agent: 'La administración ha bloqueado este agente: no puede obtener ningún acceso nuevo.',
+    host: 'La administración ha bloqueado todos los agentes de este sitio web: este no puede obtener ningún acceso nuevo.',
+  },
+  signsRequests: 'nadie más puede usar su acceso',
+  worksForCopies: 'cualquiera que copie su acceso puede usarlo',
+  hasChanged: 'Lo que publica sobre sí mismo ha cambiado desde que le diste permiso.',
+  ofAgent: (agent, resource) => phrase`de ${agent} en ${resource}`,
+  agentHeading: (agent, resource) => phrase`${agent} en ${resource}`,
+  onlyOnce: (call) => phrase`Solo permitiste esto, una sola vez: ${call}.`,
+  allowedOn: (day) => phrase`Permitido el ${day}.`,
+  lastUsedOn: (day) => phrase`Último uso el ${day}.`,
+  notUsedYet: 'Aún sin usar.',
+  until: (moment) => phrase`hasta el ${moment}`,
+  endsOn: (day) => phrase`Termina el ${day}.`,
+  endsWhenRemoved: 'Se mantiene hasta que lo quites.',
+  isAble: 'El agente puede',
+  wasAble: 'El agente podía',
+  noLonger: (agent, resource) => phrase`${agent} ya no tiene acceso a ${resource}.`,
+  noLongerSignsIn: (agent) => phrase`${agent} ya no puede iniciar tu sesión.`,
+  ended: {
+    person: (moment) => phrase`Le quitaste el acceso el ${moment}.`,
+    server: (moment) => phrase`La administración le quitó el acceso el ${moment}.`,
+    time: (moment) => phrase`Su acceso terminó el ${moment}.`,
+  },
+  latestActivity: 'Actividad reciente',
+
+  remove: 'Quitar el acceso',
+  removeTitle: (agentHost) => `¿Quitar ${agentHost}?`,
+  removeQuestion: (agent) => phrase`¿Quitar el acceso a ${agent}?`,
+  removeEffect: (agent, resource) => phrase`${agent} dejará de tener acceso a ${resource}.`,
+  removeSignIn: (agent) => phrase`${agent} ya no podrá iniciar tu sesión.`,
+  removeAccount: (name) => phrase`Solo termina su acceso con tu cuenta ${name} en ese servicio.`,
+  removeStops: (seconds) =>
+    `Desde ahora no se da ningún acceso nuevo. El acceso que ya se dio puede seguir funcionando hasta ${duration(seconds)} más.`,
+  removePermission: 'Quitar el permiso',
+  removePermissionTitle: (agentHost) => `¿Quitar un permiso a ${agentHost}?`,
+  removePermissionQuestion: (agent) => phrase`¿Quitar este permiso a ${agent}?`,
+  removePermissionEffect: (agent) => phrase`${agent} ya no podrá hacer esto. Conserva sus demás permisos.`,
+  removeEntirely: 'Quitar el agente por completo',
+  removeEntirelyEffect: (agent) =>
+    phrase`${agent} solo actúa por ti. Si lo quitas por completo, pierde todo su acceso, en todos los servicios, y no actúa por nadie.`,
+  told: {
+    pending: (resource) => phrase`Estamos avisando a ${resource} para que deje de aceptar lo que el agente aún tiene.`,
+    delivered: (resource) =>
+      phrase`Hemos avisado a ${resource} para que deje de aceptar lo que el agente tenía, y ha confirmado que recibió el mensaje.`,
+    unsupported: (resource) =>
+      phrase`No se puede avisar a ${resource}, así que lo que el agente tiene allí funciona hasta que termine por sí solo.`,
+    failed: (resource) =>
+      phrase`No hemos podido contactar con ${resource}, así que lo que el agente tiene allí funciona hasta que termine por sí solo.`,
+    expired: (resource) => phrase`Lo que el agente tenía en ${resource} ha terminado por sí solo.`,
+  },
+  removeKeeps: 'Esto no deshace lo que ya ha hecho. Si vuelves a necesitarlo, empieza desde el agente.',
+  keep: 'Conservar',
+  removedTitle: 'Acceso quitado',
+  removed: (stopped, runsOut) =>
+    phrase`Acceso quitado. Desde las ${stopped} no se da acceso nuevo; el acceso existente termina, como muy tarde, a las ${runsOut}.`,
+  removedTold: (stopped, runsOut) =>
+    phrase`Acceso quitado. Desde las ${stopped} no se da acceso nuevo. Estamos avisando a los servicios para que dejen de aceptar lo que el agente aún tiene; más abajo puedes ver si cada uno ha recibido el mensaje. Si alguno no lo ha recibido, allí el acceso existente termina, como muy tarde, a las ${runsOut}.`,
+  withoutAccess: 'Agentes sin acceso',
+  stillBound: 'No actúa por nadie más: si vuelve a pedirlo, solo tú puedes darle permiso.',
+  removeAll: 'Quitar todos los agentes',
+  removeAllQuestion: '¿Quitar el acceso a todos los agentes?',
+  removeAllEffect: (count) =>
+    counted(count, { one: 'Este agente dejará de tener acceso:', other: 'Estos # agentes dejarán de tener acceso:' }),
+  moreRemoved: 'Y otros que no caben en esta página.',
+  removeAllYes: 'Quitar todos',
+  keepAll: 'Conservarlos',
+
+  activityLead:
+    'Lo que ha ocurrido con tu cuenta y tus agentes. Si ves algo que no has hecho tú, cambia la contraseña.',
+  noActivity: 'Aún no ha ocurrido nada.',
+  pages: 'Más actividad',
+  newer: 'Más reciente',
+  older: 'Más antigua',
+  agentEvents: {
+    allowed_once: (agent, resource, call) =>
+      phrase`Permitiste a ${agent} hacer esto en ${resource}, solo una vez: ${call}.`,
+    allowed: (agent, resource) => phrase`Diste a ${agent} acceso a ${resource}.`,
+    denied: (agent, resource) => phrase`No diste a ${agent} acceso a ${resource}.`,
+    remembered: (agent, resource) =>
+      phrase`${agent} volvió a pedir un acceso a ${resource} que ya le habías dado. No te volvimos a preguntar.`,
+    used: (agent, resource) => phrase`${agent} usó su acceso a ${resource}.`,
+    removed: (agent, resource) => phrase`Quitaste el acceso a ${resource} para ${agent}.`,
+    removed_by_server: (agent, resource) => phrase`La administración quitó el acceso a ${resource} para ${agent}.`,
+    permission_removed: (agent, resource, names) => phrase`Quitaste permisos a ${agent} en ${resource}: ${names}.`,
+  },
+  signInEvents: {
+    allowed_once: (agent, call) =>
+      phrase`Permitiste a ${agent} hacer esto en su propio servicio, solo una vez: ${call}.`,
+    allowed: (agent) => phrase`Permitiste a ${agent} iniciar tu sesión.`,
+    denied: (agent) => phrase`No permitiste a ${agent} iniciar tu sesión.`,
+    remembered: (agent) =>
+      phrase`${agent} volvió a pedir iniciar tu sesión, algo que ya habías permitido. No te volvimos a preguntar.`,
+    used: (agent) => phrase`${agent} inició tu sesión.`,
+    removed: (agent) => phrase`Dejaste de permitir a ${agent} iniciar tu sesión.`,
+    removed_by_server: (agent) => phrase`La administración dejó de permitir a ${agent} iniciar tu sesión.`,
+    permission_removed: (agent, names) => phrase`Quitaste permisos a ${agent} en su propio servicio: ${names}.`,
+  },
+  accountEvents: {
+    signed_up: 'Cuenta creada.',
+    signed_in: 'Iniciaste sesión.',
+    sign_in_failed: 'Intento fallido de inicio de sesión.',
+    signed_out: 'Cerraste la sesión.',
+    session_ended: 'Cerraste la sesión de otro dispositivo.',
+    session_displaced: 'Tu sesión más antigua terminó porque iniciaste sesión en demasiados dispositivos.',
+    signed_out_everywhere: 'Cerraste todas tus sesiones.',
+    link_created: 'Se creó un enlace para establecer tu contraseña.',
+    password_changed: 'Cambiaste la contraseña.',
+    passkey_added: 'Añadiste una llave de acceso.',
+    passkey_removed: 'Quitaste una llave de acceso.',
+    passkey_removed_by_server: 'La administración quitó una llave de acceso.',
+    factor_added: 'Configuraste la verificación en dos pasos.',
+    factor_removed: 'Desactivaste la verificación en dos pasos.',
+    factor_removed_by_server: 'La administración desactivó la verificación en dos pasos.',
+    recovery_codes_replaced: 'Obtuviste códigos de recuperación nuevos.',
+    recovery_code_used: 'Usaste un código de recuperación.',
+    downloaded: 'Descargaste tus datos.',
+  },
+
+  notices: {
+    password_changed: 'Se ha cambiado tu contraseña. Tus demás sesiones se han cerrado.',
+    passkey_added: 'Se ha añadido la llave de acceso.',
+    passkey_removed: 'Se ha quitado la llave de acceso.',
+    passkey_failed: 'No se ha añadido la llave de acceso. Inténtalo de nuevo.',
+    session_ended: 'Se ha cerrado la sesión de ese dispositivo.',
+  },
+  passwordLead: 'Cámbiala si crees que otra persona la conoce.',
+  changePassword: 'Cambiar la contraseña',
+  changePasswordEffect: 'Tu sesión aquí sigue abierta. Todas las demás se cerrarán.',
+  currentPassword: 'Contraseña actual',
+  passwordProblems: {
+    wrong_password: 'Tu contraseña actual no es correcta. Inténtalo de nuevo.',
+    throttled: 'Demasiados intentos. Espera unos minutos e inténtalo de nuevo.',
+    new_password_too_short: 'La contraseña nueva es demasiado corta. Elige una más larga.',
+    new_password_too_long: 'La contraseña nueva es demasiado larga. Elige una más corta.',
+    new_password_common: 'Mucha gente usa esta contraseña, así que es fácil de adivinar. Elige otra.',
+    new_password_same: 'Esta es tu contraseña actual. Elige otra.',
+  },
+  passkeys: 'Llaves de acceso',
+  passkeysLead:
+    'Con una llave de acceso inicias sesión con tu huella, tu cara o el bloqueo de pantalla de tu dispositivo.',
+  addedOn: (day) => phrase`Añadida el ${day}.`,
+  removeIt: 'Quitar',
+  passkeyName: 'Nombre de la llave de acceso (por ejemplo, «Mi portátil»)',
+  addPasskey: 'Añadir una llave de acceso',
+  withoutPasskeys: 'Para añadir una llave de acceso, usa un navegador que las admita y con JavaScript activado.',
+  removePasskey: 'Quitar la llave de acceso',
+  removePasskeyQuestion: (name) => phrase`¿Quitar la llave de acceso ${name}?`,
+  removePasskeyEffect: 'Ya no podrás iniciar sesión con ella. Quítala también de tu dispositivo.',
+  sessions: 'Dónde tienes la sesión iniciada',
+  sessionsLead: 'Si no reconoces alguno de estos dispositivos, cierra su sesión y cambia la contraseña.',
+  unknownDevice: 'Dispositivo desconocido',
+  thisDevice: 'Este dispositivo',
+  signedInOn: (moment) => phrase`Sesión iniciada el ${moment}.`,
+  lastSeenOn: (moment) => phrase`Última actividad el ${moment}.`,
+  endIt: 'Cerrar sesión',
+  signOutEverywhere: 'Cerrar todas las sesiones',
+  signOutEverywhereEffect: 'También la de este dispositivo. Tus agentes conservan su acceso.',
+
+  devices: esDevices,
+
+  yours: 'Tu cuenta',
+  emailStates: { confirmed: 'confirmado', unconfirmed: 'sin confirmar' },
+  confirmEmail: 'Confirma tu correo electrónico',
+  confirmEmailLead:
+    'Si olvidas la contraseña, podemos enviarte allí un enlace, pero solo después de que hayas confirmado la dirección.',
+  confirmEmailYes: 'Enviarme un correo',
+  emailRequested: 'Te estamos enviando un correo con un enlace. Ábrelo para confirmar tu dirección.',
+  madeOn: 'Creada el',
+  download: 'Tus datos',
+  downloadLead: 'Obtén un archivo con los datos que guardamos sobre ti: tu cuenta, tus agentes y tu actividad.',
+  downloadYes: 'Descargar',
+  close: 'Cerrar la cuenta',
+  closeLead: 'Esto pone fin a tu cuenta y al acceso de todos tus agentes.',
+  closeQuestion: '¿Cerrar tu cuenta para siempre?',
+  closeEffect: 'No se puede deshacer.',
+  closeRemoves: (count) => counted(count, { one: '# agente pierde el acceso.', other: '# agentes pierden el acceso.' }),
+  closeForgets: 'Ya no podrás iniciar sesión.',
+  closeYes: 'Cerrar la cuenta',
+  keepAccount: 'Conservar mi cuenta',
+  left: {
+    signed_out: {
+      heading: 'Has cerrado la sesión',
+      explanation: 'Los agentes a los que diste permiso siguen funcionando hasta que los quites.',
+    },
+    signed_out_everywhere: {
+      heading: 'Has cerrado todas tus sesiones',
+      explanation: 'Los agentes a los que diste permiso siguen funcionando hasta que los quites.',
+    },
+    email_confirmed: {
+      heading: 'Tu correo electrónico está confirmado',
+      explanation: 'Si olvidas la contraseña, podemos enviarte allí un enlace.',
+    },
+    password_set: { heading: 'Tu contraseña está lista', explanation: 'Inicia sesión con ella para continuar.' },
+    account_closed: {
+      heading: 'Tu cuenta está cerrada',
+      explanation: 'Tus agentes no pueden obtener ningún acceso nuevo.',
+    },
+  },
+}

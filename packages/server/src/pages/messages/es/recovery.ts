@@ -1,0 +1,89 @@
+import type { enRecovery } from '../en/recovery.js'
+import { createNotice, phrase } from '../parts/phrase.js'
+
+const notice = createNotice({
+  unneeded: 'Si has sido tú, no tienes que hacer nada.',
+  action: 'Revisar la configuración de seguridad',
+  otherwise:
+    'Si no has sido tú, puede que otra persona tenga acceso a tu cuenta: cambia la contraseña y cierra todas las sesiones. Si no puedes iniciar sesión, elige «¿Has olvidado la contraseña?» en la página de inicio de sesión.',
+})
+
+/** The text of the pages for a forgotten password and for confirming an email address, in Spanish. */
+export const esRecovery: typeof enRecovery = {
+  newPasswordPage: {
+    invite: {
+      heading: 'Elige una contraseña',
+      lead: (user, server) =>
+        phrase`Tu nombre de usuario en ${server} es ${user}. A partir de ahora, inicia sesión con él y con esta contraseña.`,
+    },
+    reset: {
+      heading: 'Elige una contraseña nueva',
+      lead: (user, server) => phrase`Es para la cuenta ${user} en ${server}. Se cerrarán todas tus sesiones.`,
+    },
+  },
+  setPassword: 'Establecer la contraseña',
+  forgotHeading: '¿Has olvidado la contraseña?',
+  forgotLead:
+    'Introduce tu nombre de usuario. Si su correo electrónico está confirmado, enviaremos allí un enlace para elegir una contraseña nueva.',
+  sendLink: 'Enviar el enlace',
+  forgotThrottled: 'Demasiados intentos desde tu red. Inténtalo más tarde.',
+  checkEmail: 'Revisa tu correo',
+  linkSent:
+    'Si hay una cuenta con este nombre de usuario y un correo electrónico confirmado, hemos enviado allí un enlace. Funciona durante 20 minutos.',
+  noLink: (whom) =>
+    phrase`Si no llega ningún correo en unos minutos, mira en la carpeta de correo no deseado o pide una contraseña nueva a ${whom}.`,
+  confirmEmail: {
+    heading: 'Confirma tu correo electrónico',
+    lead: (email, server) =>
+      phrase`¿Es ${email} tu dirección para tu cuenta en ${server}? Confírmala solo si la introdujiste allí.`,
+    action: 'Confirmar esta dirección',
+  },
+  emails: {
+    reset: {
+      subject: (server) => `Tu contraseña nueva para ${server}`,
+      before: (server, user) => [
+        `Has pedido una contraseña nueva para tu cuenta ${user} en ${server}.`,
+        'Para elegirla, abre este enlace en los próximos 20 minutos. Funciona una sola vez.',
+      ],
+      action: 'Elegir una contraseña nueva',
+      after: [
+        'Si no lo has pedido tú, no hagas nada: tu contraseña sigue siendo la misma. No des este enlace a nadie.',
+      ],
+    },
+    confirm: {
+      subject: (server) => `Confirma tu correo electrónico para ${server}`,
+      before: (server) => [
+        `Alguien indicó tu correo electrónico para una cuenta en ${server}.`,
+        'Si has sido tú, abre este enlace en el plazo de un día para confirmarlo. Después enviaremos allí enlaces si olvidas la contraseña.',
+      ],
+      action: 'Confirmar esta dirección',
+      after: ['Si no has sido tú, no hagas nada: la dirección sigue sin confirmar.'],
+    },
+    password_changed: notice(
+      'Se ha cambiado tu contraseña',
+      (server, user) => `Se ha cambiado la contraseña de tu cuenta ${user} en ${server}.`,
+    ),
+    passkey_added: notice(
+      'Se ha añadido una llave de acceso',
+      (server, user) => `Se ha añadido una llave de acceso a tu cuenta ${user} en ${server}.`,
+    ),
+    passkey_removed: notice(
+      'Se ha quitado una llave de acceso',
+      (server, user) => `Se ha quitado una llave de acceso de tu cuenta ${user} en ${server}.`,
+    ),
+    factor_added: notice(
+      'Verificación en dos pasos configurada',
+      (server, user) =>
+        `Se ha configurado la verificación en dos pasos con una aplicación de autenticación en tu cuenta ${user} en ${server}.`,
+    ),
+    factor_removed: notice(
+      'Verificación en dos pasos desactivada',
+      (server, user) => `Se ha desactivado la verificación en dos pasos en tu cuenta ${user} en ${server}.`,
+    ),
+    new_device: notice(
+      'Nuevo inicio de sesión',
+      (server, user) =>
+        `Alguien ha iniciado sesión en tu cuenta ${user} en ${server} con un navegador que no habíamos visto antes.`,
+    ),
+  },
+}

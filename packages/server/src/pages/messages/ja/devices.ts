@@ -1,0 +1,49 @@
+import type { enDevices } from '../en/devices.js'
+import { phrase } from '../parts/phrase.js'
+
+/** The text of the pages about a user's devices, in Japanese. */
+export const jaDevices: typeof enDevices = {
+  heading: 'マイデバイス',
+  lead: 'これらのデバイスは、それぞれの鍵を使ってあなたに代わって操作します。接続を解除すると、そのデバイスのアクセス権はすぐにすべて終了します。ただし、最長で 1 時間は、誰のために操作しているかを示すことができます。',
+  connectedOn: (moment) => phrase`接続：${moment}。`,
+  lastUsedOn: (moment) => phrase`最後の利用：${moment}。`,
+  lastUsedFrom: (moment, address) => phrase`最後の利用：${moment}（${address}から）。`,
+  endsOn: (moment) => phrase`コードで接続されました。${moment}に自動的に終了します。`,
+  stays: '接続を解除するまで有効です。',
+  disconnect: '接続を解除',
+
+  connect: 'このコンピューターを接続',
+  question: '今、このコンピューターでこの操作を始めましたか？',
+  asks: (device) =>
+    phrase`このコンピューターを${device}と呼ぶプログラムが、今後あなたに代わって操作することを求めています。何かにアクセスする前には、改めてあなたの許可が必要です。`,
+  asked: '接続の内容',
+  account: 'アカウント',
+  device: 'デバイス',
+  network: 'ネットワーク',
+  time: '日時',
+  unchecked: 'デバイスの名前はプログラムが決めたもので、確認していません。',
+  notYou: 'メッセージ、ウェブサイト、またはほかの人に案内されてここに来た場合は、「いいえ」を選んでください。',
+  no: 'いいえ',
+  yes: 'はい、接続します',
+  tooMany:
+    'デバイスの数が、このサーバーの上限に達しています。先に「マイエージェント」で 1 台の接続を解除してください。',
+
+  goBack: 'ターミナルに戻る',
+  connected: 'このコンピューターを接続しています。このページを閉じて、ターミナルに戻ってください。',
+  denied: '何も接続されませんでした。このページは閉じてかまいません。',
+
+  codeHeading: 'コードでデバイスを接続',
+  codeLead:
+    'ssh で接続しているコンピューターなど、ブラウザのないコンピューター向けです。1 日間有効で、削除、支払い、完全な制御はできません。',
+  codeWarning:
+    'コードは、自分のターミナルにだけ入力してください。決して人に教えたり、ほかの人に指示された場所に入力したりしないでください。コードを持つ人は誰でも、あなたに代わって操作できます。',
+  getCode: 'コードを取得',
+  typeCode: (moment) =>
+    phrase`コードを求めているターミナルに、このコードを入力してください。${moment} まで、1 回だけ使えます。`,
+  typed: '入力しました',
+  notTyped: 'このコードを送信したデバイスはまだありません。ターミナルに入力してから、ここで続けてください。',
+  compare: (device, account) =>
+    phrase`${device}と名乗るデバイスが、${account}のために操作しようとしてコードを送信しました。ターミナルにこの番号が表示されていますか？`,
+  same: 'はい、同じ番号です',
+  codeEnded: 'このコードはもう使えません。まだ必要な場合は、新しいコードを取得してください。',
+}
