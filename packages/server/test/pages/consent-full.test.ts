@@ -163,7 +163,10 @@ describe('renderConsent with every option of a server', () => {
     expect(formsOf(renderConsent(fullConsent))[3]).toEqual({
       attributes: ' method="post" action="/language" aria-labelledby="language"',
       hidden: { action: 'language', return_to: '/account', csrf: 'csrf-1' },
-      controls: ['<button class="link" type="submit" name="language" value="ar" lang="ar" dir="rtl">'],
+      controls: ['de', 'fr', 'es', 'ja', 'ar'].map(
+        (lang) =>
+          `<button class="link" type="submit" name="language" value="${lang}" lang="${lang}" dir="${lang === 'ar' ? 'rtl' : 'ltr'}">`,
+      ),
     })
   })
 

@@ -1,6 +1,7 @@
 import { ar, chooseMessages, en, languages, renderSignedOut } from 'countersign-server/pages'
 import { describe, expect, it } from 'vitest'
 import { frame } from './models.js'
+import { pseudo } from './pseudo.js'
 import { words } from './reading.js'
 import { states, statesIn } from './states.js'
 
@@ -9,6 +10,10 @@ describe('chooseMessages', () => {
     ['nothing', null, null, 'en'],
     ['an empty header', '', '', 'en'],
     ['a language', 'ar', null, 'ar'],
+    ['German', 'de-AT', null, 'de'],
+    ['French', 'fr', null, 'fr'],
+    ['Spanish', 'es-419', null, 'es'],
+    ['Japanese', 'ja-JP', null, 'ja'],
     ['a language with a region', 'ar-EG,ar;q=0.9,en;q=0.8', null, 'ar'],
     ['the highest weight, not the first', 'en;q=0.5, ar;q=0.9', null, 'ar'],
     ['the first of equal weight', 'en, ar', null, 'en'],
@@ -33,9 +38,9 @@ describe('days and times', () => {
     ['the United States', 'en-US,en;q=0.9', null, 'January 3 at 2:05 PM UTC', 'en-US'],
     ['a region after its language', 'en,en-US;q=0.9', null, 'January 3 at 2:05 PM UTC', 'en-US'],
     ['the preferred region', 'en-US;q=0.5, en-GB;q=0.9', null, '3 January at 14:05 UTC', 'en-GB'],
-    ['Germany, in English', 'de-DE, en-DE;q=0.9', null, '3 January at 14:05 UTC', 'en-DE'],
-    ['a region of a language the pages do not have', 'fr-FR, en-US;q=0.4', null, 'January 3 at 2:05 PM UTC', 'en-US'],
-    ['only the region of another language', 'fr-US', null, '3 January at 14:05 UTC', 'en-GB'],
+    ['Germany, in English', 'pt-PT, en-DE;q=0.9', null, '3 January at 14:05 UTC', 'en-DE'],
+    ['a region of a language the pages do not have', 'pt-PT, en-US;q=0.4', null, 'January 3 at 2:05 PM UTC', 'en-US'],
+    ['only the region of another language', 'pt-US', null, '3 January at 14:05 UTC', 'en-GB'],
     ['English chosen explicitly', 'ar-EG, en-US;q=0.4', 'en', 'January 3 at 2:05 PM UTC', 'en-US'],
     ['a script before the region', 'en-latn-us', null, 'January 3 at 2:05 PM UTC', 'en-US'],
     ['subtags after the region', 'en-US-x-twain', null, 'January 3 at 2:05 PM UTC', 'en-US'],
@@ -69,6 +74,57 @@ describe.each(Object.values(languages))('$languageName', (messages) => {
       expect(html).toContain(`<html lang="${messages.lang}" dir="${messages.dir}">`)
       expect(tags(html), name).toEqual(tags(states.get(name) ?? ''))
     }
+  })
+
+  it.runIf(messages !== en)('leaves no sentence in English', () => {
+    const english = new Set(spoken(en))
+    const same = spoken(messages).filter((text) => english.has(text) && /[a-z]{2,} [a-z]/i.test(text))
+    expect(same).toEqual([])
+  })
+})
+
+describe('every state', () => {
+  /** What is not from the catalog: names, hosts and permissions in their own elements, and the languages' names for themselves. */
+  const data =
+    /<(bdi|code|time|blockquote)\b.*?<\/\1>|<button class="link"[^>]* lang=.*?<\/button>|<form role="none".*?>/gs
+
+  it('has all its text, labels and titles from the catalog', () => {
+    for (const [name, html] of statesIn(pseudo)) {
+      const own = html.replaceAll(data, ' ')
+      const labels = [...own.matchAll(/ (?:aria-label|placeholder|title|alt|data-stopped)="([^"]*)"/g)].map(
+        ([, text]) => text,
+      )
+      expect([words(own), ...labels].join(' ').match(/[a-z]{2,}/gi) ?? [], name).toEqual([])
+    }
+  })
+})
+
+it.each([
+  ['de', 1, '1 Agent verliert den Zugriff.'],
+  ['de', 2, '2 Agenten verlieren den Zugriff.'],
+  ['fr', 0, '0 agent perd son accès.'],
+  ['fr', 2, '2 agents perdent leur accès.'],
+  ['es', 1, '1 agente pierde el acceso.'],
+  ['es', 1_000_000, '1.000.000 agentes pierden el acceso.'],
+  ['ja', 1, '1 件のエージェントがアクセスできなくなります。'],
+])('%s counts %d', (lang, count, said) => {
+  expect(languages[lang]?.account.closeRemoves(count)).toBe(said)
+})
+
+it.each([
+  ['de', '3. Januar um 14:05 UTC', '30 Tage'],
+  ['fr', '3 janvier à 14:05 UTC', '30 jours'],
+  ['es', '3 de enero a las 14:05 UTC', '30 días'],
+  ['ja', '1月3日 14:05 UTC', '30 日'],
+])('%s formats days, times and durations', (lang, moment, duration) => {
+  const at = Date.UTC(2026, 0, 3, 14, 5) / 1000
+  expect(languages[lang]?.dayAndTime(at, at)).toBe(moment)
+  expect(languages[lang]?.duration(2_592_000).replace('\u00a0', ' ')).toBe(duration)
+})
+
+describe('French', () => {
+  it('has a no-break space before each colon, semicolon, question mark and exclamation mark, and inside quotation marks', () => {
+    for (const text of spoken(languages.fr)) expect(text).not.toMatch(/(?<![\u00a0\u202f\d])[:;?!»]|«(?!\u00a0)/)
   })
 })
 

@@ -16,81 +16,82 @@ const wideSpacing =
   '* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important }'
 const largeText = 'html { font-size: 200% !important }'
 
-/** Defines the tests of the appearance of every page state in one language. */
-export function checkLayoutIn(messages: Messages): void {
-  const documents = statesIn(messages)
+/** Defines the tests of the appearance of page states in one language: all, or those that are named. */
+export function checkLayoutIn(messages: Messages, named?: readonly string[]): void {
+  const all = statesIn(messages)
+  const documents = named ? new Map(named.map((name) => [name, all.get(name) ?? ''])) : all
   const isRightToLeft = messages.dir === 'rtl'
-  const suffix = isRightToLeft ? '.rtl' : ''
+  const suffix = isRightToLeft ? '.rtl' : messages.lang === 'en' ? '' : `.${messages.lang}`
   const server = createPagesOrigin((path) => documents.get(path))
 
-  describe.skipIf(!hasChromium())(
-    `pages laid out ${isRightToLeft ? 'right to left' : 'left to right'} in Chromium`,
-    () => {
-      let origin: string
-      let browser: Browser
-      /** One page, reused for every state. */
-      let page: Page
+  describe.skipIf(!hasChromium())(`pages in ${messages.languageName} in Chromium`, () => {
+    let origin: string
+    let browser: Browser
+    /** One page, reused for every state. */
+    let page: Page
 
-      beforeAll(async () => {
-        await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-        origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-        browser = await openChromium()
-        page = await browser.newPage({ reducedMotion: 'reduce', bypassCSP: true })
-        await loadAxe(page)
-      })
+    beforeAll(async () => {
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      browser = await openChromium()
+      page = await browser.newPage({ reducedMotion: 'reduce', bypassCSP: true })
+      await loadAxe(page)
+    })
 
-      afterAll(async () => {
-        await browser?.close()
-        await new Promise((resolve) => server.close(resolve))
-      })
+    afterAll(async () => {
+      await browser?.close()
+      await new Promise((resolve) => server.close(resolve))
+    })
 
-      it.each(wantsScreenshots ? [...documents.keys()] : [])('%s: screenshots', async (name) => {
+    it.each(wantsScreenshots ? [...documents.keys()] : [])('%s: screenshots', async (name) => {
+      await page.setViewportSize({ width: 800, height: 900 })
+      await page.goto(`${origin}/${name}`)
+      for (const colorScheme of ['dark', 'light'] as const) {
+        await page.emulateMedia({ colorScheme })
+        await takeScreenshot(page, `${name}${suffix}.${colorScheme}`)
+      }
+      await page.setViewportSize({ width: 320, height: 640 })
+      await takeScreenshot(page, `${name}${suffix}.320`)
+    })
+
+    it.each([...documents.keys()])(
+      '%s has no axe-core findings in light and dark mode, fits 320 px and wide spacing, and scales with large text',
+      async (name) => {
         await page.setViewportSize({ width: 800, height: 900 })
+        await page.emulateMedia({ colorScheme: 'light' })
         await page.goto(`${origin}/${name}`)
-        for (const colorScheme of ['dark', 'light'] as const) {
-          await page.emulateMedia({ colorScheme })
-          await takeScreenshot(page, `${name}${suffix}.${colorScheme}`)
+        await openDetails(page)
+        expect(await violations(page, 'all')).toEqual([])
+        expect(await smallTargets(page)).toEqual([])
+        // Colors do not depend on the direction.
+        if (isLong || !isRightToLeft) {
+          await page.emulateMedia({ colorScheme: 'dark' })
+          expect(await violations(page, 'colours')).toEqual([])
         }
         await page.setViewportSize({ width: 320, height: 640 })
-        await takeScreenshot(page, `${name}${suffix}.320`)
-      })
+        expect(await layoutOf(page)).toMatchObject({ overflow: 0, orphans: [] })
+        expect(await layoutOf(page, wideSpacing)).toMatchObject({ overflow: 0 })
+        await page.setViewportSize({ width: 640, height: 900 })
+        const { icons } = await layoutOf(page)
+        expect(await layoutOf(page, largeText)).toEqual({
+          overflow: 0,
+          orphans: [],
+          icons: icons.map(({ width, height }) => ({ width: width * 2, height: height * 2 })),
+        })
+      },
+    )
 
-      it.each([...documents.keys()])(
-        '%s has no axe-core findings in light and dark mode, fits 320 px and wide spacing, and scales with large text',
-        async (name) => {
-          await page.setViewportSize({ width: 800, height: 900 })
-          await page.emulateMedia({ colorScheme: 'light' })
-          await page.goto(`${origin}/${name}`)
-          await openDetails(page)
-          expect(await violations(page, 'all')).toEqual([])
-          expect(await smallTargets(page)).toEqual([])
-          // Colors do not depend on the direction.
-          if (isLong || !isRightToLeft) {
-            await page.emulateMedia({ colorScheme: 'dark' })
-            expect(await violations(page, 'colours')).toEqual([])
-          }
-          await page.setViewportSize({ width: 320, height: 640 })
-          expect(await layoutOf(page)).toMatchObject({ overflow: 0, orphans: [] })
-          expect(await layoutOf(page, wideSpacing)).toMatchObject({ overflow: 0 })
-          await page.setViewportSize({ width: 640, height: 900 })
-          const { icons } = await layoutOf(page)
-          expect(await layoutOf(page, largeText)).toEqual({
-            overflow: 0,
-            orphans: [],
-            icons: icons.map(({ width, height }) => ({ width: width * 2, height: height * 2 })),
-          })
-        },
-      )
-
-      it.each(isRightToLeft ? [] : endWithAddress)('%s starts no line with a period, at any width', async (name) => {
+    it.each(isRightToLeft || named ? [] : endWithAddress)(
+      '%s starts no line with a period, at any width',
+      async (name) => {
         await page.goto(`${origin}/${name}`)
         for (let width = 280; width <= 620; width += isLong ? 4 : 20) {
           await page.setViewportSize({ width, height: 640 })
           expect((await layoutOf(page)).orphans, `${width}px`).toEqual([])
         }
-      })
-    },
-  )
+      },
+    )
+  })
 }
 
 async function openDetails(page: Page): Promise<void> {

@@ -1,0 +1,54 @@
+import type { AddressInfo } from 'node:net'
+import { languages } from 'countersign-server/pages'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { hasChromium, openChromium } from '../chromium.js'
+import { checkLayoutIn } from './layout-checks.js'
+import { createPagesOrigin } from './pages-origin.js'
+import { pseudo } from './pseudo.js'
+import { statesIn } from './states.js'
+
+/** One state of each kind of page, with the most text. */
+const usual = [
+  'sign-in-full',
+  'sign-up-for-agent',
+  'reauthentication-passkey',
+  'consent-usual',
+  'consent-sensitive',
+  'consent-bearer-loopback',
+  'agents-devices',
+  'agent',
+  'remove-bound-agent',
+  'security',
+  'yours-unconfirmed',
+  'device-code-claimed',
+  'problem-request_other_user',
+]
+
+// The longest language, and the one whose words have no spaces between them. Messages of the others have the same elements.
+for (const lang of ['de', 'ja']) checkLayoutIn(languages[lang] ?? pseudo, usual)
+
+describe.skipIf(!hasChromium())('pages in a language that is 40% longer than English', () => {
+  const documents = statesIn(pseudo)
+  const server = createPagesOrigin((path) => documents.get(path))
+  let origin: string
+  let browser: Browser
+  let page: Page
+
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    browser = await openChromium()
+    page = await browser.newPage({ javaScriptEnabled: false, viewport: { width: 320, height: 640 } })
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await new Promise((resolve) => server.close(resolve))
+  })
+
+  it.each([...documents.keys()])('%s fits 320 px', async (name) => {
+    await page.goto(`${origin}/${name}`)
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320)
+  })
+})
