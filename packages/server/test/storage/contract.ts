@@ -709,6 +709,12 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
     })
 
     describe('closing', () => {
+      beforeEach(async () => {
+        await storage.close()
+        // An adapter may share a storage without options between tests, and then leaves it open.
+        storage = await makeStorage({ now: () => now, sweepInterval: 0, usageDelay: 0, limits: {} })
+      })
+
       test('every verb of a closed storage rejects with unavailable', async () => {
         const { redemption, decision, binding, tokenHash, user } = await allowedRequest(storage)
         const session = {

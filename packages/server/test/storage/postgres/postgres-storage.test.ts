@@ -5,7 +5,7 @@ import { requestContract } from '../contract/requests.js'
 import { contracts } from '../contracts.js'
 import { inTurn } from '../in-turn.js'
 import { readBefore } from '../read-before.js'
-import { emptyDatabase } from './in-postgres.js'
+import { emptyDatabase, openTwoStorages } from './in-postgres.js'
 import { patient } from './template.js'
 
 const few = { connections: 5, ...patient }
@@ -15,13 +15,13 @@ async function inPostgres(options: StorageOptions): Promise<Storage> {
   return postgresStorage(url, { ...options, ...few })
 }
 
-/** Like two instances of a server. */
-async function inPostgresInTurn(options: StorageOptions): Promise<Storage> {
+/** Like two instances of a server. They stay open, unless a test needs other options. */
+async function inPostgresInTurn({ now, ...others }: StorageOptions): Promise<Storage> {
+  if (Object.keys(others).every((name) => name === 'sweepInterval' || name === 'usageDelay'))
+    return inTurn(await openTwoStorages(now))
   const { url } = await emptyDatabase()
-  return inTurn([
-    await postgresStorage(url, { ...options, ...few }),
-    await postgresStorage(url, { ...options, ...few }),
-  ])
+  const open = async () => postgresStorage(url, { now, ...others, ...few })
+  return inTurn([await open(), await open()])
 }
 
 for (const contract of contracts) {
