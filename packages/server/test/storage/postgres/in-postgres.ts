@@ -15,7 +15,7 @@ interface Begun {
 
 /** The storages of two instances, which stay open. */
 interface Instances {
-  storages: Storage[]
+  storages: [Storage, Storage]
   clock: { now: () => number }
 }
 
@@ -80,15 +80,17 @@ async function openInstances(): Promise<Instances> {
  * The storages of two instances on one empty database. Closing them leaves them open for the next test: a new connection costs more than
  * most tests.
  */
-export async function openTwoStorages(now = systemClock): Promise<Storage[]> {
+export async function openTwoStorages(now = systemClock): Promise<[Storage, Storage]> {
   instances ??= openInstances()
   const { storages, clock } = await instances
   clock.now = now
   await emptyDatabase()
-  return storages.map(
-    (storage) =>
-      new Proxy(storage, {
-        get: (_, verb) => (verb === 'close' ? async () => undefined : (Reflect.get(storage, verb) as unknown)),
-      }),
-  )
+  const [one, other] = storages
+  return [keptOpen(one), keptOpen(other)]
+}
+
+function keptOpen(storage: Storage): Storage {
+  return new Proxy(storage, {
+    get: (_, verb) => (verb === 'close' ? async () => undefined : (Reflect.get(storage, verb) as unknown)),
+  })
 }

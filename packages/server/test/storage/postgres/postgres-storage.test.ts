@@ -16,11 +16,12 @@ async function inPostgres(options: StorageOptions): Promise<Storage> {
 }
 
 /** Like two instances of a server. They stay open, unless a test needs other options. */
-async function inPostgresInTurn({ now, ...others }: StorageOptions): Promise<Storage> {
-  if (Object.keys(others).every((name) => name === 'sweepInterval' || name === 'usageDelay'))
+async function inPostgresInTurn(options: StorageOptions): Promise<Storage> {
+  const { now, sweepInterval, usageDelay, ...others } = options
+  if (sweepInterval === 0 && usageDelay === 0 && Object.keys(others).length === 0)
     return inTurn(await openTwoStorages(now))
   const { url } = await emptyDatabase()
-  const open = async () => postgresStorage(url, { now, ...others, ...few })
+  const open = async () => postgresStorage(url, { ...options, ...few })
   return inTurn([await open(), await open()])
 }
 
