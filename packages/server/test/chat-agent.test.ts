@@ -92,6 +92,20 @@ describe('an agent for the users of a chat', () => {
     }
   })
 
+  it.each([
+    ['de-AT, en;q=0.5', 'lang="de" dir="ltr"', 'Sind Sie das?', 'schließen Sie diese Seite'],
+    ['pt, fr;q=0.5, es;q=0.4', 'lang="fr" dir="ltr"', 'Est-ce bien vous', 'fermez cette page'],
+    ['es', 'lang="es" dir="ltr"', '¿Eres tú?', 'cierra esta página'],
+    ['ja', 'lang="ja" dir="ltr"', 'ご本人ですか？', 'このページを閉じてください'],
+    ['ar-EG', 'lang="ar" dir="rtl"', 'هل هذا أنت؟', 'فأغلق هذه الصفحة'],
+    ['ar;q=0, pt', 'lang="en" dir="ltr"', 'Is that you?', 'close this page'],
+  ])('asks and warns in the language of the browser: %s', async (language, attributes, heading, warning) => {
+    const { bot, browsers } = await openScene()
+    const { url } = await bot.connect(alice, api)
+    const page = await (await browsers.alice.open(url, { 'accept-language': language })).text()
+    for (const text of [attributes, heading, warning, '<b><bdi>@alice</bdi></b>']) expect(page).toContain(text)
+  })
+
   it('gives an attacker nothing whose link another user follows (attacks L14)', async () => {
     const { bot, digitsFor, revocations } = await openScene()
     const { url } = await bot.connect(mallory, api)

@@ -1,5 +1,6 @@
 import { escapeHtml } from '../agent/callback-page.js'
 import { plainLine } from '../lib/plain-line.js'
+import type { ChatMessages } from './chat-messages.js'
 import type { ChatUser } from './pending-chats.js'
 
 /** The agent, as its pages name it. */
@@ -14,9 +15,9 @@ const style =
   'b.digits{display:block;font:700 2.5rem/1.5 ui-monospace,monospace;letter-spacing:.15em}' +
   'button{min-block-size:2.75rem;padding:.25rem 1.125rem;font:inherit;font-weight:600;border-radius:10px}'
 
-function page(status: number, state: string, title: string, body: string): Response {
+function page(status: number, state: string, { lang, dir }: ChatMessages, title: string, body: string): Response {
   const html = `<!DOCTYPE html>
-<html lang="en">
+<html lang="${lang}" dir="${dir}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -54,34 +55,36 @@ function agentOf({ id, name }: ShownAgent): string {
 }
 
 /** Asks the browser's user whether they are the chat user who started this, before the browser is sent to the auth server. */
-export function questionPage(agent: ShownAgent, { name, place }: ChatUser, ticket: string): Response {
+export function questionPage(messages: ChatMessages, agent: ShownAgent, user: ChatUser, ticket: string): Response {
+  const [name, place] = [shown(user.name), shown(user.place)]
   return page(
     200,
     'question',
-    'Is that you?',
-    `<p>${agentOf(agent)} will act for ${shown(name)} in ${shown(place)}, with access to <em>your</em> data.</p>
-<p>Continue only if you are ${shown(name)}, and have just asked for this link in ${shown(place)}. If someone else sent you the link, close this page: they
-want access to your data.</p>
-<form method="post" action="/connect"><input type="hidden" name="ticket" value="${ticket}"><button>Yes, that’s me</button></form>
+    messages,
+    messages.question,
+    `<p>${messages.acts(agentOf(agent), name, place)}</p>
+<p>${messages.onlyYou(name, place)}</p>
+<form method="post" action="/connect"><input type="hidden" name="ticket" value="${ticket}"><button>${messages.yes}</button></form>
 `,
   )
 }
 
 /** Shows the digits to the user who has just decided. */
-export function digitsPage(agent: ShownAgent, { name, place }: ChatUser, digits: string): Response {
+export function digitsPage(messages: ChatMessages, agent: ShownAgent, user: ChatUser, digits: string): Response {
+  const [name, place] = [shown(user.name), shown(user.place)]
   return page(
     200,
     'digits',
-    'One more step',
-    `<p>These digits connect ${agentOf(agent)} for ${shown(name)} in ${shown(place)}. Is that you?</p>
+    messages,
+    messages.oneMore,
+    `<p>${messages.connects(agentOf(agent), name, place)}</p>
 <p><b class="digits" dir="ltr">${digits}</b></p>
-<p>Type them in your chat with the bot in ${shown(place)}, within ten minutes. Never tell them to anyone, and type them nowhere else: anyone who has them may get
-access to your data. If this is not you, close this page, and nothing is connected.</p>
+<p>${messages.typeThem(place)}</p>
 `,
   )
 }
 
 /** Explains why there is nothing to continue with. */
-export function closedPage(status: number, text: string): Response {
-  return page(status, 'closed', 'Please start again', `<p>${text}</p>\n`)
+export function closedPage(messages: ChatMessages, status: number, why: keyof ChatMessages['closed']): Response {
+  return page(status, 'closed', messages, messages.startAgain, `<p>${messages.closed[why]}</p>\n`)
 }

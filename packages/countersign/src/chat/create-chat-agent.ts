@@ -6,6 +6,7 @@ import { memoryStore } from '../agent/memory-store.js'
 import { januaryAgent } from '../editions/january/january-agent.js'
 import { AgentError } from '../lib/agent-error.js'
 import { systemClock } from '../lib/clock.js'
+import { chooseChatMessages } from './chat-messages.js'
 import { closedPage, digitsPage, questionPage } from './chat-pages.js'
 import { type ChatUser, type Pending, pendingChats, randomDigits, randomSecret } from './pending-chats.js'
 import { createRelinquisher } from './relinquish.js'
@@ -97,30 +98,32 @@ export function createChatAgent(options: ChatAgentOptions): ChatAgent {
     const pending = await pendingIn(request)
     if (outcome !== 'allowed')
       return callbackPage(outcome, { id, about, language: request.headers.get('accept-language'), detail })
-    if (!pending) return closedPage(400, tooLate)
+    const messages = chooseChatMessages(request)
+    if (!pending) return closedPage(messages, 400, 'tooLate')
     const digits = randomDigits()
     await chats.put({ ...pending, digits, until: now() + lifetime })
     setTimeout(() => void sweep(), (lifetime + 1) * 1000).unref?.()
-    return digitsPage(shown, pending.user, digits)
+    return digitsPage(messages, shown, pending.user, digits)
   }
 
   /** The link's page, and the button on it, which starts the session of this browser. */
   async function startSession(request: Request): Promise<Response> {
+    const messages = chooseChatMessages(request)
     const isPost = request.method === 'POST'
     // Another site could press the button: in the browser of someone whose data its user wants.
-    if (isPost && request.headers.get('origin') !== new URL(id).origin) return closedPage(403, elsewhere)
+    if (isPost && request.headers.get('origin') !== new URL(id).origin) return closedPage(messages, 403, 'elsewhere')
     const ticket = isPost
       ? new URLSearchParams(await request.text()).get('ticket')
       : new URL(request.url).searchParams.get('ticket')
     const link = await find('link', await platform.hashText(ticket ?? ''))
-    if (!link || ticket === null) return closedPage(400, tooLate)
-    if (!isPost) return questionPage(shown, link.user, ticket)
+    if (!link || ticket === null) return closedPage(messages, 400, 'tooLate')
+    if (!isPost) return questionPage(messages, shown, link.user, ticket)
     // Exactly one browser can use a link.
-    if (!(await chats.remove(link))) return closedPage(400, tooLate)
+    if (!(await chats.remove(link))) return closedPage(messages, 400, 'tooLate')
     const session = randomSecret()
     await chats.put({ ...link, state: 'session', id: session, until: now() + lifetime })
     const page = await consentPage(agent.for(session), link.url)
-    if (page === undefined) return closedPage(502, noConsent)
+    if (page === undefined) return closedPage(messages, 502, 'noConsent')
     const attributes = `Path=/; HttpOnly; SameSite=Lax${id.startsWith('https:') ? '; Secure' : ''}`
     return new Response(null, {
       status: 303,
@@ -195,10 +198,6 @@ async function consentPage({ fetch }: AgentActions, url: string): Promise<string
     return error.code === 'consent_required' ? error.consent?.url : undefined
   }
 }
-
-const tooLate = 'This link was already used, or has expired. Ask the bot for a new one.'
-const elsewhere = 'This did not come from the bot’s own page. Open the link that the bot sent you.'
-const noConsent = 'The bot could not ask for access right now. Ask it for a new link later.'
 
 /** @throws TypeError for options that this agent provides itself */
 function requireNoOwn(options: ChatAgentOptions): void {
