@@ -165,7 +165,7 @@ describe('renderConsent with every option of a server', () => {
       hidden: { action: 'language', return_to: '/account', csrf: 'csrf-1' },
       controls: ['de', 'fr', 'es', 'ja', 'ar'].map(
         (lang) =>
-          `<button class="link" type="submit" name="language" value="${lang}" lang="${lang}" dir="${lang === 'ar' ? 'rtl' : 'ltr'}">`,
+          `<button class="link" type="submit" name="language" value="${lang}" lang="${lang}"${lang === 'ar' ? ' dir="rtl"' : ''}>`,
       ),
     })
   })

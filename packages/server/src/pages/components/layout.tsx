@@ -120,7 +120,14 @@ function LanguageChooser({ form, messages }: { form: LanguageForm; messages: Mes
       <Hidden name="return_to" value={form.returnTo} />
       <Hidden name="csrf" value={form.csrf} />
       {others.map(({ lang, dir, languageName }) => (
-        <button class="link" type="submit" name="language" value={lang} lang={lang} dir={dir}>
+        <button
+          class="link"
+          type="submit"
+          name="language"
+          value={lang}
+          lang={lang}
+          dir={dir === messages.dir ? undefined : dir}
+        >
           {languageName}
         </button>
       ))}
