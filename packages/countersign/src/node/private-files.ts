@@ -140,9 +140,8 @@ export function randomSuffix(): string {
 
 async function openUnlinked(path: string): Promise<FileHandle | undefined> {
   try {
-    return await unlessMissing(
-      open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)),
-    )
+    // Windows has neither of the last two constants.
+    return await unlessMissing(open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK))
   } catch (cause) {
     if (systemErrorCode(cause) !== 'ELOOP') throw cause
     throw new FileStoreError(`${path} is a link, not a file: remove the link.`, { cause })
