@@ -102,7 +102,7 @@ describe('a user at a terminal', () => {
     expect(screen.written).toContain('api.example needs your consent, which you give at auth.example:\n  - data.read\n')
     expect(screen.written).toMatch(/The page shows the code [0-9A-Z]{4}\. If it shows a different code, close it\./)
     expect(screen.lines.filter((line) => line.length > 80 && !line.includes('https://'))).toEqual([])
-    expect(screen.written, 'no forwarding is needed here').not.toContain('ssh')
+    expect(screen.written, 'no forwarding is needed here').not.toMatch(/ssh|paste/)
     const back = callback(url)
     expect(back.href).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/callback\?/)
     expect(stage.forms()[0]?.redirect_uri).toBe(`${back.origin}/callback`)
@@ -235,16 +235,18 @@ describe('L09: a pasted address', () => {
   /** A program at whose terminal the user pastes. */
   function startPasting(isTTY = true) {
     const input = Object.assign(new PassThrough(), { isTTY })
-    return { ...startProgram({ paste: true, input }), paste: (text: string) => input.write(`${text}\n`) }
+    return { ...startProgram({ paste: true, input }), input, paste: (text: string) => input.write(`${text}\n`) }
   }
 
   it('completes a consent', async () => {
-    const { fetch, page, paste, screen } = startPasting()
+    const { fetch, page, paste, input, screen } = startPasting()
     const end = ended(fetch(data))
     const back = callback(await page())
     expect(screen.written).toContain('Then paste the whole address that your browser ends up at, and press Enter:')
+    expect(input.isPaused()).toBe(false)
     paste(`  ${back.href}`)
     expect(await end).toBe('data')
+    expect(input.isPaused(), 'so that the program can exit').toBe(true)
     expect(await isListening(back)).toBe(false)
   })
 
@@ -285,9 +287,9 @@ describe('L09: a pasted address', () => {
     expect(await isListening(back)).toBe(false)
   })
 
-  it('is not requested if no one is at the keyboard', async () => {
-    const { fetch } = startPasting(false)
-    expect(await ended(fetch(data))).toBe('consent_required')
+  it('is not requested if no one is at the keyboard, which is standard input by default', async () => {
+    for (const { fetch } of [startPasting(false), startProgram({ paste: true })])
+      expect(await ended(fetch(data))).toBe('consent_required')
   })
 })
 
@@ -369,9 +371,10 @@ it('a program exits once the user has decided and the page is delivered, althoug
   half.destroy()
 })
 
-it('opens the browser with an address that leads to the page only once, since other users can read the command line', async () => {
+/** Replaces the program that opens pages; returns the file in which it records the address. */
+function replaceOpener(): string {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-opener-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   const place = join(folder, 'opened')
   writeFileSync(join(folder, 'xdg-open'), `#!/bin/sh\nprintf %s "$*" > ${place}.new && mv ${place}.new ${place}\n`, {
     mode: 0o755,
@@ -381,6 +384,29 @@ it('opens the browser with an address that leads to the page only once, since ot
   onTestFinished(() => {
     process.env.PATH = before
   })
+  return place
+}
+
+it.each<[string, NodeJS.ProcessEnv, boolean]>([
+  ['without a desktop', {}, false],
+  ['on X11', { DISPLAY: ':0' }, true],
+  ['on Wayland', { WAYLAND_DISPLAY: 'wayland-0' }, true],
+  ['in a terminal over SSH', { DISPLAY: 'localhost:10', SSH_TTY: '/dev/pts/1' }, false],
+  ['on empty names', { DISPLAY: '', WAYLAND_DISPLAY: '' }, false],
+])('%s, the browser is opened: %j, %s', async (_where, env, isOpened) => {
+  const place = replaceOpener()
+  const { fetch, page, screen } = startProgram({ env })
+  const end = ended(fetch(data))
+  const url = await page()
+  expect(screen.written).toContain(isOpened ? 'Your browser opens this page:' : 'Open this page in your browser:')
+  if (isOpened) await expect.poll(() => existsSync(place)).toBe(true)
+  await visit(callback(url))
+  expect(await end).toBe('data')
+  expect(existsSync(place)).toBe(isOpened)
+})
+
+it('opens the browser with an address that leads to the page only once, since other users can read the command line', async () => {
+  const place = replaceOpener()
   const { fetch, page, screen } = startProgram({ openBrowser: true })
   const end = ended(fetch(data))
   const url = await page()
@@ -395,41 +421,48 @@ it('opens the browser with an address that leads to the page only once, since ot
   expect(await end).toBe('data')
 })
 
-it('two consents at one keyboard are pasted one after the other', async () => {
-  const input = Object.assign(new PassThrough(), { isTTY: true })
-  const { fetch, screen, stage } = startProgram({ paste: true, input })
-  stage.api = async (path, { scheme }) => (scheme === 'jwt' ? new Response(path) : stage.challenge(path.slice(1)))
-  stage.token.code = async (form) => ({ auth_token: await stage.authToken({ scope: form.get('code') ?? '' }) })
-  const ends = Promise.all([ended(fetch(`${ids.api}/one`)), ended(fetch(`${ids.api}/two`))])
-  const until = (count: number) => expect.poll(() => screen.written.split('Then paste').length).toBeGreaterThan(count)
-  await until(1)
-  await expect.poll(() => screen.written).toMatch(/needs your consent[\s\S]*needs your consent/)
-  const pages = screen.lines.filter((line) => line.trim().startsWith('https://')).map((line) => new URL(line.trim()))
-  const [first, second] = pages
-  if (!first || !second) throw new TypeError('expected both pages')
-  input.write(`${callback(first, { code: 'one' }).href}\n`)
-  await until(2)
-  input.write(`${callback(second, { code: 'two' }).href}\n`)
-  expect((await ends).toSorted()).toEqual(['/one', '/two'])
-})
+describe('two consents at one keyboard', () => {
+  /** The calls at `/one` and `/two`, and the URLs that the auth server redirects to, in the order in which their pages are shown. */
+  async function startBoth() {
+    const input = Object.assign(new PassThrough(), { isTTY: true })
+    const { fetch, screen, stage } = startProgram({ paste: true, input })
+    stage.api = async (path, { scheme }) => (scheme === 'jwt' ? new Response(path) : stage.challenge(path.slice(1)))
+    stage.token.code = async (form) => ({ auth_token: await stage.authToken({ scope: form.get('code') ?? '' }) })
+    const ends = ['/one', '/two'].map((path) => ended(fetch(ids.api + path)))
+    await expect.poll(() => screen.written).toMatch(/needs your consent[\s\S]*needs your consent/)
+    const pages = screen.lines.filter((line) => line.trim().startsWith('https://')).map((line) => new URL(line.trim()))
+    const backs = ['one', 'two'].map((code, at) => callback(pages[at] ?? expect.fail(), { code }).href)
+    const asked = () => screen.written.split('Then paste').length - 1
+    return { ends, backs, asked, paste: (text = '') => input.write(`${text}\n`) }
+  }
 
-it('no address is requested for a consent that has ended while another one was pasted', async () => {
-  const input = Object.assign(new PassThrough(), { isTTY: true })
-  const { fetch, screen, stage } = startProgram({ paste: true, input })
-  stage.api = async (path, { scheme }) => (scheme === 'jwt' ? new Response(path) : stage.challenge(path.slice(1)))
-  stage.token.code = async (form) => ({ auth_token: await stage.authToken({ scope: form.get('code') ?? '' }) })
-  const first = ended(fetch(`${ids.api}/one`))
-  const second = ended(fetch(`${ids.api}/two`))
-  await expect.poll(() => screen.written).toMatch(/needs your consent[\s\S]*needs your consent/)
-  await expect.poll(() => screen.written).toContain('Then paste')
-  const pages = screen.lines.filter((line) => line.trim().startsWith('https://')).map((line) => new URL(line.trim()))
-  const [one, two] = pages
-  if (!one || !two) throw new TypeError('expected both pages')
-  await visit(callback(two, { code: 'two' }))
-  expect(await second).toBe('/two')
-  input.write(`${callback(one, { code: 'one' }).href}\n`)
-  expect(await first).toBe('/one')
-  expect(screen.written.split('Then paste')).toHaveLength(2)
+  it('are pasted one after the other', async () => {
+    const { ends, backs, asked, paste } = await startBoth()
+    await expect.poll(asked).toBe(1)
+    paste(backs[0])
+    await expect.poll(asked).toBe(2)
+    paste(backs[1])
+    expect((await Promise.all(ends)).toSorted()).toEqual(['/one', '/two'])
+  })
+
+  it('are independent: after three wrong addresses for the first, the second is pasted', async () => {
+    const { ends, backs, asked, paste } = await startBoth()
+    for (const wrong of ['one', 'two', 'three']) paste(wrong)
+    await expect.poll(asked).toBe(2)
+    await settled()
+    paste(backs[1])
+    expect((await Promise.all(ends)).toSorted()).toEqual(['/two', 'answer_refused'])
+  })
+
+  it('need no address for one that ended while the other was pasted', async () => {
+    const { ends, backs, asked, paste } = await startBoth()
+    await expect.poll(asked).toBe(1)
+    await visit(new URL(backs[1] ?? ''))
+    expect(await ends[1]).toBe('/two')
+    paste(backs[0])
+    expect(await ends[0]).toBe('/one')
+    expect(asked()).toBe(1)
+  })
 })
 
 describe('two programs of one agent', () => {
