@@ -26,8 +26,16 @@ const challenge = {} as Parameters<Steps['take']>[1]
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
 afterEach(() => void vi.useRealTimers())
 
+interface Held {
+  held?: Token
+  other?: Token
+  need?: object | undefined
+  /** Whether each token may be used. @default all may */
+  taken?: boolean[]
+}
+
 /** Steps on a cache that holds one token, with a log of what they do. */
-function open({ held, other, need = {} }: { held?: Token; other?: Token; need?: object | undefined } = {}) {
+function open({ held, other, need = {}, taken = [] }: Held = {}) {
   const log: string[] = []
   let answer: (outcome: Token | undefined | Error) => void = () => undefined
   const answered = () =>
@@ -43,7 +51,7 @@ function open({ held, other, need = {} }: { held?: Token; other?: Token; need?: 
       forRequest: async () => held,
       isLive: ({ expiresAt }: Token) => expiresAt > now,
       satisfying: async () => other,
-      take: async () => true,
+      take: async () => taken.shift() ?? true,
       add: async (owner: string, { jwt }: Token) => void log.push(`add ${owner} ${jwt}`),
       drop: async (owner: string, { jwt }: Token) => void log.push(`drop ${owner} ${jwt}`),
     },
@@ -136,6 +144,16 @@ describe('a step', () => {
     const credential = await steps.take('authorize', challenge, exchange({ scheme: 'key' }))
     expect(credential).toEqual({ scheme: 'token', held: fresh })
     expect(log).toEqual(['before', `obtain alice ${JSON.stringify({ resource: url, authServer, scope: 'a' })}`])
+  })
+
+  it.each<[string, Held, number]>([
+    ['that it obtained', { taken: [false, false] }, 3],
+    ['that another process obtained', { other: held, taken: [false] }, 1],
+  ])('obtains the next token if another request took the one %s, for its own call', async (_which, options, times) => {
+    const { steps, log, exchange } = open(options)
+    const credential = await steps.take('authorize', challenge, exchange({ scheme: 'key' }))
+    expect(credential).toEqual({ scheme: 'token', held: fresh })
+    expect(log.filter((line) => line.startsWith('obtain'))).toHaveLength(times)
   })
 
   it('takes a token that another process has obtained, but not the one that was refused', async () => {

@@ -80,6 +80,7 @@ describe('a consent', () => {
     await untilAsked(again)
     const states = [consent, again.asked[0]].map((one) => new URL(one?.url ?? '').searchParams.get('state'))
     expect(states[0]).not.toBe(states[1])
+    for (const state of states) expect(state, 'no one can guess it').toMatch(/^[\w-]{32}$/)
     expect(new URL(again.asked[0]?.url ?? '').searchParams.get('tenant')).toBe('1')
     for (const { agent } of [stage, again]) void agent.forget('s1')
   })

@@ -34,7 +34,11 @@ function openConsents(isShared = false, now = () => 0): ConsentStore {
       keptFor(owner).set(consent.id, there)
       return there
     },
-    remove: async (owner, id) => keptFor(owner).delete(id),
+    async remove(owner, id) {
+      // Longer than the other steps, so that a caller that does not wait is noticed.
+      for (let turn = 0; turn < 50; turn++) await Promise.resolve()
+      return keptFor(owner).delete(id)
+    },
     async lease(_owner, state, until, overdue) {
       const there = leases.get(state)
       if (there && there.until > now() && there.holder !== overdue) return { holder: there.holder }
@@ -228,6 +232,19 @@ it('starts no consent while another one for the need is open or being exchanged'
   const late = openPending({ consents, now: () => 599 })
   expect(await late.begin({ ...consentOf('third'), need, until: 1200 }, 's1'), 'being exchanged').toBe(false)
   expect(await consents.list('s1')).toHaveLength(1)
+})
+
+it('removes a consent one minute after it has expired, before the next one starts', async () => {
+  const consents = openConsents(true)
+  const clock = { now: 100 }
+  const pending = openPending({ consents, now: () => clock.now })
+  expect(await pending.begin({ ...consentOf('old'), until: 200 }, 's1')).toBe(true)
+  clock.now = 259
+  expect(await pending.begin(consentOf('next'), 's1')).toBe(true)
+  expect(await consents.list('s1')).toMatchObject([{ state: 'old' }, { state: 'next' }])
+  clock.now = 260
+  expect(await pending.begin(consentOf('last'), 's1')).toBe(true)
+  expect(await consents.list('s1')).toMatchObject([{ state: 'next' }, { state: 'last' }])
 })
 
 it('starts the next consent after the clock was set back', async () => {
