@@ -171,11 +171,13 @@ const dependencies = {
     'kysely',
     'nodemailer',
     'openid-client',
+    'otpauth',
     'pino',
     'preact',
     'preact-render-to-string',
     'prom-client',
     'sonic-boom',
+    'uqr',
     'zod',
   ],
   // The modules that write the log and metrics are loaded by the library's entry point for them.

@@ -14,8 +14,9 @@ import { type AccountHandler, pathWithNotice } from './account-handler.js'
 import { closePage } from './account-pages.js'
 import { endedGrants, endOf, liveGrants } from './agent-entries.js'
 import { requestConfirmation } from './confirm-email.js'
-import { confirmUser, requireFreshSignIn, requirePasskeyProof, requireProof } from './confirm-person.js'
+import { confirmUser, requireFreshSignIn, requireProof, requireSecondProof } from './confirm-person.js'
 import { checkDeviceCode, confirmDevice, connectDevice, disconnectDevice, newDeviceCode } from './device-pages.js'
+import { newRecoveryCodes, removeFactor, setUpFactor } from './second-factor-pages.js'
 import { passwordPage, securityPage } from './security-pages.js'
 
 const removeAgent: AccountHandler = async (context, visit) => {
@@ -107,7 +108,8 @@ const changePassword: AccountHandler = async (context, visit) => {
   })
   if (credentialRevision === undefined) throw signInChanged(visit)
   context.knownCallers.dropSealsOf(userId)
-  const proof: Proof = { user: { id: userId, credentialRevision }, factorAddedAt: check.addedAt, amr: ['pwd'] }
+  const amr = visit.session.amr.includes('otp') ? (['pwd', 'otp'] as const) : (['pwd'] as const)
+  const proof: Proof = { user: { id: userId, credentialRevision }, factorAddedAt: check.addedAt, amr: [...amr] }
   return secured(context, visit, {
     what: 'password_changed',
     newCookies: [...(await renewSession(context, visit, proof)), knownCookie(context, visit, userId)],
@@ -169,7 +171,10 @@ export const accountActions: ReadonlyMap<string, AccountHandler> = new Map<strin
   ['end-session', endOtherSession],
   ['sign-out-everywhere', signOutEverywhere],
   ['logout', signOut],
-  ['change-password', requirePasskeyProof(changePassword, accountPaths.password)],
+  ['set-up-factor', requireProof(setUpFactor, accountPaths.secondFactor)],
+  ['new-recovery-codes', requireProof(newRecoveryCodes, accountPaths.security)],
+  ['remove-factor', requireProof(removeFactor, accountPaths.removeFactor)],
+  ['change-password', requireSecondProof(changePassword, accountPaths.password)],
   ['add-passkey', requireProof(registerPasskey, accountPaths.security)],
   ['remove-passkey', requireProof(removePasskey, accountPaths.security)],
   ['connect-device', requireFreshSignIn(connectDevice)],

@@ -7,6 +7,7 @@ import { renderSignedOut } from '../pages/account/signed-out-page.js'
 import { accountPaths, signInPath } from '../pages/models/account-paths.js'
 import { ceremony, registrationOptions } from '../sign-in/passkeys.js'
 import { accountDestination } from '../sign-in/render-sign-in.js'
+import { setUpFirst } from '../sign-in/second-factor.js'
 import { accountChanged } from '../sign-in/session.js'
 import { accountActions } from './account-actions.js'
 import { type AccountHandler, readNotice } from './account-handler.js'
@@ -15,8 +16,14 @@ import { confirmPage, isProved } from './confirm-person.js'
 /** Shows an account page. Users who are not signed in are sent to the sign-in page first. */
 export async function showAccountPage(context: ServerContext, visit: Visit, page: AccountHandler): Promise<Response> {
   const { session } = visit
-  return session ? page(context, { ...visit, session }) : seeOther(signInPath(visit.path), visit.newCookies)
+  if (!session) return seeOther(signInPath(visit.path), visit.newCookies)
+  const signedIn = { ...visit, session }
+  const isSetUp = visit.url.pathname === accountPaths.secondFactor
+  return (isSetUp ? undefined : await setUpFirst(context, signedIn, visit.path)) ?? page(context, signedIn)
 }
+
+/** The forms of a user who must set up a second factor first. */
+const beforeSetUp: ReadonlySet<string> = new Set(['set-up-factor', 'reauthenticate', 'passkey', 'logout'])
 
 /** `POST /account`: handles every account form. */
 export async function submitAccountForm(context: ServerContext, visit: Visit): Promise<Response> {
@@ -25,7 +32,9 @@ export async function submitAccountForm(context: ServerContext, visit: Visit): P
   if (!action) throw new PageError('bad_form')
   if (!session) return seeOther(accountPaths.signIn)
   if (formOf !== viewerOf(session)) throw accountChanged(context, visit, accountDestination(accountPaths.agents))
-  return action(context, { ...visit, session, path: accountPaths.agents })
+  const signedIn = { ...visit, session, path: accountPaths.agents }
+  const isAllowed = beforeSetUp.has(form.get('action') ?? '')
+  return (isAllowed ? undefined : await setUpFirst(context, signedIn, accountPaths.agents)) ?? action(context, signedIn)
 }
 
 /** `POST /account/passkeys/options`: returns the options for adding a passkey, as JSON. */

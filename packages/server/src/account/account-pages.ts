@@ -11,8 +11,9 @@ import { type AccountHandler, accountFrame, accountResponse, readNotice } from '
 import { activityOf } from './activity-of.js'
 import { agentsOf, delegatesOf } from './agent-entries.js'
 import { agentPage, agentsPage, removeAgentPage, removeAllPage } from './agent-pages.js'
-import { requireFreshSignIn, requirePasskeyProof, requireProof } from './confirm-person.js'
+import { requireFreshSignIn, requireProof, requireSecondProof } from './confirm-person.js'
 import { connectDevicePage, deviceCodePage } from './device-pages.js'
+import { removeFactorPage, setUpPage } from './second-factor-pages.js'
 import { passwordPage, removePasskeyPage, securityPage } from './security-pages.js'
 
 const pageSize = 50
@@ -86,7 +87,9 @@ export const accountPages: ReadonlyMap<string, AccountHandler> = new Map<string,
   [accountPaths.activity, activityPage],
   [accountPaths.security, requireFreshSignIn((context, visit) => securityPage(context, visit))],
   [accountPaths.removePasskey(':id'), requireProof(removePasskeyPage)],
-  [accountPaths.password, requirePasskeyProof((context, visit) => passwordPage(context, visit), accountPaths.password)],
+  [accountPaths.secondFactor, requireProof(setUpPage)],
+  [accountPaths.removeFactor, requireProof(removeFactorPage)],
+  [accountPaths.password, requireSecondProof((context, visit) => passwordPage(context, visit), accountPaths.password)],
   [accountPaths.connectDevice, requireFreshSignIn(connectDevicePage)],
   [accountPaths.deviceCode, requireProof(deviceCodePage)],
   [accountPaths.yours, yoursPage],

@@ -8,6 +8,7 @@ import { checkPassword } from '../sign-in/check-password.js'
 import { provingWays } from '../sign-in/offered-factors.js'
 import { verifyPasskey } from '../sign-in/passkeys.js'
 import { accountDestination, signInPageAt } from '../sign-in/render-sign-in.js'
+import { checkCode } from '../sign-in/second-factor.js'
 import { isFresh, type Proof, renewSession, signInChanged } from '../sign-in/session.js'
 import type { Session } from '../storage/api/storage.js'
 import type { AccountHandler } from './account-handler.js'
@@ -27,20 +28,22 @@ export function requireProof(act: AccountHandler, returnTo?: string): AccountHan
     (await isProved(context, visit.session)) ? act(context, visit) : seeOther(confirmationPath(returnTo ?? visit.path))
 }
 
-/** Like `requireProof`, but for a form that includes the password field itself: a user without a passkey needs no proof beforehand. */
-export function requirePasskeyProof(act: AccountHandler, returnTo: string): AccountHandler {
+/** Like `requireProof`, but for a form that includes the password field itself: a user with only a password needs no proof beforehand. */
+export function requireSecondProof(act: AccountHandler, returnTo: string): AccountHandler {
   return async (context, visit) =>
-    (await needsPasskey(context, visit.session)) ? seeOther(confirmationPath(returnTo)) : act(context, visit)
+    (await needsMoreThanPassword(context, visit.session)) ? seeOther(confirmationPath(returnTo)) : act(context, visit)
 }
 
-/** Whether the user proved who they are in the last ten minutes, with a passkey if they have one that counts as proof. */
+/** Whether the user proved who they are in the last ten minutes: with a passkey if they have one that counts as proof, or else their second factor. */
 export async function isProved(context: ServerContext, session: Session): Promise<boolean> {
-  return isFresh(context, session) && !(await needsPasskey(context, session))
+  return isFresh(context, session) && !(await needsMoreThanPassword(context, session))
 }
 
-async function needsPasskey(context: ServerContext, session: Session): Promise<boolean> {
-  if (isFresh(context, session) && session.amr.includes('webauthn')) return false
-  return (await provingWays(context, session.user.id)).passkey
+async function needsMoreThanPassword(context: ServerContext, session: Session): Promise<boolean> {
+  const used = isFresh(context, session) ? session.amr : []
+  if (used.includes('webauthn')) return false
+  const ways = await provingWays(context, session.user.id)
+  return ways.passkey || (ways.code && !used.includes('otp'))
 }
 
 /** The path of the page that asks for a proof, returning to an account path. */
@@ -51,8 +54,8 @@ export function confirmationPath(returnTo: string): string {
 type Shown = Pick<ReauthenticationPage, 'problem'> & { returnTo: string; retryAfter?: number }
 
 /**
- * `GET /account/confirm`, initially or after a failed attempt: asks for a passkey if the user has one, otherwise for the password,
- * otherwise for a new sign-in.
+ * `GET /account/confirm`, initially or after a failed attempt: asks for a passkey if the user has one, otherwise for the password
+ * and, if they have a second factor, a code, otherwise for a new sign-in.
  */
 export async function confirmPage(
   context: ServerContext,
@@ -69,6 +72,7 @@ export async function confirmPage(
       form: { action: accountPaths.confirm, csrf: csrfOf(context, visit), returnTo },
       user: user.username,
       problem,
+      askCode: ways.code,
       passkey: ways.passkey ? { options: '/account/passkeys/challenge' } : undefined,
       cancelHref: accountPaths.agents,
     },
@@ -102,7 +106,11 @@ export async function confirmUser(context: ServerContext, visit: SignedInVisit):
       return confirmPage(context, visit, { returnTo, problem: 'throttled', retryAfter: check.retryAfter })
     }
     if (check.outcome === 'wrong') return confirmPage(context, visit, { returnTo, problem: 'wrong_password' })
-    proof = { user: check.user, factorAddedAt: check.addedAt, amr: ['pwd'] }
+    const code = ways.code ? await checkCode(context, visit, check.user) : undefined
+    if (code?.outcome === 'throttled')
+      return confirmPage(context, visit, { returnTo, problem: 'throttled', retryAfter: code.retryAfter })
+    if (code?.outcome === 'wrong') return confirmPage(context, visit, { returnTo, problem: 'wrong_code' })
+    proof = { user: check.user, factorAddedAt: check.addedAt, amr: code ? ['pwd', 'otp'] : ['pwd'] }
   }
   const cookies = await renewSession(context, visit, proof)
   if (cookies.length === 0) throw signInChanged({ path: returnTo })

@@ -15,10 +15,10 @@ import { deviceOf } from './activity-of.js'
 import { confirmationPath, isProved } from './confirm-person.js'
 
 /** The notices of completed actions that the security page can show. */
-const done = ['password_changed', 'passkey_added', 'passkey_removed', 'session_ended'] as const
+const done = ['password_changed', 'passkey_added', 'passkey_removed', 'factor_removed', 'session_ended'] as const
 
 /**
- * `/account/security`: sessions, passkeys, and the link to change the password. Shows the notice of a completed action, or that a passkey
+ * `/account/security`: sessions, passkeys, the second factor, and the link to change the password. Shows the notice of a completed action, or that a passkey
  * failed.
  */
 export const securityPage = async (
@@ -32,9 +32,12 @@ export const securityPage = async (
   const sessions = await context.storage.listSessions({ userId: user.id, currentIdHash })
   const passkeys = context.passkeys ? await context.storage.listPasskeys(user.id) : undefined
   const credential = await context.storage.findCredential(user.username)
+  const factor = credential && (await context.storage.findSecondFactor(user.id))
   const model: SecurityPage = {
     ...accountFrame(context, visit),
     password: credential !== undefined,
+    secondFactor: credential && (factor ? { since: factor.addedAt, codesLeft: factor.recoveryCodes } : null),
+    mustHaveFactor: context.secondFactor === 'required' && !passkeys?.length,
     passkeys: passkeys?.map((passkey) => ({
       id: passkey.credentialId,
       name: passkeyName(passkey),

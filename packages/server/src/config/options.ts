@@ -62,12 +62,21 @@ export interface LimitOptions {
   rateFactor?: number | undefined
 }
 
+const secondFactorRules = ['optional', 'for-risk', 'required'] as const
+
+export type SecondFactorRule = (typeof secondFactorRules)[number]
+
 /** How users get an account and sign in. */
 export interface AccountOptions {
   /** Whether users can create accounts themselves. @default false */
   signUp?: boolean | undefined
   /** Whether users can sign in with passkeys. @default true if the issuer's host is a name, not an address */
   passkeys?: boolean | undefined
+  /**
+   * Who must enter a code from an authenticator app in addition to the password: users who set that up (`optional`); also every user who
+   * allows something risky (`for-risk`); every user (`required`). A passkey, or an identity provider, counts as both. @default 'optional'
+   */
+  secondFactor?: SecondFactorRule | undefined
   /** OpenID Connect providers that users can sign in with. @default none */
   identityProviders?: readonly IdentityProvider[] | undefined
 }
@@ -196,6 +205,7 @@ export const settingShape = {
     .strictObject({
       signUp: z.boolean().default(false),
       passkeys: z.boolean().optional(),
+      secondFactor: z.enum(secondFactorRules).default('optional'),
       identityProviders: z.array(identityProvider).readonly().default([]),
     } satisfies ShapeOf<AccountOptions>)
     .prefault({}),

@@ -3,24 +3,21 @@ import type { ServerContext } from '../http/context.js'
 import { seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import { inSession, type SignedInVisit, type Visit, viewerOf } from '../http/visit.js'
-import { accountPaths } from '../pages/models/account-paths.js'
+import { accountPaths, secondFactorPath } from '../pages/models/account-paths.js'
 import { type Extent, grantable } from '../policy/policy.js'
 import { hashSecret } from '../secrets/server-keys.js'
-import { checkPassword } from '../sign-in/check-password.js'
-import { offeredFactors } from '../sign-in/offered-factors.js'
-import { verifyPasskey } from '../sign-in/passkeys.js'
+import { setUpFirst } from '../sign-in/second-factor.js'
 import { accountChanged, signInChanged } from '../sign-in/session.js'
 import {
   type AuthRequest,
   type DecideOutcome,
   type ExtendOutcome,
   type LimitedAttempt,
-  provingFactors,
   type ReasonOf,
   type RequestDecision,
-  type Session,
   StorageError,
 } from '../storage/api/storage.js'
+import { allowPurpose, checkProof } from './check-proof.js'
 import { type DecisionTerms, decisionFacts, decisionTerms, extension, policyDenial, withoutScopes } from './facts.js'
 import {
   emitDecision,
@@ -120,8 +117,9 @@ async function deciderOf(
   if (!session) return seeOther(link.path)
   requirePageUser(context, visit, link)
   const decider = { person: { ...visit, session }, stored }
-  const answered = await respondUnlessOpen(context, visit, stored)
-  if (answered) return answered
+  const instead =
+    (await respondUnlessOpen(context, visit, stored)) ?? (await setUpFirst(context, decider.person, link.path))
+  if (instead) return instead
   const isHere = stored.browserHash === browserHash
   if (isHere && stored.userId === session.user.id) return decider
   return decideRefusals[isHere ? 'other_user' : 'other_browser'](context, visit, link)
@@ -150,6 +148,7 @@ async function stopBeforeAllowing(
   if (kind === undefined) return undefined
   // A proof applies only to the revision that was shown, and must not be consumed for a different revision.
   const revision = readRevision(person.form)
+  if (kind === 'set-up') return seeOther(secondFactorPath(link.path))
   if (kind === 'sign-in' || revision !== stored.revision) return seeOther(link.path)
   const problem = await checkProof(context, person, { kind, request: shown, revision, duration })
   if (!problem) return undefined
@@ -221,15 +220,6 @@ function turnAway(code: PageError['code']): never {
   throw new PageError(code)
 }
 
-/** The subject of a proof. A proof is valid for one Allow of one request, in one session. */
-interface Allowed {
-  request: AuthRequest
-  /** The revision shown on the page. */
-  revision: number | undefined
-  duration: Extent
-  session: Session
-}
-
 /**
  * The choice submitted with the form, or the narrowest one if the terms do not offer it.
  *
@@ -240,33 +230,6 @@ function chosenExtent({ durations }: DecisionTerms, form: ReadonlyMap<string, st
   const offered = durations.find((choice) => String(choice) === submitted)
   if (offered === undefined && submitted === 'once') throw new PageError('bad_form')
   return offered ?? durations[0]
-}
-
-/** The purpose of a passkey challenge that proves who allows this request; the proof is valid for nothing else. */
-function allowPurpose({ request, revision, duration, session }: Allowed): string {
-  const { id, scope } = request
-  return `allow-${hashSecret(JSON.stringify([id, revision, scope, duration, session.id]))}`
-}
-
-type ProofProblem = { problem: 'wrong_password' | 'throttled' | 'passkey_failed'; retryAfter?: number }
-
-/** Checks the proof submitted with an Allow; undefined if the user has proved who they are. */
-async function checkProof(
-  context: ServerContext,
-  person: SignedInVisit,
-  { kind, ...allowed }: Omit<Allowed, 'session'> & { kind: 'passkey' | 'password' },
-): Promise<ProofProblem | undefined> {
-  const { session, form } = person
-  const { id, username } = session.user
-  if (kind === 'passkey') {
-    const shown = await verifyPasskey(context, person, allowPurpose({ ...allowed, session }))
-    if (shown?.user.id !== id) return { problem: 'passkey_failed' }
-    const proving = provingFactors(await offeredFactors(context, id), context.now())
-    return proving.some((factor) => factor.id === shown.credentialId) ? undefined : { problem: 'passkey_failed' }
-  }
-  const check = await checkPassword(context, person, { username, password: form.get('password') ?? '' })
-  if (check.outcome === 'throttled') return { problem: 'throttled', retryAfter: check.retryAfter }
-  return check.outcome === 'wrong' || check.user.id !== id ? { problem: 'wrong_password' } : undefined
 }
 
 /** The purpose of the passkey challenge for an Allow, from the fields of its form; undefined if the form is not a decision. */

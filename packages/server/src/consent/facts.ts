@@ -10,8 +10,11 @@ import type { AuthRequest, Grant } from '../storage/api/storage.js'
 import { type Extents, extentsOf, isModest, presetOf } from './extents.js'
 import { type Holdings, holdingsOf, ownGrants, removedScopes } from './holdings.js'
 
-/** A passkey if the user has one, otherwise the password, otherwise a new sign-in. */
-type ProofKind = 'passkey' | 'password' | 'sign-in'
+/**
+ * A passkey if the user has one, otherwise the password, with a code if they have a second factor, otherwise a new sign-in. `set-up`: the
+ * operator requires a second factor for this, and the user has none.
+ */
+type ProofKind = 'passkey' | 'code' | 'set-up' | 'password' | 'sign-in'
 
 /** The terms on which a request can be allowed. They are computed separately for the page and for the decision. */
 export interface DecisionTerms {
@@ -150,7 +153,8 @@ export function policyDenial(
 }
 
 /**
- * Returns the proof that the user must still give; undefined if their last proof was for this request, and was a passkey if they have one.
+ * Returns the proof that the user must still give; undefined if their last proof was for this request, with a passkey or a second factor
+ * if they have one.
  * A proof for one request does not count for any other open request.
  */
 async function proofFor(
@@ -163,8 +167,10 @@ async function proofFor(
   const isTooOld = age > signInAge[isForThis ? 'decision' : step]
   if (isTooOld && (demands(request, 'login') || demands(request, 'select_account'))) return 'sign-in'
   if (!sensitive) return undefined
-  const { passkey, password } = await provingWays(context, user.id)
+  const { passkey, password, code } = await provingWays(context, user.id)
   if (passkey) return isForThis && amr.includes('webauthn') ? undefined : 'passkey'
+  if (code) return isForThis && amr.includes('otp') ? undefined : 'code'
+  if (password && context.secondFactor !== 'optional') return 'set-up'
   if (isForThis) return undefined
   return password ? 'password' : 'sign-in'
 }

@@ -51,6 +51,8 @@ export type ConsentChoices = Pick<
   | 'otherDelegateAllowed'
   | 'dangers'
   | 'askPassword'
+  | 'askCode'
+  | 'setUpFirst'
   | 'passkey'
   | 'problem'
 >

@@ -124,7 +124,9 @@ function choices(
     extend: canExtend(context, request) ? { secondsLeft: request.expiresAt - context.now() } : undefined,
     ...allowedTimes(facts),
     dangers: facts.dangers.length === 0 ? undefined : facts.dangers,
-    askPassword: facts.proof === 'password',
+    askPassword: facts.proof === 'password' || facts.proof === 'code',
+    askCode: facts.proof === 'code',
+    setUpFirst: facts.proof === 'set-up',
     passkey: facts.proof === 'passkey' ? { options: '/account/passkeys/challenge' } : undefined,
     problem,
   }

@@ -10,6 +10,7 @@ import { renderCodeForm } from '../pages/code-page.js'
 import { displayHost } from '../pages/components/marks.js'
 import type { CodeForm } from '../pages/models/request-blocks.js'
 import { fieldsOf, signInPageAt } from '../sign-in/render-sign-in.js'
+import { setUpFirst } from '../sign-in/second-factor.js'
 import { signInChanged } from '../sign-in/session.js'
 import type { AuthRequest } from '../storage/api/storage.js'
 import { allowing } from './decide.js'
@@ -72,6 +73,8 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
   if (answered) return answered
   const { session } = visit
   const person = session && { ...visit, session }
+  const first = person && (await setUpFirst(context, person, link.path))
+  if (first) return first
   const facts = person && (await decisionFacts(context, person, stored))
   if (!person || !facts || facts.proof === 'sign-in') {
     if (link.state !== undefined) await context.storage.rememberState(link.tokenHash, link.state)

@@ -9,7 +9,7 @@ import { signInPath } from '../pages/models/account-paths.js'
 import { ceremony, signInOptions } from '../sign-in/passkeys.js'
 import { type FailedSignIn, finishProviderSignIn, startProviderSignIn } from '../sign-in/provider-sign-in.js'
 import { signInPageAt, signUpPageAt } from '../sign-in/render-sign-in.js'
-import { signIn, signInWithPasskey, signUp } from '../sign-in/sign-in-actions.js'
+import { signIn, signInWithCode, signInWithPasskey, signUp } from '../sign-in/sign-in-actions.js'
 import { challengePurpose } from './decide.js'
 import { findLink, linkAt } from './link.js'
 import { onTheWay, wayTo } from './submit.js'
@@ -34,6 +34,7 @@ type Action = (context: ServerContext, visit: Visit, link: ConsentLink | undefin
 
 const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
   ['login', onTheWay(signIn)],
+  ['second-step', onTheWay(signInWithCode)],
   ['passkey', onTheWay(signInWithPasskey)],
   [
     'sign-up',

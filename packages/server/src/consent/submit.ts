@@ -7,7 +7,7 @@ import type { Arrival } from '../http/route.js'
 import { localPath, openFormVisit, type Visit } from '../http/visit.js'
 import { accountDestination, type Way } from '../sign-in/render-sign-in.js'
 import { endSession } from '../sign-in/session.js'
-import { type SignInAction, signIn, signInWithPasskey } from '../sign-in/sign-in-actions.js'
+import { type SignInAction, signIn, signInWithCode, signInWithPasskey } from '../sign-in/sign-in-actions.js'
 import { allow, deny, extend } from './decide.js'
 import {
   claimedAsker,
@@ -28,6 +28,7 @@ const signOut: Action = async (context, visit) => seeOther(visit.path, await end
 /** The handlers of the forms on a request's pages, by `action`. */
 const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
   ['login', onTheWay(signIn)],
+  ['second-step', onTheWay(signInWithCode)],
   ['passkey', onTheWay(signInWithPasskey)],
   ['logout', signOut],
   ['extend', extend],

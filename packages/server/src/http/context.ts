@@ -4,7 +4,7 @@ import type { ResourceEdition } from 'countersign/editions'
 import { createEmitter, createGuardedFetch, type Emit, type FetchDocument, type GuardedFetch } from 'countersign/node'
 import { createKnownCallers, type KnownCallers } from '../admission/known-callers.js'
 import { createWorkload, type Workload } from '../admission/workload.js'
-import { type AuthServerOptions, type CheckedOptions, checkOptions } from '../config/options.js'
+import { type AuthServerOptions, type CheckedOptions, checkOptions, type SecondFactorRule } from '../config/options.js'
 import type { SendEmail } from '../outbound/email-sender.js'
 import { type IdentityProviderClient, openIdentityProvider } from '../outbound/identity-provider.js'
 import { createLogoCache, type LogoCache } from '../outbound/logo-cache.js'
@@ -102,6 +102,8 @@ export interface ServerContext {
   /** Whether users can create accounts themselves. */
   signUp: boolean
   passkeys: PasskeySettings | undefined
+  /** Who must have a second factor. */
+  secondFactor: SecondFactorRule
   /** Identity providers that users can sign in with, by the id in their path. */
   providers: ReadonlyMap<string, IdentityProviderClient>
   background: BackgroundWork
@@ -228,6 +230,7 @@ export function createContext(
     durations: options.durations,
     signUp: accounts.signUp,
     passkeys: passkeySettings(options, name),
+    secondFactor: accounts.secondFactor,
     providers: new Map(
       accounts.identityProviders.map((provider) => [
         provider.id,

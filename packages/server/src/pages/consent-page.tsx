@@ -94,6 +94,7 @@ function Decision({ model, messages }: { model: ConsentPage; messages: Messages 
         </p>
       )}
       {model.askPassword && <PasswordAgain model={model} messages={messages} />}
+      {model.setUpFirst && <p>{messages.secondFactor.setUpToAllow}</p>}
       <div class="choice">
         <button class="button" type="submit" name="consent" value="deny" formnovalidate>
           <Icon name="no" />
@@ -154,7 +155,7 @@ function PasswordAgain({ model, messages }: { model: ConsentPage; messages: Mess
   const problem = model.problem === 'passkey_failed' ? undefined : model.problem
   return (
     <div class="fields">
-      <p>{messages.passwordAgain}</p>
+      <p>{model.askCode ? messages.secondFactor.proveToAllow : messages.passwordAgain}</p>
       {problem && <ProblemBox>{messages.passwordProblems[problem]}</ProblemBox>}
       <OwnPassword page={model} problem={problem} messages={messages} />
       <ForgottenPassword frame={model} messages={messages} />

@@ -16,6 +16,7 @@ export {
   renderRemovePasskey,
   renderRemovePermission,
 } from './account/removal-pages.js'
+export { renderRecoveryCodes, renderRemoveFactor, renderSetUpFactor } from './account/second-factor-pages.js'
 export { renderSecurity } from './account/security-page.js'
 export { renderSignedOut } from './account/signed-out-page.js'
 export { renderCloseAccount, renderYours } from './account/your-account-page.js'
@@ -64,11 +65,13 @@ export type {
 } from './models/models.js'
 export type { ProblemPage } from './models/problem-model.js'
 export type { AgentStatement, CodeForm, RequestBlocks, ResourceStatement } from './models/request-blocks.js'
+export type { RecoveryCodesPage, SecondStepPage, SetUpFactorPage } from './models/second-factor-models.js'
 export { renderNewPassword } from './new-password-page.js'
 export { renderPolicyForbids } from './policy-forbids-page.js'
 export { renderProblem } from './problem-page.js'
 export { renderReauthentication } from './reauthentication-page.js'
 export { renderConfirmEmail, renderForgot, renderLinkSent } from './recovery-pages.js'
 export { renderReturnToApp } from './return-to-app-page.js'
+export { renderSecondStep } from './second-step-page.js'
 export { renderSignIn } from './sign-in-page.js'
 export { renderSignUp } from './sign-up-page.js'

@@ -1,6 +1,6 @@
 import { Hidden, HiddenFields, OwnPassword, PasskeySignIn, ProblemBox } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
-import { ForgottenPassword, LostPasskey, SignedInAs } from './components/notices.js'
+import { ForgottenPassword, LostFactor, LostPasskey, SignedInAs } from './components/notices.js'
 import { en } from './messages/en/en.js'
 import type { Messages } from './messages/messages.js'
 import type { PasskeyForm, ReauthenticationPage } from './models/models.js'
@@ -23,7 +23,7 @@ export function renderReauthentication(model: ReauthenticationPage, messages: Me
     children: (
       <>
         <h1>{messages.reauthenticate}</h1>
-        <p class="lead">{model.passkey ? messages.passkeyReason : messages.reauthenticateReason}</p>
+        <p class="lead">{reasonOf(model, messages)}</p>
         {problem && <ProblemBox>{messages.passwordProblems[problem]}</ProblemBox>}
         {model.passkey ? (
           <PasskeyProof model={model} passkey={model.passkey} messages={messages} />
@@ -42,6 +42,11 @@ export function renderReauthentication(model: ReauthenticationPage, messages: Me
   })
 }
 
+function reasonOf({ passkey, askCode }: ReauthenticationPage, messages: Messages): string {
+  if (passkey) return messages.passkeyReason
+  return askCode ? messages.secondFactor.proveToContinue : messages.reauthenticateReason
+}
+
 function PasswordProof({ model, messages }: { model: ReauthenticationPage; messages: Messages }) {
   const { form, problem } = model
   return (
@@ -55,6 +60,7 @@ function PasswordProof({ model, messages }: { model: ReauthenticationPage; messa
         </button>
       </form>
       <ForgottenPassword frame={model} messages={messages} />
+      {model.askCode && <LostFactor frame={model} messages={messages} />}
     </>
   )
 }

@@ -48,7 +48,8 @@ export async function checkPassword(
   const since = await storage.findReachedLimit(limits)
   if (since || matches === undefined) return throttled(since)
   if (credential && matches && credential.user.status === 'active') {
-    await storage.clearAttempts(own)
+    // With a second factor, only the code completes the sign-in. A password that is already known must not allow more guesses at the code.
+    if (!(await storage.findSecondFactor(credential.user.id))) await storage.clearAttempts(own)
     return { outcome: 'right', user: credential.user, addedAt: credential.addedAt }
   }
   const exceeded = await storage.countWithinLimits(limits)
@@ -61,7 +62,7 @@ export async function checkPassword(
 const minutes15 = 900
 const day = 86_400
 
-/** Limits on wrong passwords (attacks C16). A known browser is one that has been signed in to the account before. */
+/** Limits on wrong passwords and codes (attacks C16). A known browser is one that has been signed in to the account before. */
 const allowed = {
   accountFromKnownBrowser: { window: minutes15, most: 10 },
   accountFromAddress: { window: minutes15, most: 5 },
@@ -83,7 +84,7 @@ interface SignInLimits {
  * out. An address is an IPv4 address or an IPv6 /64; a network is a /24 or a /48. If the platform reports no address, all unknown browsers
  * share the limits per account, and there are no limits across accounts.
  */
-function limitsOf(attempt: {
+export function limitsOf(attempt: {
   username: string
   ip: string | undefined
   browserHash: string

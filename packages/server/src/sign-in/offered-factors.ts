@@ -18,6 +18,8 @@ export async function offeredFactors(
 export interface ProvingWays {
   passkey: boolean
   password: boolean
+  /** Whether the password proves nothing without a code. A new second factor counts at once, because the password must be entered, too. */
+  code: boolean
 }
 
 /**
@@ -26,8 +28,10 @@ export interface ProvingWays {
  */
 export async function provingWays(context: ServerContext, userId: string): Promise<ProvingWays> {
   const proving = provingFactors(await offeredFactors(context, userId), context.now())
+  const password = proving.some(({ kind }) => kind === 'password')
   return {
     passkey: proving.some(({ kind }) => kind === 'passkey'),
-    password: proving.some(({ kind }) => kind === 'password'),
+    password,
+    code: password && (await context.storage.findSecondFactor(userId)) !== undefined,
   }
 }

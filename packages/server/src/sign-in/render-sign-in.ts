@@ -3,6 +3,8 @@ import { htmlResponse, pageFrame } from '../http/html-response.js'
 import { csrfOf, type Visit } from '../http/visit.js'
 import { accountPaths, signInPath } from '../pages/models/account-paths.js'
 import type { FormFields, SignInPage, SignUpPage } from '../pages/models/models.js'
+import type { SecondStepPage } from '../pages/models/second-factor-models.js'
+import { renderSecondStep } from '../pages/second-step-page.js'
 import { renderSignIn } from '../pages/sign-in-page.js'
 import { renderSignUp } from '../pages/sign-up-page.js'
 import { passwordMinimum } from '../policy/account-policy.js'
@@ -22,6 +24,7 @@ const problemStatus: Readonly<Record<NonNullable<SignInPage['problem']>, number>
   provider_not_fresh: 401,
   account_disabled: 403,
   passkey_failed: 401,
+  step_expired: 401,
 }
 
 /** Renders the sign-in page, either initially or after a failed attempt, with every way to sign in that this server offers. */
@@ -50,6 +53,30 @@ export function signInPageAt(context: ServerContext, visit: Visit, shown: Shown)
     formRedirectsAway: true,
     connects: context.passkeys !== undefined,
     cookies: [...visit.newCookies, ...cookies],
+    retryAfter,
+  })
+}
+
+/** Renders the second step of a sign-in, either initially or after a failed attempt. Without `pending`, only a passkey continues. */
+export function secondStepPageAt(
+  context: ServerContext,
+  visit: Visit,
+  { way, retryAfter, ...shown }: Pick<SecondStepPage, 'pending' | 'problem'> & { way: Way; retryAfter?: number },
+): Response {
+  const { browser, messages, newCookies: cookies } = visit
+  const model: SecondStepPage = {
+    ...pageFrame(context, { ...visit, path: signInPathOf(way) }),
+    form: fieldsOf(context, { browser, session: undefined }, { action: signInPathOf(way), fields: way.fields }),
+    passkey: context.passkeys ? { options: '/account/passkeys/challenge' } : undefined,
+    ...shown,
+  }
+  const status = shown.problem === undefined ? 200 : shown.problem === 'throttled' ? 429 : 401
+  const connects = context.passkeys !== undefined
+  return htmlResponse(renderSecondStep(model, messages), {
+    status,
+    formRedirectsAway: true,
+    connects,
+    cookies,
     retryAfter,
   })
 }

@@ -9,8 +9,9 @@ import { hashSecret } from '../secrets/server-keys.js'
 import { StorageError } from '../storage/api/storage.js'
 import { checkPassword } from './check-password.js'
 import { verifyPasskey } from './passkeys.js'
-import { signInPageAt, signUpPageAt, type Way } from './render-sign-in.js'
+import { secondStepPageAt, signInPageAt, signUpPageAt, type Way } from './render-sign-in.js'
 import { requestEmail } from './request-email.js'
+import { checkCode, openPending, sealPending, stepAfterPassword } from './second-factor.js'
 import { type Proof, startSession } from './session.js'
 
 /** Handles a form on a page between a user and their destination. */
@@ -25,7 +26,23 @@ export const signIn: SignInAction = async (context, visit, way) => {
     return signInPageAt(context, visit, { way, username, problem: 'throttled', retryAfter: check.retryAfter })
   }
   if (check.outcome === 'wrong') return signInPageAt(context, visit, { way, username, problem: 'wrong_password' })
-  return continueAs(context, visit, way, { user: check.user, factorAddedAt: check.addedAt, amr: ['pwd'] })
+  const { user, addedAt: factorAddedAt } = check
+  const step = await stepAfterPassword(context, user.id)
+  if (step === undefined) return continueAs(context, visit, way, { user, factorAddedAt, amr: ['pwd'] })
+  const pending = step === 'code' ? sealPending(context, visit, { user, factorAddedAt }) : undefined
+  return secondStepPageAt(context, visit, { way, pending })
+}
+
+/** `action=second-step` */
+export const signInWithCode: SignInAction = async (context, visit, way) => {
+  const pending = openPending(context, visit)
+  if (!pending) return signInPageAt(context, visit, { way, problem: 'step_expired' })
+  const check = await checkCode(context, visit, pending.user)
+  if (check.outcome === 'right') return continueAs(context, visit, way, { ...pending, amr: ['pwd', 'otp'] })
+  const shown = { way, pending: visit.form.get('pending') }
+  return check.outcome === 'wrong'
+    ? secondStepPageAt(context, visit, { ...shown, problem: 'wrong_code' })
+    : secondStepPageAt(context, visit, { ...shown, problem: 'throttled', retryAfter: check.retryAfter })
 }
 
 /** Signs the user in and continues to their destination. */

@@ -5,11 +5,14 @@ import {
   renderAgents,
   renderCloseAccount,
   renderPassword,
+  renderRecoveryCodes,
   renderRemoveAgent,
   renderRemoveAll,
+  renderRemoveFactor,
   renderRemovePasskey,
   renderRemovePermission,
   renderSecurity,
+  renderSetUpFactor,
   renderSignedOut,
   renderYours,
 } from 'countersign-server/pages'
@@ -25,6 +28,18 @@ import {
   sessions,
 } from './account-models.js'
 import { equipped, frame, longHost } from './models.js'
+
+const secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP'
+
+const setUpModel = {
+  ...accountFrame,
+  secret,
+  uri: `otpauth://totp/auth.example:alice?issuer=auth.example&secret=${secret}&algorithm=SHA1&digits=6&period=30`,
+  sealed: 'sealed',
+  returnTo: '/account/security',
+}
+
+const codes = Array.from({ length: 10 }, (_, index) => `7KQX-92MB-0TZC-4H${index}V`)
 
 /** The states of the account pages. */
 export function accountStates(messages: Messages): [string, string][] {
@@ -104,6 +119,16 @@ export function accountStates(messages: Messages): [string, string][] {
       }),
     ),
     list('agents-of-numbers', agentsModel({ agents: [numbered, { ...first, agentHost: 'xn--gent-43d.example' }] })),
+    [
+      'security-with-factor',
+      renderSecurity(securityModel({ secondFactor: { since: now - 86_400, codesLeft: 9 } }), messages),
+    ],
+    ['security-without-factor', renderSecurity(securityModel({ secondFactor: null, passkeys: [] }), messages)],
+    ['set-up-factor', renderSetUpFactor(setUpModel, messages)],
+    ['set-up-factor-required', renderSetUpFactor({ ...setUpModel, mustSetUp: true }, messages)],
+    ['set-up-factor-wrong-code', renderSetUpFactor({ ...setUpModel, replaces: true, problem: 'wrong_code' }, messages)],
+    ['recovery-codes', renderRecoveryCodes({ ...accountFrame, codes, returnTo: '/account/security' }, messages)],
+    ['remove-factor', renderRemoveFactor(accountFrame, messages)],
     ['agent', renderAgent(agentModel(), messages)],
     [
       'agent-bearer',

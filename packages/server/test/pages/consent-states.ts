@@ -97,6 +97,14 @@ export function consentStates(messages: Messages): [string, string][] {
       askPassword: true,
     }),
     consent('wrong-password', { ...fullConsent, dangers: ['spend'], askPassword: true, problem: 'wrong_password' }),
+    consent('wrong-code', {
+      ...fullConsent,
+      dangers: ['spend'],
+      askPassword: true,
+      askCode: true,
+      problem: 'wrong_code',
+    }),
+    consent('set-up-first', { ...fullConsent, dangers: ['spend'], setUpFirst: true }),
     consent('one-duration', { ...fullConsent, durations: { choices: [3600], preset: 3600 } }),
     consent('once', {
       ...fullConsent,

@@ -6,6 +6,7 @@ import {
   renderLinkSent,
   renderNewPassword,
   renderReauthentication,
+  renderSecondStep,
   renderSignIn,
   renderSignUp,
 } from 'countersign-server/pages'
@@ -47,6 +48,8 @@ const newPassword = {
 
 const passkey = { options: '/account/passkeys/challenge' }
 
+const secondStep = { ...equipped, ...codeFrame, problem: undefined, form: outsideForm, passkey }
+
 /** The states of signing in, signing up and signing in again. */
 export function signInStates(messages: Messages): [string, string][] {
   return [
@@ -76,6 +79,11 @@ export function signInStates(messages: Messages): [string, string][] {
       'sign-in-by-link-for-any',
       renderSignIn(signInModel({ agentHost: undefined, resourceHost: undefined, unverified: true }), messages),
     ],
+    ['sign-in-step-expired', renderSignIn({ ...fullSignIn, problem: 'step_expired' }, messages)],
+    ['second-step', renderSecondStep({ ...secondStep, pending: 'sealed' }, messages)],
+    ['second-step-wrong-code', renderSecondStep({ ...secondStep, pending: 'sealed', problem: 'wrong_code' }, messages)],
+    ['second-step-throttled', renderSecondStep({ ...secondStep, pending: 'sealed', problem: 'throttled' }, messages)],
+    ['second-step-passkey', renderSecondStep(secondStep, messages)],
     ['sign-in-by-email', renderSignIn({ ...outside, forgotHref: '/account/forgot' }, messages)],
     ['forgot', renderForgot(forgot, messages)],
     ['forgot-throttled', renderForgot({ ...forgot, problem: 'throttled' }, messages)],
@@ -105,6 +113,11 @@ export function signInStates(messages: Messages): [string, string][] {
     [
       'reauthentication-wrong-password',
       renderReauthentication(reauthenticationModel({ problem: 'wrong_password' }), messages),
+    ],
+    ['reauthentication-code', renderReauthentication(reauthenticationModel({ askCode: true }), messages)],
+    [
+      'reauthentication-wrong-code',
+      renderReauthentication(reauthenticationModel({ askCode: true, problem: 'wrong_code' }), messages),
     ],
     [
       'reauthentication-passkey',

@@ -10,7 +10,7 @@ import type { FormFields } from '../models/models.js'
 import { formOf, renderAccountLayout } from './account-layout.js'
 
 /**
- * Renders the security settings of the account: password, passkeys and sessions, `data-state="security"`.
+ * Renders the security settings of the account: password, second factor, passkeys and sessions, `data-state="security"`.
  *
  * @returns A complete HTML document.
  */
@@ -41,11 +41,60 @@ export function renderSecurity(model: SecurityPage, messages: Messages = en): st
             </p>
           </section>
         )}
+        {model.secondFactor !== undefined && (
+          <SecondFactor model={model} factor={model.secondFactor} messages={messages} />
+        )}
         {model.passkeys && <Passkeys model={model} passkeys={model.passkeys} messages={messages} />}
         <Sessions model={model} messages={messages} />
       </>
     ),
   })
+}
+
+interface Factor {
+  model: SecurityPage
+  factor: NonNullable<SecurityPage['secondFactor']> | null
+  messages: Messages
+}
+
+/** The account's second factor, and what the user can do with it. */
+function SecondFactor({ model, factor, messages }: Factor) {
+  const { secondFactor } = messages
+  const form = formOf(model)
+  return (
+    <section>
+      <h2>{secondFactor.name}</h2>
+      <p>{secondFactor.lead}</p>
+      {factor && (
+        <p>
+          {secondFactor.since(<Day at={factor.since} now={model.now} messages={messages} />)}{' '}
+          {secondFactor.codesLeft(factor.codesLeft)}
+        </p>
+      )}
+      <p class="then">
+        <a class="button quiet" href={accountPaths.secondFactor}>
+          {factor ? secondFactor.replace : secondFactor.setUp}
+        </a>
+      </p>
+      {factor && (
+        <form class="then" role="none" method="post" action={form.action}>
+          <Hidden name="action" value="new-recovery-codes" />
+          <HiddenFields form={form} />
+          <button class="button quiet" type="submit">
+            {secondFactor.newCodes}
+          </button>
+          <p class="small">{secondFactor.newCodesEffect}</p>
+        </form>
+      )}
+      {factor && !model.mustHaveFactor && (
+        <p class="then">
+          <a class="quietly" href={accountPaths.removeFactor}>
+            {secondFactor.turnOff}
+          </a>
+        </p>
+      )}
+    </section>
+  )
 }
 
 interface PasskeyList {

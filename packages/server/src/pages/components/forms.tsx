@@ -121,12 +121,12 @@ export function PasswordField(field: PasswordField) {
 }
 
 interface OwnPassword {
-  page: { user: string; script?: string | undefined }
-  problem: 'wrong_password' | 'throttled' | undefined
+  page: { user: string; script?: string | undefined; askCode?: boolean | undefined }
+  problem: 'wrong_password' | 'wrong_code' | 'throttled' | undefined
   messages: Messages
 }
 
-/** The password field for reauthenticating the signed-in user. */
+/** The password field for reauthenticating the signed-in user, with the field for a code if one is needed. */
 export function OwnPassword({ page, problem, messages }: OwnPassword) {
   return (
     <>
@@ -134,8 +134,38 @@ export function OwnPassword({ page, problem, messages }: OwnPassword) {
       <PasswordField
         messages={messages}
         revealed={page.script !== undefined}
-        described={problem !== undefined}
+        described={problem === 'wrong_password' || problem === 'throttled'}
         invalid={problem === 'wrong_password'}
+      />
+      {page.askCode && (
+        <CodeField messages={messages} described={problem === 'wrong_code'} invalid={problem === 'wrong_code'} />
+      )}
+    </>
+  )
+}
+
+/** The field for a code of an authenticator app, or for a recovery code, which has letters. */
+export function CodeField({
+  messages,
+  numeric = false,
+  focused = false,
+  ...field
+}: FieldProblem & { messages: Messages; numeric?: boolean; focused?: boolean }) {
+  return (
+    <>
+      <label for="code">{messages.secondFactor.code}</label>
+      <input
+        id="code"
+        name="code"
+        type="text"
+        inputmode={numeric ? 'numeric' : undefined}
+        autocomplete="one-time-code"
+        autocapitalize="none"
+        spellcheck={false}
+        dir="ltr"
+        required
+        autofocus={focused}
+        {...problemAttributes(field, undefined)}
       />
     </>
   )

@@ -80,6 +80,17 @@ export function LostPasskey({ frame, messages }: { frame: PageFrame; messages: M
   )
 }
 
+/** Help for a user who can enter no code: whom to contact. */
+export function LostFactor({ frame, messages }: { frame: PageFrame; messages: Messages }) {
+  const whom = frame.contact ? <Contact contact={frame.contact} /> : messages.administrator
+  return (
+    <details class="forgotten">
+      <summary>{messages.secondFactor.lost}</summary>
+      <p>{messages.secondFactor.askToReset(whom)}</p>
+    </details>
+  )
+}
+
 interface Asked {
   agentHost?: string | undefined
   resourceHost?: string | undefined

@@ -198,8 +198,8 @@ export interface PasskeyEntry {
 }
 
 /**
- * Posts `action=end-session` and `session`, `action=sign-out-everywhere`, or `action=add-passkey`, `name` and
- * `credential`.
+ * Posts `action=end-session` and `session`, `action=sign-out-everywhere`, `action=new-recovery-codes`, or
+ * `action=add-passkey`, `name` and `credential`.
  */
 export interface SecurityPage extends AccountFrame {
   /** Whether the account has a password, which can be changed. */
@@ -208,9 +208,20 @@ export interface SecurityPage extends AccountFrame {
   passkeys?: readonly PasskeyEntry[] | undefined
   /** The page that requests a passkey before another one can be added; absent if the user has already used a passkey. */
   proveHref?: string | undefined
+  /** The second factor; null if the user has none, and absent if they have no password to go with it. */
+  secondFactor?: { since: number; codesLeft: number } | null | undefined
+  /** Whether every user must have a second factor, so that the page does not offer to turn it off. */
+  mustHaveFactor?: boolean | undefined
   sessions: readonly SessionEntry[]
   /** What was just done, or what failed. */
-  notice?: 'password_changed' | 'passkey_added' | 'passkey_removed' | 'passkey_failed' | 'session_ended' | undefined
+  notice?:
+    | 'password_changed'
+    | 'passkey_added'
+    | 'passkey_removed'
+    | 'passkey_failed'
+    | 'factor_removed'
+    | 'session_ended'
+    | undefined
 }
 
 /** Posts `action=remove-passkey` and `passkey`, the passkey's id. */

@@ -15,6 +15,8 @@ export const accountPaths = {
   password: part('password'),
   passkeyOptions: part('passkeys/options'),
   removePasskey: (id: string) => part(`passkeys/${encodeURIComponent(id)}/remove`),
+  secondFactor: part('second-factor'),
+  removeFactor: part('second-factor/remove'),
   connectDevice: part('devices/connect'),
   deviceCode: part('devices/code'),
   yours: part('yours'),
@@ -30,6 +32,11 @@ export const accountPaths = {
   linkSent: part('link-sent'),
   confirmEmail: part('email'),
 } as const
+
+/** Returns the path of the page that sets up a second factor, which returns to a path on this server. */
+export function secondFactorPath(returnTo: string): string {
+  return `${accountPaths.secondFactor}?return_to=${encodeURIComponent(returnTo)}`
+}
 
 /** Returns the path of the sign-in page, which continues to a path on this server. */
 export function signInPath(returnTo: string): string {

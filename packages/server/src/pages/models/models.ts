@@ -88,6 +88,7 @@ export interface SignInPage extends PageFrame {
     | 'provider_not_fresh'
     | 'account_disabled'
     | 'passkey_failed'
+    | 'step_expired'
     | undefined
   /** Identity providers that the user can sign in with instead. */
   providers?: readonly { name: string; href: string }[] | undefined
@@ -124,7 +125,9 @@ export interface SignUpPage extends PageFrame {
 export interface ReauthenticationPage extends PageFrame {
   form: FormFields
   user: string
-  problem?: 'wrong_password' | 'throttled' | 'passkey_failed' | undefined
+  problem?: 'wrong_password' | 'wrong_code' | 'throttled' | 'passkey_failed' | undefined
+  /** Whether a code is requested in addition to the password, in the field `code`. */
+  askCode?: boolean | undefined
   /** Set if the passkey is requested instead of the password. */
   passkey?: PasskeyForm | undefined
   /** The link to leave without reauthenticating. */
@@ -243,10 +246,14 @@ export interface ConsentPage extends PageFrame, RequestBlocks {
   dangers?: readonly Danger[] | undefined
   /** Whether the password is required again, in the field `password` of the decision. */
   askPassword?: boolean | undefined
+  /** Whether a code is required in addition to the password, in the field `code`. */
+  askCode?: boolean | undefined
+  /** Whether Allow first leads to the page where the user sets up a second factor. */
+  setUpFirst?: boolean | undefined
   /** Present if a passkey must prove who allows this: Allow posts `credential`. */
   passkey?: PasskeyForm | undefined
-  /** What went wrong with the password or passkey. */
-  problem?: 'wrong_password' | 'throttled' | 'passkey_failed' | undefined
+  /** What went wrong with the proof. */
+  problem?: 'wrong_password' | 'wrong_code' | 'throttled' | 'passkey_failed' | undefined
 }
 
 /** A request that the user may not allow under the operator's policy. */

@@ -143,6 +143,7 @@ export const arAccount: typeof enAccount = {
     passkey_added: 'تمت إضافة مفتاح المرور.',
     passkey_removed: 'تمت إزالة مفتاح المرور.',
     passkey_failed: 'لم تتم إضافة مفتاح المرور. حاول مرة أخرى.',
+    factor_removed: 'تسجيل الدخول بخطوتين متوقف.',
     session_ended: 'تم تسجيل الخروج من ذلك الجهاز.',
   },
   passwordLead: 'غيّرها إذا كنت تظن أن شخصًا آخر يعرفها.',

@@ -5,6 +5,7 @@ import { arBlocks } from './blocks.js'
 import { arCounted, arDuration, arFormats } from './formats.js'
 import { arProblems } from './problems.js'
 import { arRecovery } from './recovery.js'
+import { arSecondFactor } from './second-factor.js'
 
 const characters = { one: 'حرف واحد', two: 'حرفين', few: '# أحرف', many: '# حرفًا', other: '# حرف' }
 const otherServices = {
@@ -53,6 +54,7 @@ export const ar: typeof en = {
     provider_not_fresh:
       'نحتاج إلى تسجيل دخول جديد، ولم تؤكده تلك الخدمة. سجّل الخروج هناك وحاول مرة أخرى، أو سجّل الدخول بطريقة أخرى.',
     account_disabled: 'حسابك هنا موقوف. اسأل المسؤول عن هذا الخادم.',
+    step_expired: 'استغرق ذلك وقتًا طويلًا. سجّل الدخول مرة أخرى.',
     passkey_failed: 'لم ينجح تسجيل الدخول بمفتاح المرور هذا. حاول مرة أخرى، أو سجّل الدخول بطريقة أخرى.',
   },
   forgotPassword: 'هل نسيت كلمة المرور؟',
@@ -61,6 +63,7 @@ export const ar: typeof en = {
   passwordProblems: {
     passkey_failed: 'لم ينجح مفتاح المرور هذا. حاول مرة أخرى.',
     wrong_password: 'كلمة المرور غير صحيحة. حاول مرة أخرى.',
+    wrong_code: 'هذا الرمز خاطئ أو سبق استخدامه. انتظر الرمز التالي، ثم حاول مرة أخرى.',
     throttled: 'محاولات كثيرة جدًا. انتظر بضع دقائق، ثم حاول مرة أخرى.',
   },
   showPassword: 'إظهار كلمة المرور',
@@ -103,6 +106,7 @@ export const ar: typeof en = {
     throttled: 'محاولات كثيرة جدًا من شبكتك. حاول لاحقًا.',
   },
   recovery: arRecovery,
+  secondFactor: arSecondFactor,
   haveAccount: (link) => phrase`لديك حساب بالفعل؟ ${link}`,
 
   reauthenticate: 'تأكيد أنك أنت',

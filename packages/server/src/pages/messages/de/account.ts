@@ -158,6 +158,7 @@ export const deAccount: typeof enAccount = {
     passkey_added: 'Der Passkey wurde hinzugefügt.',
     passkey_removed: 'Der Passkey wurde entfernt.',
     passkey_failed: 'Der Passkey wurde nicht hinzugefügt. Versuchen Sie es erneut.',
+    factor_removed: 'Die Bestätigung in zwei Schritten ist ausgeschaltet.',
     session_ended: 'Das Gerät ist abgemeldet.',
   },
   passwordLead: 'Ändern Sie es, wenn Sie glauben, dass jemand anderes es kennt.',

@@ -5,6 +5,7 @@ import { deAccount } from './account.js'
 import { deBlocks } from './blocks.js'
 import { deProblems } from './problems.js'
 import { deRecovery } from './recovery.js'
+import { deSecondFactor } from './second-factor.js'
 
 const [counted, duration] = [createCounted('de'), createDuration('de')]
 
@@ -47,6 +48,7 @@ export const de: typeof en = {
     provider_expired: 'Diese Anmeldung hat zu lange gedauert. Versuchen Sie es erneut.',
     provider_not_fresh:
       'Sie müssen sich erneut anmelden, und der andere Dienst hat das nicht bestätigt. Melden Sie sich dort ab und versuchen Sie es erneut, oder melden Sie sich anders an.',
+    step_expired: 'Das hat zu lange gedauert. Melden Sie sich erneut an.',
     account_disabled: 'Ihr Konto ist hier deaktiviert. Wenden Sie sich an Ihre Administration.',
     passkey_failed:
       'Die Anmeldung mit diesem Passkey hat nicht funktioniert. Versuchen Sie es erneut oder melden Sie sich anders an.',
@@ -57,6 +59,8 @@ export const de: typeof en = {
   passwordProblems: {
     passkey_failed: 'Dieser Passkey hat nicht funktioniert. Versuchen Sie es erneut.',
     wrong_password: 'Dieses Passwort ist falsch. Versuchen Sie es erneut.',
+    wrong_code:
+      'Dieser Code ist falsch oder wurde schon verwendet. Warten Sie auf den nächsten und versuchen Sie es dann erneut.',
     throttled: 'Zu viele Versuche. Warten Sie einige Minuten und versuchen Sie es dann erneut.',
   },
   showPassword: 'Passwort anzeigen',
@@ -103,6 +107,7 @@ export const de: typeof en = {
     throttled: 'Zu viele Versuche aus Ihrem Netzwerk. Versuchen Sie es später erneut.',
   },
   recovery: deRecovery,
+  secondFactor: deSecondFactor,
   haveAccount: (link) => phrase`Haben Sie schon ein Konto? ${link}`,
 
   reauthenticate: 'Bestätigen Sie Ihre Identität',

@@ -67,6 +67,7 @@ const notices: Record<NonNullable<SecurityPage['notice']>, string> = {
   passkey_added: 'The passkey was added.',
   passkey_removed: 'The passkey was removed.',
   passkey_failed: 'The passkey wasn’t added. Try again.',
+  factor_removed: 'Two-step sign-in is off.',
   session_ended: 'That device is signed out.',
 }
 

@@ -6,6 +6,7 @@ import { enAccount } from './account.js'
 import { enBlocks } from './blocks.js'
 import { enProblems } from './problems.js'
 import { enRecovery } from './recovery.js'
+import { enSecondFactor } from './second-factor.js'
 
 const duration = createDuration('en')
 
@@ -67,6 +68,7 @@ export const en = {
     provider_not_fresh:
       'You need to sign in again, and that service didn’t confirm that you did. Sign out there and try again, or sign in another way.',
     account_disabled: 'Your account here is turned off. Ask your administrator.',
+    step_expired: 'That took too long. Sign in again.',
     passkey_failed: 'Signing in with that passkey didn’t work. Try again, or sign in another way.',
   },
   forgotPassword: 'Forgot your password?',
@@ -75,6 +77,7 @@ export const en = {
   passwordProblems: {
     passkey_failed: 'That passkey didn’t work. Try again.',
     wrong_password: 'That password is incorrect. Try again.',
+    wrong_code: 'That code is wrong or was already used. Wait for the next one, then try again.',
     throttled: 'Too many attempts. Wait a few minutes, then try again.',
   },
   showPassword: 'Show password',
@@ -120,6 +123,7 @@ export const en = {
     throttled: 'Too many attempts from your network. Try again later.',
   },
   recovery: enRecovery,
+  secondFactor: enSecondFactor,
   haveAccount: (link: ComponentChildren) => phrase`Already have an account? ${link}`,
 
   reauthenticate: 'Confirm it’s you',

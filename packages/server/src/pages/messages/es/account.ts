@@ -149,6 +149,7 @@ export const esAccount: typeof enAccount = {
     passkey_added: 'Se ha añadido la llave de acceso.',
     passkey_removed: 'Se ha quitado la llave de acceso.',
     passkey_failed: 'No se ha añadido la llave de acceso. Inténtalo de nuevo.',
+    factor_removed: 'La verificación en dos pasos está desactivada.',
     session_ended: 'Se ha cerrado la sesión de ese dispositivo.',
   },
   passwordLead: 'Cámbiala si crees que otra persona la conoce.',

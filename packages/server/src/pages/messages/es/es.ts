@@ -5,6 +5,7 @@ import { esAccount } from './account.js'
 import { esBlocks } from './blocks.js'
 import { esProblems } from './problems.js'
 import { esRecovery } from './recovery.js'
+import { esSecondFactor } from './second-factor.js'
 
 const [counted, duration] = [createCounted('es'), createDuration('es')]
 
@@ -46,6 +47,7 @@ export const es: typeof en = {
     provider_expired: 'Ese inicio de sesión ha tardado demasiado. Inténtalo de nuevo.',
     provider_not_fresh:
       'Tienes que volver a iniciar sesión, y ese servicio no ha confirmado que lo hayas hecho. Cierra allí la sesión e inténtalo de nuevo, o inicia sesión de otra forma.',
+    step_expired: 'Has tardado demasiado. Vuelve a iniciar sesión.',
     account_disabled: 'Tu cuenta está desactivada aquí. Consulta a la administración de este servidor.',
     passkey_failed:
       'El inicio de sesión con esa llave de acceso no ha funcionado. Inténtalo de nuevo o inicia sesión de otra forma.',
@@ -56,6 +58,7 @@ export const es: typeof en = {
   passwordProblems: {
     passkey_failed: 'Esa llave de acceso no ha funcionado. Inténtalo de nuevo.',
     wrong_password: 'Esa contraseña no es correcta. Inténtalo de nuevo.',
+    wrong_code: 'Ese código no es correcto o ya se ha usado. Espera al siguiente e inténtalo de nuevo.',
     throttled: 'Demasiados intentos. Espera unos minutos e inténtalo de nuevo.',
   },
   showPassword: 'Mostrar la contraseña',
@@ -101,6 +104,7 @@ export const es: typeof en = {
     throttled: 'Demasiados intentos desde tu red. Inténtalo más tarde.',
   },
   recovery: esRecovery,
+  secondFactor: esSecondFactor,
   haveAccount: (link) => phrase`¿Ya tienes cuenta? ${link}`,
 
   reauthenticate: 'Confirma que eres tú',

@@ -154,6 +154,7 @@ export const frAccount: typeof enAccount = {
     passkey_added: 'La clé d’accès a été ajoutée.',
     passkey_removed: 'La clé d’accès a été retirée.',
     passkey_failed: 'La clé d’accès n’a pas été ajoutée. Réessayez.',
+    factor_removed: 'La validation en deux étapes est désactivée.',
     session_ended: 'Cet appareil est déconnecté.',
   },
   passwordLead: 'Changez-le si vous pensez que quelqu’un d’autre le connaît.',

@@ -5,6 +5,7 @@ import { frAccount } from './account.js'
 import { frBlocks } from './blocks.js'
 import { frProblems } from './problems.js'
 import { frRecovery } from './recovery.js'
+import { frSecondFactor } from './second-factor.js'
 
 const [counted, duration] = [createCounted('fr'), createDuration('fr')]
 
@@ -46,6 +47,7 @@ export const fr: typeof en = {
     provider_expired: 'Cette connexion a pris trop de temps. Réessayez.',
     provider_not_fresh:
       'Vous devez vous connecter à nouveau, et cet autre service n’a pas confirmé que vous l’avez fait. Déconnectez-vous de ce service et réessayez, ou connectez-vous autrement.',
+    step_expired: 'Cela a pris trop de temps. Connectez-vous à nouveau.',
     account_disabled: 'Votre compte est désactivé ici. Adressez-vous à l’administration de ce serveur.',
     passkey_failed: 'La connexion avec cette clé d’accès n’a pas fonctionné. Réessayez ou connectez-vous autrement.',
   },
@@ -55,6 +57,7 @@ export const fr: typeof en = {
   passwordProblems: {
     passkey_failed: 'Cette clé d’accès n’a pas fonctionné. Réessayez.',
     wrong_password: 'Ce mot de passe est incorrect. Réessayez.',
+    wrong_code: 'Ce code est incorrect ou a déjà été utilisé. Attendez le suivant, puis réessayez.',
     throttled: 'Trop de tentatives. Patientez quelques minutes, puis réessayez.',
   },
   showPassword: 'Afficher le mot de passe',
@@ -102,6 +105,7 @@ export const fr: typeof en = {
     throttled: 'Trop de tentatives depuis votre réseau. Réessayez plus tard.',
   },
   recovery: frRecovery,
+  secondFactor: frSecondFactor,
   haveAccount: (link) => phrase`Vous avez déjà un compte ? ${link}`,
 
   reauthenticate: 'Confirmez que c’est bien vous',

@@ -150,6 +150,7 @@ export const jaAccount: typeof enAccount = {
     passkey_added: 'パスキーを追加しました。',
     passkey_removed: 'パスキーを削除しました。',
     passkey_failed: 'パスキーを追加できませんでした。もう一度お試しください。',
+    factor_removed: '2 段階認証を無効にしました。',
     session_ended: 'そのデバイスをログアウトさせました。',
   },
   passwordLead: 'ほかの人に知られた可能性がある場合は、変更してください。',

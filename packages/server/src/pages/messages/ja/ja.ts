@@ -5,6 +5,7 @@ import { jaAccount } from './account.js'
 import { jaBlocks } from './blocks.js'
 import { jaProblems } from './problems.js'
 import { jaRecovery } from './recovery.js'
+import { jaSecondFactor } from './second-factor.js'
 
 const [counted, duration] = [createCounted('ja'), createDuration('ja')]
 
@@ -47,6 +48,7 @@ export const ja: typeof en = {
     provider_expired: 'ログインに時間がかかりすぎました。もう一度お試しください。',
     provider_not_fresh:
       'もう一度ログインする必要がありますが、ログインし直したことがそのサービスから確認できませんでした。そのサービスでログアウトしてからもう一度試すか、別の方法でログインしてください。',
+    step_expired: '時間がかかりすぎました。もう一度ログインしてください。',
     account_disabled: 'このアカウントは無効になっています。管理者にお問い合わせください。',
     passkey_failed: 'そのパスキーではログインできませんでした。もう一度試すか、別の方法でログインしてください。',
   },
@@ -56,6 +58,7 @@ export const ja: typeof en = {
   passwordProblems: {
     passkey_failed: 'そのパスキーは使えませんでした。もう一度お試しください。',
     wrong_password: 'パスワードが正しくありません。もう一度お試しください。',
+    wrong_code: 'コードが正しくないか、すでに使われています。次のコードが表示されてから、もう一度お試しください。',
     throttled: '試行回数が多すぎます。数分待ってから、もう一度お試しください。',
   },
   showPassword: 'パスワードを表示',
@@ -102,6 +105,7 @@ export const ja: typeof en = {
     throttled: 'お使いのネットワークからの試行回数が多すぎます。しばらくしてからもう一度お試しください。',
   },
   recovery: jaRecovery,
+  secondFactor: jaSecondFactor,
   haveAccount: (link) => phrase`アカウントをお持ちの場合：${link}`,
 
   reauthenticate: 'ご本人の確認',
