@@ -146,6 +146,16 @@ export const accountCommands: readonly CommandRow[] = [
     load: async () => (await import('../operate/users.js')).usersRemovePasskeys,
   },
   {
+    name: 'server users reset-factor',
+    guesses: ['remove-factor', 'reset-totp'],
+    about: 'Remove the second factor of a user who has lost it, and sign the user out everywhere',
+    example: 'server users reset-factor alice --config countersign.config.json',
+    page: 'Users, sessions and sign-in',
+    subjects: [user],
+    flags: changing,
+    load: async () => (await import('../operate/users.js')).usersResetFactor,
+  },
+  {
     name: 'server users passwd',
     guesses: ['password'],
     about: "Set a user's password, sign them out everywhere, and unlock them",

@@ -18,6 +18,8 @@ interface Account extends User {
   passkeys: { name: string | null; createdAt: number; lastUsedAt: number | null }[]
   identities: { issuer: string; createdAt: number }[]
   hasPassword: boolean
+  /** When the user set up codes from an app as a second factor, and how many recovery codes are left; null if they have not. */
+  secondFactor: { addedAt: number; recoveryCodes: number } | null
   /** By which `sub` the APIs and agents with tokens know the user. */
   subjects: ListedSubject[]
   sessions: number
@@ -27,8 +29,9 @@ interface Account extends User {
 const most = 1000
 
 async function readAccount(storage: Storage, user: User): Promise<Account> {
-  const [passkeys, identities, factors, subjects, sessions, grants] = await Promise.all([
+  const [passkeys, factor, identities, factors, subjects, sessions, grants] = await Promise.all([
     storage.listPasskeys(user.id),
+    storage.findSecondFactor(user.id),
     storage.listFederated(user.id),
     storage.listFactors(user.id),
     storage.listSubjects({ userId: user.id, limit: most }),
@@ -40,6 +43,7 @@ async function readAccount(storage: Storage, user: User): Promise<Account> {
     passkeys: passkeys.map(({ name, createdAt, lastUsedAt }) => ({ name, createdAt, lastUsedAt })),
     identities: identities.map(({ issuer, createdAt }) => ({ issuer, createdAt })),
     hasPassword: factors.some(({ kind }) => kind === 'password'),
+    secondFactor: factor ? { addedAt: factor.addedAt, recoveryCodes: factor.recoveryCodes } : null,
     subjects,
     sessions: sessions.length,
     grants: grants.length,
@@ -74,6 +78,7 @@ function render(account: Account): string {
     ['Status', account.status],
     ['Added', formatTime(account.createdAt)],
     ['Password', account.hasPassword ? 'yes' : 'none'],
+    ['Second factor', renderFactor(account.secondFactor)],
     ...(passkeys.length > 0 ? passkeys : ['none']).map((text): [string, string] => ['Passkey', text]),
     ...identities.map((text): [string, string] => ['Provider', text]),
     ...renderSubjects(account.subjects),
@@ -81,6 +86,11 @@ function render(account: Account): string {
     ['Active grants', account.grants === most ? `${most} or more` : String(account.grants)],
   ]
   return `${rows.map(([heading, text]) => wrapText(heading.padEnd(15), onOneLine(text))).join('\n')}\n`
+}
+
+function renderFactor(factor: Account['secondFactor']): string {
+  if (!factor) return 'none'
+  return `app, since ${formatTime(factor.addedAt)}, recovery codes left: ${factor.recoveryCodes}`
 }
 
 /** Maximum number of subjects that are shown. */

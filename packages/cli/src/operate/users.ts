@@ -230,6 +230,17 @@ export const usersUnlock = commandFor(async ({ account, by, storage }) => {
   return { json: account, text: `${account.username} is not locked out.` }
 })
 
+/** `countersign server users reset-factor`: account recovery for a user who can enter no code. */
+export const usersResetFactor = commandFor(async ({ account, by, storage }) => {
+  const { id: userId, username } = account
+  const removed = (await storage.removeSecondFactor({ userId, by })) === 'removed'
+  const some = `Removed the second factor of the account ${username}, and signed the user out everywhere.`
+  return {
+    json: { id: userId, username, removed },
+    text: removed ? some : `The account ${username} has no second factor.`,
+  }
+})
+
 /** `countersign server users remove-passkeys`: account recovery for a user who has lost their passkeys. */
 export const usersRemovePasskeys = commandFor(async ({ account, by, storage }) => {
   const { id: userId, username } = account

@@ -97,6 +97,30 @@ describe('countersign server users', () => {
     expect(await inDatabase(stage, (storage) => storage.listPasskeys(alice.id))).toEqual([])
   })
 
+  it('resets the second factor of a user who lost it, signs them out, and shows who has one', async () => {
+    const [stage, alice] = await createStageWith(addAlice)
+    const hash = createHash('sha256').update('code').digest('base64url')
+    const factor = { sealedSecret: 'sealed', usedStep: 1, recoveryHashes: [hash] }
+    await inDatabase(stage, async (storage) => {
+      await storage.setSecondFactor({ userId: alice.id, credentialRevision: 0, ...factor })
+      const session = { idHash: hash, factorAddedAt: 0, idleSeconds: 600, lifetime: 600, most: 50 }
+      await storage.createSession({ userId: alice.id, credentialRevision: 1, ...session })
+    })
+    const show = async () => (await stage.run('server users show alice')).stdout
+    expect(await show()).toMatch(/Second factor +app, since .*, recovery codes left: 1/)
+    const reset = () => stage.run('server users reset-factor alice --by carol')
+    expect(await reset()).toMatchObject({
+      status: 0,
+      stdout: 'Removed the second factor of the account Alice, and signed the user out everywhere.\n',
+    })
+    expect(await reset()).toMatchObject({ status: 0, stdout: 'The account Alice has no second factor.\n' })
+    expect(await show()).toMatch(/Second factor +none/)
+    expect(await inDatabase(stage, (storage) => storage.listSessions({ userId: alice.id }))).toEqual([])
+    expect(await inDatabase(stage, (storage) => storage.listEvents({ event: 'factor.removed' }))).toMatchObject([
+      { userId: alice.id, data: { by: 'operator:carol', sessionsEnded: 1 } },
+    ])
+  })
+
   it('prints a link with which a new user sets their password, and another one only until they have', async () => {
     const [stage] = await createStageWith(async () => undefined)
     const invite = () => stage.run('server users invite bob --name Bob --email bob@example.com --by carol')
