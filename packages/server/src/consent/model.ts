@@ -128,9 +128,10 @@ const maxSaid = 2000
 const maxDevice = 64
 
 /** Makes the blocks safe to show: they consist of what strangers wrote. */
-function cleanBlocks({ agentSays, resourceSays, ...blocks }: RequestBlocks): RequestBlocks {
+function cleanBlocks({ agentSays, resourceSays, ownDevice, ...blocks }: RequestBlocks): RequestBlocks {
   return {
     ...blocks,
+    ownDevice: ownDevice && { ...ownDevice, name: cleanName(ownDevice.name) },
     agentSays: agentSays && {
       reason: cleanLines(agentSays.reason),
       platform: agentSays.platform,

@@ -5,7 +5,7 @@ import { renderLayout } from './components/layout.js'
 import { Host, Icon, Pair } from './components/marks.js'
 import { Cautions, Deadline, ForgottenPassword, SignedInAs } from './components/notices.js'
 import { AbleList } from './components/permission-lists.js'
-import { AgentSays, Enrolment, LargeCode, ResourceSays } from './components/request-blocks.js'
+import { AgentSays, Enrolment, LargeCode, OwnDevice, ResourceSays } from './components/request-blocks.js'
 import { en } from './messages/en/en.js'
 import type { Messages } from './messages/messages.js'
 import type { ConsentPage, PasskeyForm } from './models/models.js'
@@ -41,6 +41,7 @@ export function renderConsent(model: ConsentPage, messages: Messages = en): stri
         )}
         <LargeCode model={model} messages={messages} />
         <AgentCard model={model} messages={messages} />
+        <OwnDevice model={model} messages={messages} />
         <Enrolment model={model} messages={messages} />
         <ResourceSays model={model} messages={messages} />
         <AgentSays model={model} messages={messages} />

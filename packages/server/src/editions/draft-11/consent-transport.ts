@@ -99,9 +99,10 @@ function unreadable(typed: string): CodeLink {
 }
 
 function blocksOf(request: AuthRequest, code: string | undefined): RequestBlocks {
-  const { account, agentSays, resourceSays } = detailsOf(request)
+  const { account, agentSays, resourceSays, device } = detailsOf(request)
   return {
     enrols: request.requiredUserId === null,
+    ownDevice: device && { name: device.name, ip: device.ip ?? undefined },
     agentSays,
     resourceSays: { ...resourceSays, account: account ?? undefined },
     largeCode: code === undefined ? undefined : displayCode(code),

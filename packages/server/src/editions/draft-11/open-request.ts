@@ -16,7 +16,7 @@ import { interactionCode, linkHash, pollHash } from './interaction-code.js'
 import { draft11Name } from './paths.js'
 import { waitingResponse } from './pending-response.js'
 import { problem } from './problems.js'
-import type { ResourceTokenRef, TokenKind } from './request-details.js'
+import type { Draft11Details, ResourceTokenRef, TokenKind } from './request-details.js'
 import { type Draft11Limits, requireFewResources } from './resource-limit.js'
 import type { RequestHints } from './token-request.js'
 
@@ -125,6 +125,7 @@ async function store(
           loginHint: hints.loginHint,
           callback: provider?.callback_endpoint ?? null,
           loopback: provider?.localhost_callback_allowed ?? false,
+          device: deviceOf(agent),
           agentSays: hints.agentSays,
           resourceSays: statementOf(parties.resource),
         },
@@ -158,6 +159,11 @@ async function findParties(
     discovery.findMetadata(draft11Documents.resource, resource, remoteAddress),
   ])
   return { provider: foundIn(provider), resource: foundIn(described) }
+}
+
+/** A device that its owner reached from another computer is not where the owner reads the page. */
+function deviceOf({ device, remoteAddress }: SigningAgent): Draft11Details['device'] {
+  return device && !device.isRemote ? { name: device.name, ip: remoteAddress ?? null } : undefined
 }
 
 function foundIn<T>(found: Found<T>): T | undefined {

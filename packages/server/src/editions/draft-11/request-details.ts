@@ -24,6 +24,8 @@ export interface Draft11Details {
   /** Where the agent provider lets users return, and whether they may also return to loopback. */
   callback: string | null
   loopback: boolean
+  /** The user's own device that asks, and its address, if the device is where its owner reads the page. */
+  device?: { name: string; ip: string | null } | undefined
   agentSays: AgentStatement
   resourceSays: ResourceStatement
 }

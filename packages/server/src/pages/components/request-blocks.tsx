@@ -1,6 +1,8 @@
 import type { Messages } from '../messages/messages.js'
 import type { ConsentPage } from '../models/models.js'
+import { Fact } from './agent-card.js'
 import { Host } from './marks.js'
+import { DayAndTime } from './moment.js'
 import { MissingInfo } from './notices.js'
 
 interface Block {
@@ -30,6 +32,32 @@ export function Enrolment({ model: { enrols, agentId, agentHost }, messages }: B
     <section>
       <h2>{messages.blocks.enrolment}</h2>
       <p>{messages.blocks.enrols(<Host>{agentId ?? agentHost}</Host>)}</p>
+    </section>
+  )
+}
+
+/** Which of the user's own devices asks, and from where, so that users recognize a request that they did not start. */
+export function OwnDevice({ model: { ownDevice, user, requestedAt, now }, messages }: Block) {
+  if (!ownDevice) return null
+  const { devices } = messages.account
+  return (
+    <section>
+      <h2>{devices.question}</h2>
+      <dl class="facts">
+        <Fact name={devices.account}>
+          <Host>{user}</Host>
+        </Fact>
+        <Fact name={devices.device}>{messages.quoted(<bdi>{ownDevice.name}</bdi>)}</Fact>
+        {ownDevice.ip !== undefined && (
+          <Fact name={devices.network}>
+            <Host>{ownDevice.ip}</Host>
+          </Fact>
+        )}
+        <Fact name={devices.time}>
+          <DayAndTime at={requestedAt} now={now} messages={messages} />
+        </Fact>
+      </dl>
+      <p class="small">{devices.unchecked}</p>
     </section>
   )
 }

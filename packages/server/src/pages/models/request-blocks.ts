@@ -11,6 +11,8 @@ export interface RequestBlocks {
   agentSays?: AgentStatement | undefined
   /** What the resource says, in its own words. */
   resourceSays?: ResourceStatement | undefined
+  /** The user's own device that asks, by the name that it gives itself, and the address from which it asks, if that is known. */
+  ownDevice?: { name: string; ip: string | undefined } | undefined
   /** The code with which the user came, shown large so that they can compare it with the one that the agent shows. */
   largeCode?: string | undefined
 }

@@ -4,7 +4,8 @@ import { createDelegate } from 'countersign/delegate'
 import { draft11Agent, draft11Resource } from 'countersign/editions/draft-11'
 import { createResource } from 'countersign/resource'
 import { type AuthServerOptions, draft11Server, fixedKeys } from 'countersign-server'
-import { onTestFinished, vi } from 'vitest'
+import type { SignedEdition } from 'countersign-server/edition'
+import { expect, onTestFinished, vi } from 'vitest'
 import { ada, type ConnectedDevice, issuer, newSigner, openDevices, post } from '../../devices/device-stage.js'
 import type { ScriptedUser } from '../../scripted-user.js'
 import { scopes, type World, type WorldOptions } from '../../world.js'
@@ -19,28 +20,33 @@ export const api = 'https://api11.example'
 export interface DeviceWorld extends World {
   deviceSigner: Signer
   signer11: Signer
+  others: readonly SignedEdition[]
 }
 
-/** Opens such a world. Pauses between polls take no time, nor does the time until resources are told of revocations. */
-export async function openDevices11(
-  settings: Partial<NonNullable<AuthServerOptions['personalAgents']>> = {},
-  options: WorldOptions = {},
-): Promise<DeviceWorld> {
+/** Lets the server look for revocations to send every quarter of a second. */
+export function hurry(): void {
   const startTicking = setInterval
   const stopTicking = clearInterval
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] })
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   const ticking = startTicking(() => vi.advanceTimersByTime(200), 5)
   onTestFinished(() => {
     stopTicking(ticking)
     vi.useRealTimers()
   })
+}
+
+/** Opens such a world. */
+export async function openDevices11(
+  settings: Partial<NonNullable<AuthServerOptions['personalAgents']>> = {},
+  options: WorldOptions = {},
+): Promise<DeviceWorld> {
   const signer11 = await newSigner('device-key-11')
   const secret = new Uint8Array(32).fill(9)
   const keys = fixedKeys({ signer: await newSigner('person-key'), secret })
   const others = [draft11Server({ keys, deviceKeys: fixedKeys({ signer: signer11, secret }) })]
   const world = await openDevices(settings, { ...options, others })
   world.origins.set(api, await createApi(world))
-  return { ...world, signer11 }
+  return { ...world, signer11, others }
 }
 
 async function createApi({ fetch, clock }: World): Promise<(request: Request) => Promise<Response>> {
@@ -101,11 +107,16 @@ export function agent11({ fetch, clock }: World, signer: Signer, token?: string)
   return { agent, pages }
 }
 
-/** Lets a user decide on every page that the agent shows, until the request has a response. */
+/**
+ * Lets a user decide on every page that the agent shows, until the request has a response.
+ *
+ * @param before called before each decision
+ */
 export async function allow11(
   { agent, pages }: DeviceAgent,
   { user }: Pick<ConnectedDevice, 'user'>,
   path = '/read',
+  before?: () => Promise<void>,
 ): Promise<Response> {
   const known = pages.length
   const pending = agent.fetch(api + path)
@@ -118,12 +129,22 @@ export async function allow11(
     const url = pages[decided]
     if (url === undefined) continue
     decided += 1
+    await before?.()
     await decide11(user, url)
   }
   return pending
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+/** Sends a request that its user must allow, and resolves to the page. */
+export async function pageOf({ agent, pages }: DeviceAgent): Promise<string> {
+  const ending = new AbortController()
+  onTestFinished(() => ending.abort())
+  agent.fetch(`${api}/read`, { signal: ending.signal }).catch(() => undefined)
+  await expect.poll(() => pages, { timeout: 30_000 }).toHaveLength(1)
+  return pages[0] ?? ''
+}
 
 /** Decides on a page. */
 export async function decide11(user: ScriptedUser, page: string, consent = 'grant'): Promise<Response> {

@@ -1,7 +1,7 @@
 import { decodeToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
-import { connect, issuer } from '../../devices/device-stage.js'
-import { agent11, allow11, api, openDevices11, renew11 } from './device-stage.js'
+import { connect, connectRemotely, issuer } from '../../devices/device-stage.js'
+import { agent11, allow11, api, openDevices11, pageOf, renew11 } from './device-stage.js'
 import { openFollowing } from './person-stage.js'
 
 describe('a device that speaks draft -11', () => {
@@ -37,13 +37,28 @@ describe('a device that speaks draft -11', () => {
     expect((await agent11(world, device.signer).agent.fetch(`${api}/read`)).status).toBe(200)
   })
 
-  it('is named on the page, which does not ask for whom it acts', async () => {
+  it('is named on the page with its account, and the page asks whether its owner started the request', async () => {
     const world = await openDevices11()
     const device = await connect(world)
-    const { agent, pages } = agent11(world, device.signer)
-    agent.fetch(`${api}/read`).catch(() => undefined)
-    await expect.poll(() => pages, { timeout: 30_000 }).toHaveLength(1)
-    const page = await (await openFollowing(device.user, pages[0] ?? '')).response.text()
-    expect(page).toContain('laptop')
+    const url = await pageOf(agent11(world, device.signer))
+    const page = await (await openFollowing(device.user, url)).response.text()
+    expect(page).toContain('Did you start this on this computer just now?')
+    const facts = [...page.matchAll(/<dt>([^<]*)<\/dt><dd>(.*?)<\/dd>/g)].map(([, name, value = '']) => [
+      name,
+      value.replaceAll(/<[^>]*>/g, ''),
+    ])
+    expect(Object.fromEntries(facts)).toMatchObject({ Account: 'ada', Device: '“laptop”', Time: expect.any(String) })
+    expect(page).not.toContain('acts for no one')
+  })
+})
+
+describe('a device without a browser that speaks draft -11', () => {
+  it('is not asked about as if it were the computer that shows the page', async () => {
+    const world = await openDevices11({ remote: true })
+    const device = await connectRemotely(world)
+    const url = await pageOf(agent11(world, device.signer))
+    const page = await (await openFollowing(device.user, url)).response.text()
+    expect(page).not.toContain('on this computer')
+    expect(page).toContain('“<bdi>server</bdi>”')
   })
 })

@@ -17,7 +17,17 @@ import {
   signedForm,
 } from '../../devices/device-stage.js'
 import { createWorld, ids } from '../../world.js'
-import { agent11, allow11, api, type DeviceWorld, decide11, openDevices11, renew11 } from './device-stage.js'
+import {
+  agent11,
+  allow11,
+  api,
+  type DeviceWorld,
+  decide11,
+  hurry,
+  openDevices11,
+  pageOf,
+  renew11,
+} from './device-stage.js'
 import { openFollowing } from './person-stage.js'
 
 /** Requests a person token with an agent token, signed with a key. Resolves to the refusal. */
@@ -41,19 +51,11 @@ async function tokenOf(world: DeviceWorld, signer: Signer): Promise<string> {
   return String(body.agent_token)
 }
 
-/** Opens a request of a device, and returns the page. */
-async function pageOf(world: DeviceWorld, signer: Signer): Promise<string> {
-  const { agent, pages } = agent11(world, signer)
-  agent.fetch(`${api}/read`).catch(() => undefined)
-  await expect.poll(() => pages, { timeout: 30_000 }).toHaveLength(1)
-  return pages[0] ?? ''
-}
-
 describe('the permissions of a device in draft -11', () => {
   it('D05: are given by its owner only, also the first one', async () => {
     const world = await openDevices11()
     const device = await connect(world)
-    const page = await pageOf(world, device.signer)
+    const page = await pageOf(agent11(world, device.signer))
     const other = await openFollowing(await browserOf(world, bob), page)
     expect([other.response.status, await other.response.text()]).toEqual([
       403,
@@ -83,6 +85,7 @@ describe('the permissions of a device in draft -11', () => {
   })
 
   it('D06: end at once when it is disconnected, and its APIs are told', async () => {
+    hurry()
     const world = await openDevices11()
     const device = await connect(world)
     const own = agent11(world, device.signer)
