@@ -13,6 +13,7 @@ import {
 import type { SignedEdition } from 'countersign-server/edition'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { Hono } from 'hono'
+import { onTestFinished } from 'vitest'
 import { quickHash } from './quick-hash.js'
 
 /** The three identifiers of every test world. */
@@ -81,6 +82,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     ...options.server,
   }
   const server = createAuthServer(serverOptions, januaryServer, ...(options.others ?? []))
+  // Their background work must not outlive the storage.
+  if (options.others) onTestFinished(() => server.close())
   await storage.createUser({ username: 'testuser', passwordHash: await quickHash('testpass') })
   const resource = createResource({
     id: ids.resource,

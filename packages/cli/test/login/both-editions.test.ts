@@ -1,10 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { hiddenFields } from '../../../server/test/scripted-user.js'
 import { openClient } from '../mcp/clients.js'
 import { pagesIn } from '../mcp/open-protected.js'
 import { protectServer } from '../mcp/protected-server.js'
+import { startCommand } from '../run-command.js'
 import { type Device, editions, newDevice, openDeviceParties } from './device-parties.js'
 
 const parties = openDeviceParties()
@@ -85,6 +86,47 @@ describe.each(['january', 'draft-11'] as const)('a personal agent in the edition
     await running.stop('SIGINT')
     expect(readdirSync(join(home, 'logins'))).toEqual([])
     expect(await run(['fetch', `${parties.apis[name]}/data`])).toMatchObject({ status: 2 })
+  })
+})
+
+describe.each(['january', 'draft-11'] as const)('a command that is killed, in the edition %s', (name) => {
+  const { flags } = editions[name]
+
+  it('while it logs in leaves nothing but a device that its owner can disconnect', async () => {
+    const { home, user, run, connect, login, allow } = await newDevice(parties)
+    const args = ['login', parties.authServer, '--name', 'killed-1', ...flags]
+    const command = startCommand(args, { COUNTERSIGN_HOME: home })
+    onTestFinished(() => {
+      parties.onConnected = async () => undefined
+    })
+    parties.onConnected = async () => {
+      parties.onConnected = async () => undefined
+      command.child.kill('SIGKILL')
+      await command.finished
+    }
+    const [url] = await command.seen(/\S+\/account\/devices\/connect\S+/)
+    await connect(url).catch(() => undefined)
+    await command.finished
+    expect(existsSync(join(home, 'logins'))).toBe(false)
+    expect(await (await user.open(`${parties.authServer}/account`)).text()).toContain('killed-1')
+    await login(...flags)
+    expect(await run(['fetch', `${parties.apis[name]}/data`], allow)).toMatchObject({ status: 0 })
+  })
+
+  it('while its user decides is no obstacle to the next one', async () => {
+    const { home, run, login, allow } = await newDevice(parties)
+    await login(...flags)
+    const url = `${parties.apis[name]}/data`
+    const command = startCommand(['sidecar', '--allow-host', new URL(url).host, '--port', '0'], {
+      COUNTERSIGN_HOME: home,
+    })
+    const [, sidecar] = await command.seen(/^(http:\/\/127\.0\.0\.1:\d+)\n/)
+    const secret = readFileSync(join(home, 'sidecar-secret'), 'utf8').trim()
+    const authorization = `Basic ${Buffer.from(`x:${secret}`).toString('base64')}`
+    await fetch(`${sidecar}/${url}`, { headers: { authorization } })
+    command.child.kill('SIGKILL')
+    await command.finished
+    expect(await run(['fetch', url], allow)).toMatchObject({ status: 0 })
   })
 })
 

@@ -25,6 +25,8 @@ export const editions: Readonly<Record<EditionName, { edition: ResourceOptions['
 export interface DeviceParties {
   authServer: string
   apis: Record<EditionName, string>
+  /** Called when the auth server has connected a device, before it responds. */
+  onConnected: () => Promise<unknown>
 }
 
 export const person = { username: 'ada', password: 'a long password' }
@@ -33,7 +35,11 @@ type Handler = (request: Request) => Promise<Response>
 
 /** Starts the parties, for the tests of a file. */
 export function openDeviceParties(): DeviceParties {
-  const parties: DeviceParties = { authServer: '', apis: { january: '', 'draft-11': '' } }
+  const parties: DeviceParties = {
+    authServer: '',
+    apis: { january: '', 'draft-11': '' },
+    onConnected: async () => undefined,
+  }
   const stops: (() => unknown)[] = []
 
   async function listen(create: (origin: string) => Promise<Handler>): Promise<string> {
@@ -52,7 +58,11 @@ export function openDeviceParties(): DeviceParties {
     parties.authServer = await listen(async (issuer) => {
       const server = await openAuthServer(issuer)
       stops.push(() => server.close())
-      return (request) => server.handler(request)
+      return async (request) => {
+        const response = await server.handler(request)
+        if (new URL(request.url).pathname === '/delegates') await parties.onConnected()
+        return response
+      }
     })
     for (const name of ['january', 'draft-11'] as const)
       parties.apis[name] = await listen((id) => createApi(id, parties.authServer, editions[name].edition))

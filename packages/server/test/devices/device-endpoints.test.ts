@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { openDevices11 } from '../editions/draft-11/device-stage.js'
 import { hashOf } from '../storage/fixtures.js'
 import { ids, type World } from '../world.js'
 import {
@@ -15,18 +16,24 @@ import {
   renew,
 } from './device-stage.js'
 
-const endpoints = ['/delegates', '/delegates/token', '/delegates/disconnect', '/delegates/status']
+const endpoints = [
+  '/delegates',
+  '/delegates/token',
+  '/delegates/disconnect',
+  '/delegates/status',
+  '/person/delegates/token',
+]
 
 /** Sends the last request to the auth server again, unchanged. */
 async function replay({ sent, origins }: World) {
-  const request = sent.findLast(({ url }) => url.startsWith(`${issuer}/delegates`)) ?? expect.fail('no request')
+  const request = sent.findLast(({ url }) => url.includes('/delegates')) ?? expect.fail('no request')
   const response = await origins.get(issuer)?.(request)
   return { status: response?.status, body: (await response?.json()) as Record<string, unknown> }
 }
 
 describe('each endpoint of devices', () => {
   it.each(endpoints)('%s accepts a signed request once', async (path) => {
-    const world = await openDevices()
+    const world = await openDevices11()
     const { signer } = await connect(world)
     const form = { credential: 'x', audience: ids.resource }
     const first = await post(world, signer, path, form)
@@ -35,7 +42,7 @@ describe('each endpoint of devices', () => {
   })
 
   it.each(endpoints)('%s serves a key that is not connected ten times a minute', async (path) => {
-    const world = await openDevices()
+    const world = await openDevices11()
     const signer = await newSigner()
     const statuses: number[] = []
     for (let sent = 0; sent < 11; sent += 1)
