@@ -89,7 +89,7 @@ it('prints one JSON document', async () => {
   expect(JSON.parse(stdout)).toEqual({ auth_server: server.issuer, device: 'laptop', account: 'ada', expires_at: null })
 })
 
-it('uses only the response to its own login, delivered as a form, and only once', async () => {
+it('D14: uses only the response to its own login, delivered as a form, and only once', async () => {
   const server = await startFakeAuthServer()
   const { start } = newDevice()
   let asked: URLSearchParams | undefined

@@ -35,3 +35,25 @@ it('with the setting, the server has an edition with its own keys, which stay pu
   expect(draft11.retiring[0]?.until).toBeGreaterThan(began + 3600)
   expect(january.retiring[0]?.until).toBeLessThan(began + 3600)
 })
+
+it('with personalAgents, too, the server is the agent provider of devices, whose keys are rotated', async () => {
+  const statuses: number[] = []
+  for (const settings of [{ draft11: true }, { personalAgents: true }]) {
+    const { origin } = await (await createOperatorStage(settings)).serve()
+    statuses.push((await fetch(`${origin}/.well-known/aauth-agent.json`)).status)
+  }
+  expect(statuses).toEqual([404, 404])
+  const stage = await createOperatorStage({ draft11: true, personalAgents: true })
+  const { origin } = await stage.serve()
+  const document = (await (await fetch(`${origin}/.well-known/aauth-agent.json`)).json()) as { jwks_uri: string }
+  const { keys } = (await (await fetch(document.jwks_uri)).json()) as { keys: { kid: string; alg: string }[] }
+  const listed = await stage.ask<ListedKey[]>('server keys list')
+  const own = listed.filter(({ edition }) => edition === 'draft-11-devices').map(({ kid }) => kid)
+  expect(keys.map(({ kid }) => kid).sort()).toEqual(own.sort())
+  expect(new Set(keys.map(({ alg }) => alg))).toEqual(new Set(['Ed25519']))
+  const began = Math.floor(Date.now() / 1000)
+  const rotated = await stage.ask<{ retiring: { until: number }[] }>(
+    'server keys rotate --now --edition draft-11-devices',
+  )
+  expect(rotated.retiring[0]?.until).toBeGreaterThan(began + 3600)
+})
