@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -7,7 +7,13 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const folder = resolve('tarballs')
 const packed = mkdtempSync(`${folder}-`)
-const workspaces = readdirSync(join(root, 'packages')).flatMap((name) => ['-w', `packages/${name}`])
+const names = readdirSync(join(root, 'packages'))
+const unbuilt = names.filter((name) => !existsSync(join(root, 'packages', name, 'dist')))
+if (unbuilt.length > 0) {
+  process.stderr.write(`Run npm run build first: ${unbuilt.join(', ')} would be packed without its code.\n`)
+  process.exit(1)
+}
+const workspaces = names.flatMap((name) => ['-w', `packages/${name}`])
 try {
   execFileSync('npm', ['pack', '--silent', '--pack-destination', packed, ...workspaces], { cwd: root, stdio: 'ignore' })
   rmSync(folder, { recursive: true, force: true })

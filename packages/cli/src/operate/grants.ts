@@ -69,7 +69,8 @@ export const grantsRevoke: Run<RevokeOptions> = async (flags, terminal, id) => {
   }
   const revoked = await withProgress(terminal, 'Revoking grants', () => inStorage(flags, terminal, revoke))
   const count = revoked === 1 ? '1 grant was' : `${revoked} grants were`
-  terminal.write(flags.json ? `${JSON.stringify({ revoked })}\n` : `${count} revoked.\n`)
+  const hint = revoked === 0 && flags.agent !== undefined ? ' --agent is the AGENT in server grants list.' : ''
+  terminal.write(flags.json ? `${JSON.stringify({ revoked })}\n` : `${count} revoked.${hint}\n`)
   return exitStatus.done
 }
 

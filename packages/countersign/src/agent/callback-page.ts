@@ -144,13 +144,13 @@ const en: CallbackMessages = {
   dir: 'ltr',
   titles: {
     allowed: 'You’re done',
-    denied: 'No access was given',
+    denied: 'Nothing was allowed',
     failed: 'It didn’t work',
     refused: 'Please start again',
   },
   texts: {
     allowed: 'The agent received your approval and can continue.',
-    denied: 'You denied the request, so the agent received no access.',
+    denied: 'You denied this request, so it gave the agent no access.',
     failed: 'You decided, but the agent could not complete the request.',
   },
   refusals: {

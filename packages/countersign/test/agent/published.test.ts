@@ -147,6 +147,6 @@ describe('the callback', () => {
     callback.searchParams.set('error', 'access_denied')
     const page = await agent.handler(new Request(callback))
     expect([page.status, await call]).toEqual([200, 'access_denied'])
-    expect(await page.text()).toContain('You denied the request, so the agent received no access.')
+    expect(await page.text()).toContain('You denied this request, so it gave the agent no access.')
   })
 })

@@ -425,6 +425,9 @@ describe('countersign server grants', () => {
     expect(await stage.run(`server grants revoke ${three} --user alice`)).toMatchObject({ status: 2 })
     expect(await stage.run('server grants revoke --all --yes --user alice')).toMatchObject({ status: 2 })
     expect((await stage.run('server grants revoke --user alice')).stdout).toBe('2 grants were revoked.\n')
+    expect((await stage.run('server grants revoke --agent aauth:agent@agent.example')).stdout).toBe(
+      '0 grants were revoked. --agent is the AGENT in server grants list.\n',
+    )
     expect(await stage.ask('server grants list --live')).toMatchObject([{ id: three }])
     expect(await stage.ask('server grants revoke --all --yes')).toEqual({ revoked: 1 })
     expect(await stage.ask('server grants list --live')).toEqual([])
