@@ -368,6 +368,7 @@ describe('a browser that returns', () => {
   it.each([
     ['access_denied', 'access_denied', 'denied', 'denied', 'denied: the user did not allow it'],
     ['user_abandoned', 'token_request_failed', 'failed', 'user_abandoned', 'without a decision'],
+    [`e${'x'.repeat(60)}`, 'token_request_failed', 'failed', `e${'x'.repeat(59)}`, 'without a decision'],
   ])('with the error %s ends the request', async (error, code, shown, problemName, who) => {
     const stage = openStage({ decision: 'none' })
     const failure = failureOf(stage.agent.fetch(data))

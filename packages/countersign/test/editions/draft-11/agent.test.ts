@@ -197,6 +197,22 @@ describe('tokens that are held', () => {
     expect(typesOf(stage)).toEqual(['auth', 'agent', 'agent', 'auth'])
   })
 
+  it('are presented at a route that required the agent token before, without another request for them', async () => {
+    const stage = openStage()
+    let isForAgents = true
+    stage.api = ({ url, typ }) => {
+      const kind = isForAgents && url.endsWith('/status') ? 'agent' : 'person'
+      return typ === draft11Tokens[kind].typ
+        ? new Response('data')
+        : unauthorized(requirement(`requirement=${kind}-token`))
+    }
+    for (const path of ['/data', '/status']) expect((await stage.agent.fetch(ids.resource + path)).status).toBe(200)
+    isForAgents = false
+    stage.seen.length = 0
+    expect((await stage.agent.fetch(`${ids.resource}/status`)).status).toBe(200)
+    expect(trace(stage)).toEqual(['GET api.example/status agent', 'GET api.example/status person'])
+  })
+
   it('identify the user to the agent itself', async () => {
     const stage = openStage()
     expect(await stage.agent.signIn({ authServer: ids.personServer })).toMatchObject({
