@@ -112,6 +112,21 @@ it('aborts the response with a warning if it cannot be rewritten', async () => {
   expect(rejections).toEqual([])
 })
 
+it('drops the headers that describe the content that it changed, and no other', async () => {
+  const tools = [{ name: 'read_note' }, { name: 'not_listed' }]
+  const list = JSON.stringify({ jsonrpc: '2.0', id: 1, result: { tools } })
+  const described = { 'content-length': list.length, 'content-encoding': 'identity', etag: '"a"' }
+  const stage = await openServer((outgoing) => {
+    outgoing.writeHead(200, { 'content-type': 'application/json', ...described, 'x-own': 'kept' })
+    outgoing.end(list)
+  })
+  const response = await post(await stage.newAgent('planner'), stage.url, message('tools/list'))
+  const { headers } = response
+  expect(await parseCallbackResponse(response)).toMatchObject({ result: { tools: [{ name: 'read_note' }] } })
+  expect(['etag', 'content-encoding', 'x-own'].map((name) => headers.get(name))).toEqual([null, null, 'kept'])
+  expect(headers.get('content-length')).not.toBe(String(list.length))
+})
+
 it('sends a rewritten response over HTTP/2 with its last chunk', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
