@@ -8,7 +8,7 @@ const counted = createCounted('de')
 export const deSecondFactor: typeof enSecondFactor = {
   name: 'Bestätigung in zwei Schritten',
   lead: 'Nach Ihrem Passwort geben Sie auch einen Code aus einer App auf Ihrem Smartphone ein. Wer nur Ihr Passwort kennt, kann sich dann nicht anmelden.',
-  since: (day) => phrase`Eingeschaltet seit ${day}.`,
+  since: (day) => phrase`Eingeschaltet seit dem ${day}.`,
   codesLeft: (count) =>
     counted(count, {
       one: 'Ein Wiederherstellungscode ist noch übrig.',
