@@ -24,9 +24,12 @@ const origin = new RegExp(
   `^x?(?:original|vercel)?forwarded|${who}(?:ipv?|(?:ip)?addr(?:ess)?)$|userip$|^(?:xclient|x(?:original)?host)$`,
 )
 
-const target = '(?:method|verb|ur[il]|path|pathinfo|prefix|query|scriptname)'
-const instead =
+export const target = '(?:method|verb|ur[il]|path|pathinfo|prefix|query|scriptname)'
+export const instead =
   '(?:original|tunnell?ed|rest|rewrit(?:e|ten)|over+ide|forwarded|invoke|matched|unencoded|destination|request|proxy|real|astro)'
+
+/** Headers by which Next.js and Vercel control their own routing. */
+export const internal = 'x(?:invoke(?:output|status)|nowroutematches|middleware(?:subrequest|rewrite|invoke|next))'
 
 /** `X-Original-URL`, `X-HTTP-Method-Override` and similar headers. Only their letters are listed. */
 const named = new RegExp(
@@ -34,7 +37,7 @@ const named = new RegExp(
     `^x(?:http|envoy|ms|waws|appengine)*${instead}+${target}$`,
     `^x(?:http|gdata)?${target}over+ide$|^(?:http)?methodover+ide$`,
     '^x(?:http)?(?:method|verb)$',
-    '^x(?:invoke(?:output|status)|nowroutematches|middleware(?:subrequest|rewrite|invoke|next))$',
+    `^${internal}$`,
   ].join('|'),
 )
 

@@ -20,6 +20,10 @@ import type { GatewayRules, RoutedPath } from './route-table.js'
  * `request_malformed`, if the other request may require more.
  */
 export interface FieldCheck {
+  /** Whether the route permits fields that name a method or a nested request, because the API treats them as data. */
+  readonly isData: boolean
+  /** Whether a nested request may require more. */
+  mayNest(): boolean
   header(name: string, value: string): void
   /** Checks the decoded name of a parameter or form field. */
   name(name: string): void
@@ -59,7 +63,7 @@ export interface CheckedRequest {
 const maxInHead = 16
 
 /** Maximum number of paths and URLs to compare in one body. */
-export const maxInBody = 100
+const maxInBody = 100
 
 /** Maximum number of values per request that are parsed as JSON. A value is parsed once for each layer of encoding that may be JSON. */
 const maxBatches = 16
@@ -80,10 +84,10 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
   let names = 0
   let batches = 0
   let isStricter: boolean | undefined
-  const mayNestMore = () => (isStricter ??= !isData && table.hasStricter(need))
+  const mayNest = () => (isStricter ??= !isData && table.hasStricter(need))
 
   function refuseNested(what: string): void {
-    if (mayNestMore()) throw nested(what)
+    if (mayNest()) throw nested(what)
   }
 
   /** Compares paths with all routes, unless the same text has already been compared. */
@@ -108,7 +112,7 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
 
   function url(text: string | undefined): void {
     // An empty reference refers to the request itself.
-    if (text === '' || !mayNestMore()) return
+    if (text === '' || !mayNest()) return
     const path = () => {
       const found = text === undefined ? undefined : pathOfUrl(text)
       if (!found) throw nested('A URL that servers interpret in different ways')
@@ -118,7 +122,7 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
   }
 
   function batch(text: string): void {
-    if (!jsonStart.test(text) || !mayContainUrl(text) || !mayNestMore()) return
+    if (!jsonStart.test(text) || !mayContainUrl(text) || !mayNest()) return
     if (++batches > maxBatches) refuseNested(`More than ${maxBatches} JSON parameters`)
     const urls = urlsIn(text)
     // Lenient parsers accept input that strict ones reject, such as `[{url:'/admin'}]`.
@@ -127,6 +131,8 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
   }
 
   return {
+    isData,
+    mayNest,
     url,
     header(name, value) {
       if (batchHeader.test(name)) refuseNested(`The header ${name.slice(0, 32)}`)
@@ -224,12 +230,16 @@ export const mayBeBatch = new RegExp(`^[${skippedBefore}+]*[[{%]`)
 /** The start of a long value that may be JSON or a path. Its last escape may be truncated. */
 const longStart = new RegExp(String.raw`^[${skippedBefore}]*(?:[[{/\\]|(?:%(?:u?[\da-f]{0,3})?)?$)`, 'i')
 
+/** Compound words in a name, in addition to the {@link words}. */
+export const compounds = '(?:http|rest|request)(?:action|operation|type)'
+
 /**
  * Words in a name by which some framework may look up the request method. Plural forms are lists, and a delivery or payment method is not
  * an HTTP method, so both are treated as data.
  */
-const words =
-  /(?<!delivery|contact|shipping|payment)method(?!s$)|verb(?![ao]|s$)|over+ide|tunnel|(?:http|rest|request)(?:action|operation|type)/
+const words = new RegExp(
+  `(?<!delivery|contact|shipping|payment)method(?!s$)|verb(?![ao]|s$)|over+ide|tunnel|${compounds}`,
+)
 
 /** A cheap test for names that may contain one of the words. */
 const mayHaveWord = /method|verb|over|tunnel|action|operation|type/i

@@ -120,22 +120,14 @@ function requirePlainCookies(cookies: string): void {
  * @throws AAuthError `request_malformed`
  */
 export function requirePlainName(name: string): void {
-  if (namesRequest(name))
+  if (isPrototypeName(name) || (/method|^[^a-z]*x/i.test(name) && namesAnotherRequest(name)))
     throw new AAuthError(
       'request_malformed',
       `The field ${name.slice(0, 32)} is not accepted: send the intended request directly.`,
     )
 }
 
-/**
- * Whether frameworks use a parameter, form field or member as the method or the path, given its decoded name. In JavaScript, the members of
- * `__proto__` may become those of the object itself.
- */
-export function namesRequest(name: string): boolean {
-  return isPrototypeName(name) || (/method|^[^a-z]*x/i.test(name) && namesAnotherRequest(name))
-}
-
-/** Whether a name is `__proto__`, or a field within it. */
+/** Whether a name is `__proto__`, whose members may become those of the object itself in JavaScript, or a field within it. */
 export function isPrototypeName(name: string): boolean {
   return /^\[?__proto__(?:$|[[\].])/.test(name)
 }

@@ -4,12 +4,13 @@ import { AAuthError } from 'countersign/resource'
 import { type CheckedRequest, createFieldCheck } from '../routes/field-check.js'
 import { charsetsOf, isMultibyte, requireReadableCharsets } from './charsets.js'
 import { requireBoundary, type Watch, watchParameters, watchParts } from './watch-form.js'
-import { isJsonStart, watchMembers, watchPossibleMembers } from './watch-json.js'
+import { watchJson } from './watch-json.js'
+import { createStartFinder, watchAnyType } from './watch-text.js'
 
 /**
  * Inspects a body as it arrives, for a field or member that frameworks use as the method or the path (G02). The media type determines
  * whether the body is parsed as a form. Only the body's start determines whether it is parsed as JSON, because some frameworks parse any
- * type (G49).
+ * type (G49). A body must have a single interpretation: none is guessed for what is not valid JSON.
  *
  * @param judged the request, to check the values of fields that may be a path or a method; without it, only names are inspected
  * @throws AAuthError `media_type_unsupported`; `request_malformed` for a form that cannot be inspected
@@ -33,7 +34,7 @@ export function createBodyWatch(headers: IncomingHttpHeaders, judged?: CheckedRe
   if (coding !== 'identity') watches.push(watchPackedStart(coding))
   if (isMultibyte(type)) watches.push(refuseJsonStart())
   // Many frameworks do not decode a body, so the raw bytes are inspected as well: a compressed body may also be JSON.
-  watches.push(isStrict ? watchMembers(fields) : watchPossibleMembers(mayBeRead ? '{[/#' : '{[', fields))
+  watches.push(isStrict ? watchJson(fields) : watchAnyType(binary.test(type), fields))
   return {
     push(chunk) {
       for (const watch of watches) watch.push(chunk)
@@ -63,6 +64,10 @@ function isJson(type: string): boolean {
   return /(?:^|,)[^,;]*json/i.test(type.replaceAll(/"[^"]*"/g, ''))
 }
 
+/** Types that are never text. Parameters that name other formats are not allowed. */
+const binary =
+  /^(?:(?:image|audio|video|font|model)\/[\w.+-]+|application\/(?:octet-stream|pdf|rtf|(?:x-)?(?:zip|zip-compressed|gzip|tar|bzip2?|xz|7z-compressed|rar-compressed)|zstd|wasm|(?:x-|vnd\.google\.)?protobuf|grpc(?:-web)?(?:\+proto)?|cbor|(?:x-|vnd\.)?msgpack|java-archive|msword|vnd\.(?:openxmlformats-|ms-|oasis\.opendocument\.|apache\.|sqlite3)[\w.+-]*))\s*(?:;(?!.*(?:json|form|multipart)).*)?$/i
+
 /** Encodings in which the letters of a name are single, ASCII-compatible bytes. */
 const plainCharset = /^(?:utf-?8|(?:us-)?ascii|iso-8859-1|latin1|windows-1252)$/i
 
@@ -78,11 +83,12 @@ function jsonNotUtf8(): AAuthError {
 
 /** Refuses a body that starts as JSON. */
 function refuseJsonStart(): Watch {
-  let isJson: boolean | undefined
+  const find = createStartFinder()
+  let at: number | undefined = -1
   return {
     push(chunk) {
-      isJson ??= isJsonStart(chunk)
-      if (isJson) throw jsonNotUtf8()
+      if (at === -1) at = find(chunk)
+      if (at !== undefined && at >= 0) throw jsonNotUtf8()
     },
     end: () => undefined,
   }
@@ -161,7 +167,8 @@ function unpackedStart(
   packed: Uint8Array,
 ): boolean | 'unknown' | 'unreadable' | 'too long' {
   try {
-    return isJsonStart(unpack(packed)) ?? 'unknown'
+    const at = createStartFinder()(unpack(packed))
+    return at === -1 ? 'unknown' : at !== undefined
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
       ? 'too long'

@@ -1,6 +1,8 @@
 import { AAuthError } from 'countersign/resource'
 
 interface FieldCheck {
+  isData: boolean
+  mayNest(): boolean
   name(name: string): void
   named(name: string, value: string, isMember?: boolean): void
   value(value: string): void
@@ -34,6 +36,8 @@ function watchedChunks(watchFor: (fields: FieldCheck) => Watch, chunks: readonly
   const note = (text: string) => void seen.push(text.length > 100 ? `${text.slice(0, 12)}… ${text.length}` : text)
   try {
     const watch = watchFor({
+      isData: false,
+      mayNest: () => true,
       name: (name) => note(`name ${name}`),
       named: (name, value, isMember = false) => note(`${isMember ? 'member' : 'field'} ${name}: ${value}`),
       value: (value) => note(`value ${value}`),
