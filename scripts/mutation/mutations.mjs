@@ -57,6 +57,7 @@ export function mutationsOf(source) {
   return valid.sort((a, b) => a.start - b.start || a.end - b.end || (a.kind < b.kind ? -1 : 1))
 
   function walk(node, parent, inFunction) {
+    if (!inFunction && parent?.type === 'VariableDeclarator' && isNameTable(node)) return
     const propose = (kind, { start, end }, replacement) => found.push({ kind, start, end, replacement, inFunction })
     for (const mutate of byType[node.type] ?? []) mutate({ node, parent, source, propose })
     const isFunction = /Function/.test(node.type)
@@ -66,6 +67,13 @@ export function mutationsOf(source) {
         if (typeof each?.type === 'string') walk(each, node, inFunction || isFunction)
     }
   }
+}
+
+/** Whether a value is a table such as `{ store: true, fetch: true }`, of which only the names are ever read. */
+function isNameTable({ type, properties }) {
+  if (type !== 'ObjectExpression') return false
+  const values = properties.flatMap((each) => (each.type === 'Property' ? [each.value] : []))
+  return values.length > 0 && values.every(({ value }) => value === true)
 }
 
 /** @returns {string} the module with one mutation */
