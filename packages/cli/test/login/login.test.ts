@@ -167,6 +167,9 @@ it('names what an auth server lacks, and one that does not respond', async () =>
   server.document = { ...server.document, device_authorization_uri: 'https://other.example/connect' }
   const elsewhere = await run(['login', server.issuer])
   expect(elsewhere).toMatchObject({ status: 1, stderr: expect.stringContaining('another origin') })
+  const older = await run(['login', server.issuer, '--edition', 'draft-11'])
+  expect(older.status).toBe(1)
+  expect(older.stderr.replaceAll(/\s+/g, ' ')).toContain('connects no devices that speak draft-11')
   server.document = undefined
   const without = await run(['login', server.issuer])
   expect(without).toMatchObject({ status: 1, stderr: expect.stringContaining('has not turned on personalAgents') })
