@@ -64,6 +64,7 @@ export interface LimitOptions {
 
 const secondFactorRules = ['optional', 'for-risk', 'required'] as const
 
+/** Who must have a second factor. */
 export type SecondFactorRule = (typeof secondFactorRules)[number]
 
 /** How users get an account and sign in. */

@@ -27,6 +27,7 @@ export interface SetUpFactorPage extends AccountFrame {
   problem?: 'wrong_code' | undefined
 }
 
+/** New recovery codes, which are shown once. */
 export interface RecoveryCodesPage extends AccountFrame {
   codes: readonly string[]
   returnTo: string
