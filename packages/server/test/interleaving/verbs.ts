@@ -60,6 +60,13 @@ export const verbs: Readonly<Record<string, Concurrent>> = {
       return cell.stage.storage.addPasskey({ ...(await read(cell)), ...passkey })
     },
   },
+  'a new second factor': {
+    forbids: ['session', 'grant'],
+    run: async (cell) => {
+      const factor = { sealedSecret: 'sealed', usedStep: 0, recoveryHashes: [secretHash(cell.username)] }
+      return cell.stage.storage.setSecondFactor({ ...(await read(cell)), ...factor })
+    },
+  },
   'agents block': {
     forbids: ['grant', 'token'],
     run: ({ stage: { storage, agent } }) => storage.setAgentBlocked({ agent: agent.id, blocked: true, by: 'operator' }),
