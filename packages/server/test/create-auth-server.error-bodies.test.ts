@@ -196,10 +196,12 @@ const requests: readonly ValidRequest[] = [
   { route: 'GET /assets/:id', build: get('/assets/pages.css') },
   { route: 'GET /favicon.ico', build: get('/favicon.ico') },
   { route: 'GET /apple-touch-icon.png', build: get('/apple-touch-icon.png') },
-  ...['', '/remove-all', '/activity', '/security', '/password', '/yours', '/download', '/close'].map((path) => ({
-    route: `GET /account${path}`,
-    build: get(`/account${path}`),
-  })),
+  ...['', '/remove-all', '/activity', '/security', '/password', '/yours', '/change-email', '/download', '/close'].map(
+    (path) => ({
+      route: `GET /account${path}`,
+      build: get(`/account${path}`),
+    }),
+  ),
   { route: 'GET /account/agents/:id', build: get(({ grantId }) => `/account/agents/${grantId}`) },
   { route: 'GET /account/agents/:id/remove', build: get(({ grantId }) => `/account/agents/${grantId}/remove`) },
   { route: 'GET /account/link', build: async (scene) => get(await openLink(scene), 'signedOut')(scene) },

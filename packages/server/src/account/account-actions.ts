@@ -13,7 +13,7 @@ import { clearedSession, endSession, knownCookie, type Proof, renewSession, sign
 import { type AccountHandler, pathWithNotice } from './account-handler.js'
 import { closePage } from './account-pages.js'
 import { endedGrants, endOf, liveGrants } from './agent-entries.js'
-import { requestConfirmation } from './confirm-email.js'
+import { changeEmail, changeName, requestConfirmation } from './confirm-email.js'
 import { confirmUser, requireFreshSignIn, requireProof, requireSecondProof } from './confirm-person.js'
 import { checkDeviceCode, confirmDevice, connectDevice, disconnectDevice, newDeviceCode } from './device-pages.js'
 import { newRecoveryCodes, removeFactor, setUpFactor } from './second-factor-pages.js'
@@ -183,5 +183,7 @@ export const accountActions: ReadonlyMap<string, AccountHandler> = new Map<strin
   ['confirm-device', requireProof(confirmDevice, accountPaths.deviceCode)],
   ['disconnect-device', disconnectDevice],
   ['confirm-email', requestConfirmation],
+  ['change-name', changeName],
+  ['change-email', requireProof(changeEmail, accountPaths.changeEmail)],
   ['close-account', requireProof(closeAccount, accountPaths.close)],
 ])

@@ -11,6 +11,7 @@ import { type AccountHandler, accountFrame, accountResponse, readNotice } from '
 import { activityOf } from './activity-of.js'
 import { agentsOf, delegatesOf } from './agent-entries.js'
 import { agentPage, agentsPage, removeAgentPage, removeAllPage } from './agent-pages.js'
+import { changeEmailPage } from './confirm-email.js'
 import { requireFreshSignIn, requireProof, requireSecondProof } from './confirm-person.js'
 import { connectDevicePage, deviceCodePage } from './device-pages.js'
 import { removeFactorPage, setUpPage } from './second-factor-pages.js'
@@ -42,6 +43,7 @@ const yoursPage: AccountHandler = async (context, visit) => {
   if (!user) throw new PageError('not_found', { retry: accountPaths.agents })
   const model: YoursPage = {
     ...accountFrame(context, visit),
+    name: user.displayName ?? '',
     email: user.email ?? undefined,
     emailState: context.sendEmail && (user.emailConfirmedAt === null ? 'unconfirmed' : 'confirmed'),
     emailRequested: readNotice(context, visit)?.what === 'email_requested',
@@ -93,6 +95,7 @@ export const accountPages: ReadonlyMap<string, AccountHandler> = new Map<string,
   [accountPaths.connectDevice, requireFreshSignIn(connectDevicePage)],
   [accountPaths.deviceCode, requireProof(deviceCodePage)],
   [accountPaths.yours, yoursPage],
+  [accountPaths.changeEmail, requireProof((context, visit) => changeEmailPage(context, visit))],
   [accountPaths.download, download],
   [accountPaths.close, requireProof((context, visit) => closePage(context, visit))],
 ])

@@ -3,16 +3,22 @@ import { parseJsonObject } from 'countersign/tokens'
 import type { ServerContext } from '../http/context.js'
 import { htmlResponse, pageFrame, seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
-import { csrfOf, type Visit } from '../http/visit.js'
+import { csrfOf, type SignedInVisit, type Visit } from '../http/visit.js'
+import { renderChangeEmail } from '../pages/account/your-account-page.js'
+import type { ChangeEmailPage } from '../pages/models/account-models.js'
 import { accountPaths } from '../pages/models/account-paths.js'
 import { renderConfirmEmail } from '../pages/recovery-pages.js'
+import { isEmail } from '../policy/account-policy.js'
+import { cleanText } from '../policy/plain-text.js'
 import { requestEmail } from '../sign-in/request-email.js'
-import { type AccountHandler, pathWithNotice } from './account-handler.js'
+import { type AccountHandler, accountFrame, accountResponse, pathWithNotice } from './account-handler.js'
 
 /** What a link in an email confirms. Using it again changes nothing, so it need not be stored. */
 interface Confirmation {
   userId: string
   email: string
+  /** The address that the user had when they entered this one; null if none. @default they already have it */
+  replaces?: string | null | undefined
 }
 
 const purpose = 'confirm-email'
@@ -25,10 +31,10 @@ export function sealConfirmation({ secrets, now }: ServerContext, confirmation: 
 }
 
 function requireConfirmation({ secrets, now }: ServerContext, token: string | undefined): Confirmation {
-  const { userId, email, expiresAt } = parseJsonObject(secrets.unseal(purpose, token ?? '') ?? '') ?? {}
+  const { userId, email, replaces, expiresAt } = parseJsonObject(secrets.unseal(purpose, token ?? '') ?? '') ?? {}
   if (typeof userId !== 'string' || typeof email !== 'string' || !(Number(expiresAt) > now()))
     throw new PageError('link_invalid')
-  return { userId, email }
+  return { userId, email, replaces: typeof replaces === 'string' || replaces === null ? replaces : undefined }
 }
 
 /** `GET /account/email`: asks whether to confirm the address. Opening the link does not confirm it. */
@@ -53,11 +59,55 @@ export async function submitConfirmEmail(context: ServerContext, visit: Visit): 
 }
 
 /** Sends the user an email with which they confirm their address. */
-export const requestConfirmation: AccountHandler = async (context, visit) => {
+export const requestConfirmation: AccountHandler = (context, visit) => sendConfirmation(context, visit)
+
+/** Sends an email to the user's address, or to one that then replaces it. */
+async function sendConfirmation(context: ServerContext, visit: SignedInVisit, address?: string): Promise<Response> {
   if (!context.sendEmail) throw new PageError('not_found')
   const { username } = visit.session.user
-  const retryAfter = await requestEmail(context, visit, { kind: 'confirm', username })
+  const retryAfter = await requestEmail(context, visit, { kind: 'confirm', username, address })
   if (retryAfter !== undefined) throw new PageError('too_many_requests', { retryAfter })
   const notice = { path: accountPaths.yours, what: 'email_requested', at: context.now() }
   return seeOther(pathWithNotice(context, visit, notice))
+}
+
+/** Renders the page that changes the address, initially or after a failed attempt. */
+export const changeEmailPage = async (
+  context: ServerContext,
+  visit: SignedInVisit,
+  entered?: string,
+): Promise<Response> => {
+  const user = await context.storage.findUser(visit.session.user.id)
+  const model: ChangeEmailPage = {
+    ...accountFrame(context, visit),
+    email: user?.email ?? '',
+    entered,
+    mustConfirm: context.sendEmail !== undefined,
+  }
+  return accountResponse(renderChangeEmail(model, visit.messages), visit, entered === undefined ? 200 : 400)
+}
+
+/** Changes the address: with a link that is sent there if the server sends emails, otherwise at once. */
+export const changeEmail: AccountHandler = async (context, visit) => {
+  const { form, session } = visit
+  const email = (form.get('email') ?? '').trim()
+  const before = form.get('before') || null
+  if (!isEmail(email)) return changeEmailPage(context, visit, email)
+  const user = await context.storage.findUser(session.user.id)
+  if (user?.email !== before || email === before) return seeOther(accountPaths.yours)
+  if (context.sendEmail) return sendConfirmation(context, visit, email)
+  await context.storage.editUser({ userId: user.id, email, before: { email: before } })
+  return seeOther(accountPaths.yours)
+}
+
+/** The maximum number of characters of a name. */
+const longestName = 100
+
+/** Changes the name that agents learn and pages show; an empty one removes it. Another name than the user saw is not overwritten. */
+export const changeName: AccountHandler = async (context, visit) => {
+  const { form, session } = visit
+  const name = cleanText(form.get('name') ?? '', longestName)
+  const before = { displayName: form.get('before') || null }
+  await context.storage.editUser({ userId: session.user.id, displayName: name || null, before })
+  return seeOther(accountPaths.yours)
 }

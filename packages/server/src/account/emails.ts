@@ -62,8 +62,11 @@ async function send(context: ServerContext, email: ClaimedEmail): Promise<SentEm
 /** Creates the link that an email is about. Each attempt has its own, so that nothing secret is stored. */
 async function linkOf(context: ServerContext, { kind, user, address }: ClaimedEmail): Promise<string | undefined> {
   const { issuer, storage } = context
-  if (kind === 'confirm')
-    return `${issuer}${accountPaths.confirmEmail}?token=${sealConfirmation(context, { userId: user.id, email: address })}`
+  if (kind === 'confirm') {
+    const replaces = address === user.email ? undefined : user.email
+    const token = sealConfirmation(context, { userId: user.id, email: address, replaces })
+    return `${issuer}${accountPaths.confirmEmail}?token=${token}`
+  }
   if (kind !== 'reset') return `${issuer}${accountPaths.security}`
   const created = await createPasswordLink(storage, { issuer, userId: user.id, purpose: 'reset' })
   return created.outcome === 'created' ? created.url : undefined

@@ -19,7 +19,7 @@ export {
 export { renderRecoveryCodes, renderRemoveFactor, renderSetUpFactor } from './account/second-factor-pages.js'
 export { renderSecurity } from './account/security-page.js'
 export { renderSignedOut } from './account/signed-out-page.js'
-export { renderCloseAccount, renderYours } from './account/your-account-page.js'
+export { renderChangeEmail, renderCloseAccount, renderYours } from './account/your-account-page.js'
 export { type Asset, findAsset } from './assets.js'
 export { renderCodeForm } from './code-page.js'
 export { renderConsent } from './consent-page.js'

@@ -14,7 +14,7 @@ const perNetwork = { window: 3600, most: 60 } as const
 export async function requestEmail(
   { storage, now }: ServerContext,
   { ip, messages }: Pick<Visit, 'ip' | 'messages'>,
-  email: { kind: RequestedEmail; username: string },
+  email: { kind: RequestedEmail; username: string; address?: string | undefined },
 ): Promise<number | undefined> {
   const network = ip === undefined ? '' : networkOf(ip, 'site')
   const reached = await storage.countWithinLimits([{ key: hashSecret(`emails from ${network}`), ...perNetwork }])

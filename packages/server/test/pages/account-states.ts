@@ -3,6 +3,7 @@ import {
   renderActivity,
   renderAgent,
   renderAgents,
+  renderChangeEmail,
   renderCloseAccount,
   renderPassword,
   renderRecoveryCodes,
@@ -208,11 +209,29 @@ export function accountStates(messages: Messages): [string, string][] {
     [
       'yours-unconfirmed',
       renderYours(
-        { ...accountFrame, email: 'alice@mail.example', emailState: 'unconfirmed', emailRequested: true, since: now },
+        {
+          ...accountFrame,
+          name: '',
+          email: 'alice@mail.example',
+          emailState: 'unconfirmed',
+          emailRequested: true,
+          since: now,
+        },
         messages,
       ),
     ],
-    ['yours', renderYours({ ...accountFrame, email: 'alice@mail.example', since: now - 86400 * 400 }, messages)],
+    ['change-email', renderChangeEmail({ ...accountFrame, email: 'alice@mail.example', mustConfirm: true }, messages)],
+    [
+      'change-email-invalid',
+      renderChangeEmail({ ...accountFrame, email: '', entered: 'alice', mustConfirm: false }, messages),
+    ],
+    [
+      'yours',
+      renderYours(
+        { ...accountFrame, name: 'Alice Moore', email: 'alice@mail.example', since: now - 86400 * 400 },
+        messages,
+      ),
+    ],
     ['close-account', renderCloseAccount({ ...accountFrame, agents: 3, tokenLifetime: 600, password: true }, messages)],
     [
       'close-account-without-password',

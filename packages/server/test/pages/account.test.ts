@@ -276,7 +276,7 @@ it.each(payloads)('%s is escaped wherever it appears', (payload) => {
     }),
     renderRemovePasskey({ ...account, passkey: { id: payload, name: payload } }),
     renderPassword({ ...account, passwordMinimum: 10 }),
-    renderYours({ ...account, email: payload, since: now }),
+    renderYours({ ...account, name: payload, email: payload, since: now }),
     renderCloseAccount({ ...account, agents: 1, tokenLifetime: 600, password: true }),
     renderSignedOut({ ...frame, serverName: payload, reason: 'signed_out', signInHref: payload }),
     renderAgent(agentModel({ serverName: payload })),

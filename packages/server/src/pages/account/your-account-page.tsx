@@ -4,7 +4,7 @@ import { Day } from '../components/moment.js'
 import { Done, ForgottenPassword } from '../components/notices.js'
 import { en } from '../messages/en/en.js'
 import type { Messages } from '../messages/messages.js'
-import type { CloseAccountPage, YoursPage } from '../models/account-models.js'
+import type { ChangeEmailPage, CloseAccountPage, YoursPage } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'
 import { ConfirmForm, formOf, renderAccountLayout } from './account-layout.js'
 
@@ -48,6 +48,33 @@ export function renderYours(model: YoursPage, messages: Messages = en): string {
             </dd>
           </div>
         </dl>
+        <section>
+          <h2>{account.aboutYou}</h2>
+          <p>{account.aboutYouLead}</p>
+          <form class="fields" method="post" action={accountPaths.actions}>
+            <Hidden name="action" value="change-name" />
+            <Hidden name="before" value={model.name} />
+            <HiddenFields form={formOf(model)} />
+            <label for="name">{account.name}</label>
+            <input
+              id="name"
+              name="name"
+              type="text"
+              value={model.name}
+              maxlength={100}
+              autocomplete="name"
+              dir="auto"
+            />
+            <button class="button quiet" type="submit">
+              {account.saveName}
+            </button>
+          </form>
+          <p class="then">
+            <a class="button quiet" href={accountPaths.changeEmail}>
+              {account.changeEmail}
+            </a>
+          </p>
+        </section>
         {model.email !== undefined && model.emailState === 'unconfirmed' && (
           <section>
             <h2>{account.confirmEmail}</h2>
@@ -79,6 +106,57 @@ export function renderYours(model: YoursPage, messages: Messages = en): string {
             </a>
           </p>
         </section>
+      </>
+    ),
+  })
+}
+
+/**
+ * Renders the form that changes the email address, `data-state="change-email"`.
+ *
+ * @returns A complete HTML document.
+ */
+export function renderChangeEmail(model: ChangeEmailPage, messages: Messages = en): string {
+  const { account } = messages
+  const { email, entered } = model
+  return renderAccountLayout({
+    frame: model,
+    messages,
+    title: account.changeEmail,
+    state: 'change-email',
+    section: 'yours',
+    inside: true,
+    errorCode: entered === undefined ? undefined : 'email_invalid',
+    children: (
+      <>
+        <h1>{account.changeEmail}</h1>
+        {model.mustConfirm && <p class="lead">{account.changeEmailLead}</p>}
+        {entered !== undefined && <ProblemBox>{account.emailInvalid}</ProblemBox>}
+        <form class="fields" method="post" action={accountPaths.actions}>
+          <Hidden name="action" value="change-email" />
+          <Hidden name="before" value={email} />
+          <HiddenFields form={formOf(model)} />
+          <label for="email">{messages.email}</label>
+          <input
+            id="email"
+            name="email"
+            type="email"
+            value={entered ?? email}
+            maxlength={254}
+            required
+            autocomplete="email"
+            dir="ltr"
+            {...(entered !== undefined && { 'aria-invalid': true, 'aria-describedby': 'problem' })}
+          />
+          <button class="button" type="submit">
+            {account.changeEmail}
+          </button>
+        </form>
+        <p class="apart">
+          <a class="quietly" href={accountPaths.yours}>
+            {messages.cancel}
+          </a>
+        </p>
       </>
     ),
   })

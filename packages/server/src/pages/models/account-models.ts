@@ -242,13 +242,26 @@ export interface PasswordPage extends AccountFrame {
     | undefined
 }
 
+/** Posts `action=change-name`, `name` and `before`, the name that is shown. */
 export interface YoursPage extends AccountFrame {
+  /** Empty if there is none. */
+  name: string
   email?: string | undefined
   /** Whether the user has confirmed the address; absent if the server sends no emails. */
   emailState?: 'confirmed' | 'unconfirmed' | undefined
   /** An email with which the user can confirm the address was just requested. */
   emailRequested?: boolean | undefined
   since: number
+}
+
+/** Posts `action=change-email`, `email` and `before`, the address that is shown. */
+export interface ChangeEmailPage extends AccountFrame {
+  /** Empty if there is none. */
+  email: string
+  /** What the user entered, which is no address. */
+  entered?: string | undefined
+  /** Whether the new address must be confirmed before it replaces the old one. */
+  mustConfirm: boolean
 }
 
 /** Posts `action=close-account` and, if the account has one, `password`. */

@@ -43,8 +43,9 @@ export interface AccountStorage {
    */
   unlockUser(unlock: { userId: string; by?: string | undefined }): Promise<boolean>
   /**
-   * Changes the name that pages show, the email address, or both; null removes a value, undefined leaves it unchanged. Returns false if the
-   * user does not exist or the account is closed.
+   * Changes the name that pages show, the email address, or both; null removes a value, undefined leaves it unchanged. A new address is not
+   * confirmed; a confirmed one that it replaces is notified. Returns false if the user does not exist, the account is closed, or the user
+   * has other values than `before`.
    */
   editUser(edit: UserEdit): Promise<boolean>
   /**
@@ -134,7 +135,9 @@ export interface UserEdit {
   userId: string
   displayName?: string | null | undefined
   email?: string | null | undefined
-  /** Who made the change, for the audit log. */
+  /** What the user saw. @default any values */
+  before?: Pick<UserEdit, 'displayName' | 'email'> | undefined
+  /** Who made the change, for the audit log. Absent if the user made it. */
   by?: string | undefined
 }
 

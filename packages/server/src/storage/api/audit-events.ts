@@ -107,7 +107,7 @@ export const auditEvents = {
   'user.created':
     'A user signed up, signed in through a provider for the first time (`issuer`), or was added by an operator (`by`)',
   'user.disabled': 'An operator disabled a user; `by`, `sessionsEnded`',
-  'user.edited': 'An operator changed a user’s name or email address; `by`, `displayName`, `email`',
+  'user.edited': 'A user, or the operator in `by`, changed the user’s name or email address; `displayName`, `email`',
   'user.enabled': 'An operator enabled a user; `by`, `sessionsEnded`',
   'user.unlocked': 'An operator ended a user’s lockout; `by`',
 } as const satisfies Readonly<Record<string, string>>

@@ -19,10 +19,18 @@ export interface EmailStorage {
   /** Records the outcome of a claimed attempt. Returns false if the attempt is not the current one. */
   settleEmail(settlement: EmailSettlement): Promise<boolean>
   /**
-   * Records that a user receives email at an address, and in which language. Returns false if it is not, or no longer, the address of an
-   * active user.
+   * Records that a user receives email at an address, and in which language. With `replaces`, it becomes the user's address instead of that
+   * one, which is notified if it was confirmed. Returns false if the user is not active, or has neither of these addresses.
    */
-  confirmEmail(confirmation: { userId: string; email: string; language: string }): Promise<boolean>
+  confirmEmail(confirmation: EmailConfirmation): Promise<boolean>
+}
+
+export interface EmailConfirmation {
+  userId: string
+  email: string
+  /** The address that the user has until now; null if none. @default the user already has the address that is confirmed */
+  replaces?: string | null | undefined
+  language: string
 }
 
 /** What an email is for: a link to set a new password, a link that confirms an address, or a change to how the user signs in. */
@@ -39,6 +47,7 @@ export type NoticeKind =
   | 'factor_added'
   | 'factor_removed'
   | 'new_device'
+  | 'email_changed'
 
 export interface NewEmail {
   kind: RequestedEmail
@@ -46,6 +55,8 @@ export interface NewEmail {
   username: string
   /** The language of the message. */
   language: string
+  /** The recipient. @default the user's address */
+  address?: string | undefined
 }
 
 export interface ClaimedEmail {

@@ -1,13 +1,22 @@
 import { schemaIn } from '../sql/schema.js'
 import { auditLog } from './audit-log.js'
-import { version14, version15, version16, version17, version18, version19, version20 } from './migrations-from-14.js'
+import {
+  version14,
+  version15,
+  version16,
+  version17,
+  version18,
+  version19,
+  version20,
+  version21,
+} from './migrations-from-14.js'
 
 const schema = `
   create table schema_version (
     id smallint primary key check (id = 1),
     version integer not null
   );
-  insert into schema_version values (1, 20);
+  insert into schema_version values (1, 21);
   ${schemaIn('postgres')}
   ${auditLog}`
 
@@ -231,4 +240,5 @@ export const migrations: readonly string[] = [
   version18,
   version19,
   version20,
+  version21,
 ]

@@ -40,26 +40,33 @@ function noticeOf({ event, data }: AuditEntry): NoticeKind | undefined {
   return notices[event]
 }
 
-/** Queues an email to a user whose address is confirmed, in the language in which they confirmed it. */
-async function queueNotice(unit: Unit, userId: number, kind: NoticeKind): Promise<void> {
+/** Queues an email to a user whose address is confirmed, in the language in which they confirmed it; `address`: sent there in any case. */
+export async function queueNotice(
+  unit: Unit,
+  userId: number,
+  kind: NoticeKind,
+  address?: string | null,
+): Promise<void> {
   const user = await unit.db
     .selectFrom('app_user')
     .select(['username_key', 'email_language'])
     .where('id', '=', userId)
     .where('email_confirmed_at', 'is not', null)
     .executeTakeFirst()
-  if (user) await insertEmail(unit, { kind, username_key: user.username_key, language: user.email_language ?? '' })
+  if (!user) return
+  const { username_key, email_language } = user
+  await insertEmail(unit, { kind, username_key, language: email_language ?? '', address: address ?? undefined })
 }
 
 /** Adds an email to the queue, to be sent now. */
 export async function insertEmail(
   { db, now }: Unit,
-  email: Pick<Row<'email'>, 'kind' | 'username_key' | 'language'>,
+  email: Pick<Row<'email'>, 'kind' | 'username_key' | 'language'> & { address?: string | undefined },
 ): Promise<void> {
   const waiting = { due_at: now, claimed_at: null, attempts: 0, outcome: null, settled_at: null }
   await db
     .insertInto('email')
-    .values({ ...email, ...waiting, public_id: generateId(), created_at: now })
+    .values({ ...email, address: email.address ?? null, ...waiting, public_id: generateId(), created_at: now })
     .execute()
 }
 

@@ -119,6 +119,7 @@ export const userTables = {
       | 'factor_added'
       | 'factor_removed'
       | 'new_device'
+      | 'email_changed'
     >({ type: 'text' }),
     username_key: text,
     language: text,
@@ -128,5 +129,7 @@ export const userTables = {
     attempts: integer,
     outcome: oneOf('sent', 'failed', 'refused', 'unknown').orNull,
     settled_at: integer.orNull,
+    /** The recipient, if it is not the user's address. */
+    address: text.orNull,
   },
 }

@@ -108,3 +108,10 @@ export const version20 = `
 
   pragma user_version = 20;
 `
+
+/** Adds the recipients of emails to other addresses than the user's. */
+export const version21 = `
+  alter table email add column address text;
+
+  pragma user_version = 21;
+`

@@ -3,7 +3,16 @@ import { StorageError } from '../api/storage-error.js'
 import { definitionsOf } from '../sql/columns.js'
 import { auditIndexes, schemaIn } from '../sql/schema.js'
 import { tables } from '../sql/tables.js'
-import { version14, version15, version16, version17, version18, version19, version20 } from './migrations-from-14.js'
+import {
+  version14,
+  version15,
+  version16,
+  version17,
+  version18,
+  version19,
+  version20,
+  version21,
+} from './migrations-from-14.js'
 
 const schema = `
   ${schemaIn('sqlite')}
@@ -25,7 +34,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 20;
+  pragma user_version = 21;
 `
 
 /**
@@ -257,6 +266,7 @@ export const migrations: readonly string[] = [
   version18,
   version19,
   version20,
+  version21,
 ]
 
 /** A database file's schema version. */

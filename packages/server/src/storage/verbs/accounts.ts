@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { NewUser, PasswordChange, StoredPassword, UserEdit, UserFilter } from '../api/account-storage.js'
 import { StorageError } from '../api/storage-error.js'
 import { type AsRead, foldUsername, type User } from '../api/user.js'
-import { actorOf, writeEvent } from '../rows/audit.js'
+import { actorOf, queueNotice, writeEvent } from '../rows/audit.js'
 import { type FoundUser, lockAsRead, lockUser, toUser, userIdOf, usernameSkeletons, users } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { contains, generateId, idBytes } from '../sql/kept-query.js'
@@ -177,20 +177,42 @@ export async function replacePassword(
   return recordCredentialChange(unit, user.id, { event: 'password.changed', by, ends: { exceptIdHash: keepSession } })
 }
 
-/** Implements {@link AccountStorage.editUser}: returns false for an unknown user or a closed account. */
-export async function editUser(unit: Unit, { userId, displayName, email, by }: UserEdit): Promise<boolean> {
+/** Implements {@link AccountStorage.editUser}: returns false for an unknown user, a closed account, or other values than before. */
+export async function editUser(unit: Unit, { userId, displayName, email, before, by }: UserEdit): Promise<boolean> {
   const user = await lockUser(unit, userId, 'alone')
   if (!user || user.closed_at !== null) return false
+  if (before?.displayName !== undefined && before.displayName !== user.display_name) return false
+  if (before?.email !== undefined && before.email !== user.email) return false
   const changed = {
     ...(displayName !== undefined && displayName !== user.display_name && { display_name: displayName }),
-    ...(email !== undefined && email !== user.email && { email, email_confirmed_at: null }),
+    ...(email !== undefined && email !== user.email && { email }),
   }
-  if (Object.keys(changed).length === 0) return true
-  await unit.db.updateTable('app_user').set(changed).where('id', '=', user.id).execute()
-  // The audit log states what changed, but contains no personal data that would outlive a closed account.
-  const what = { displayName: 'display_name' in changed, email: 'email' in changed }
-  await writeEvent(unit, { event: 'user.edited', userId: user.id, data: { ...what, ...actorOf(by) } })
+  await recordEdit(unit, user, changed, by)
   return true
+}
+
+/**
+ * Changes a locked user's name or address. A new address is not confirmed; a confirmed one that it replaces is notified, and links that were
+ * sent there no longer work.
+ */
+export async function recordEdit(
+  unit: Unit,
+  user: FoundUser,
+  changed: { display_name?: string | null; email?: string | null },
+  by?: string,
+): Promise<void> {
+  if (Object.keys(changed).length === 0) return
+  const { db } = unit
+  const isNewAddress = 'email' in changed
+  if (isNewAddress) {
+    await queueNotice(unit, user.id, 'email_changed', user.email)
+    await db.deleteFrom('one_time_link').where('user_id', '=', user.id).where('purpose', '=', 'reset').execute()
+  }
+  const set = { ...changed, ...(isNewAddress && { email_confirmed_at: null }) }
+  await db.updateTable('app_user').set(set).where('id', '=', user.id).execute()
+  // The audit log states what changed, but contains no personal data that would outlive a closed account.
+  const what = { displayName: 'display_name' in changed, email: isNewAddress }
+  await writeEvent(unit, { event: 'user.edited', userId: user.id, data: { ...what, ...actorOf(by) } })
 }
 
 /** Implements {@link AccountStorage.unlockUser}: returns false for an unknown user or a closed account. */

@@ -1,16 +1,23 @@
 import { createHash } from 'node:crypto'
-import { type ClaimedEmail, type EmailStorage, emailAttempts, type NewEmail } from '../api/email-storage.js'
+import {
+  type ClaimedEmail,
+  type EmailConfirmation,
+  type EmailStorage,
+  emailAttempts,
+  type NewEmail,
+} from '../api/email-storage.js'
 import { foldUsername } from '../api/user.js'
 import { insertEmail, writeEvent } from '../rows/audit.js'
 import { listFactors, lockUser, toUser, users } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
 import { idBytes, idText } from '../sql/kept-query.js'
 import type { Row } from '../sql/tables.js'
+import { recordEdit } from './accounts.js'
 import { countWithinLimits } from './throttle.js'
 
 /** Implements {@link EmailStorage.queueEmail}. */
-export function queueEmail(unit: Unit, { kind, username, language }: NewEmail): Promise<void> {
-  return insertEmail(unit, { kind, username_key: foldUsername(username), language })
+export function queueEmail(unit: Unit, { username, ...email }: NewEmail): Promise<void> {
+  return insertEmail(unit, { ...email, username_key: foldUsername(username) })
 }
 
 /** Implements {@link EmailStorage.claimEmails}. */
@@ -51,10 +58,12 @@ export async function claimEmails(
  */
 async function findRecipient(
   unit: Unit,
-  { kind, username_key }: Row<'email'>,
+  { kind, username_key, address }: Row<'email'>,
 ): Promise<Pick<ClaimedEmail, 'user' | 'address'> | undefined> {
   const row = await users(unit).where('u.username_key', '=', username_key).executeTakeFirst()
-  if (!row || row.disabled_at !== null || row.email === null) return undefined
+  if (!row || row.disabled_at !== null) return undefined
+  if (address !== null) return { user: toUser(row), address }
+  if (row.email === null) return undefined
   const recipient = { user: toUser(row), address: row.email }
   if (kind === 'confirm') return row.email_confirmed_at === null ? recipient : undefined
   if (row.email_confirmed_at === null) return undefined
@@ -111,11 +120,12 @@ async function settle(
 /** Implements {@link EmailStorage.confirmEmail}. */
 export async function confirmEmail(
   unit: Unit,
-  { userId, email, language }: Parameters<EmailStorage['confirmEmail']>[0],
+  { userId, email, replaces = email, language }: EmailConfirmation,
 ): Promise<boolean> {
   const user = await lockUser(unit, userId, 'alone')
-  if (!user || user.disabled_at !== null || user.email !== email) return false
-  if (user.email_confirmed_at !== null) return true
+  if (!user || user.disabled_at !== null || (user.email !== email && user.email !== replaces)) return false
+  if (user.email === email && user.email_confirmed_at !== null) return true
+  await recordEdit(unit, user, user.email === email ? {} : { email })
   const confirmed = { email_confirmed_at: unit.now, email_language: language }
   await unit.db.updateTable('app_user').set(confirmed).where('id', '=', user.id).execute()
   await writeEvent(unit, { event: 'email.confirmed', userId: user.id })

@@ -136,7 +136,8 @@ export function emailContract(name: string, makeStorage: MakeStorage): void {
       await storage.editUser({ userId, displayName: 'Alice' })
       expect(await storage.findUser(userId)).toMatchObject({ emailConfirmedAt: start })
       await storage.editUser({ userId, email: 'new@home.example' })
-      expect(await claimFor('alice')).toEqual([])
+      // The address that the user had is notified.
+      expect(await claimFor('alice')).toEqual(['alice@home.example'])
       expect(await claimFor('alice', 'confirm')).toEqual(['new@home.example'])
       expect(await storage.confirmEmail({ userId, email: 'alice@home.example', language: 'en' })).toBe(false)
       expect(await storage.confirmEmail({ userId, email: 'new@home.example', language: 'en' })).toBe(true)
@@ -160,7 +161,13 @@ export function emailContract(name: string, makeStorage: MakeStorage): void {
       await storage.editUser({ userId, email: 'new@home.example' })
       const silent = await storage.setPasswordHash({ userId, passwordHash: 'hash', by: 'operator:carol' })
       expect(silent).toBeDefined()
-      expect(await storage.claimEmails(claim)).toEqual([])
+      const [changed, ...others] = await storage.claimEmails(claim)
+      expect([changed?.kind, changed?.language, changed?.address]).toEqual([
+        'email_changed',
+        'en',
+        'alice@home.example',
+      ])
+      expect(others).toEqual([])
       await storage.confirmEmail({ userId, email: 'new@home.example', language: 'ar' })
       await storage.setPasswordHash({ userId, passwordHash: 'another', by: 'operator:carol' })
       const passkey = { credentialId: 'key', publicKey: new Uint8Array([1]), counter: 0 }
@@ -172,7 +179,8 @@ export function emailContract(name: string, makeStorage: MakeStorage): void {
       const [first, second] = [freshHash(), freshHash()]
       for (const browser of [first, first, second, second, first]) await signIn(browser)
       const claimed = await storage.claimEmails(claim)
-      for (const { id, attempt } of claimed) await storage.settleEmail({ id, attempt, outcome: 'sent' })
+      for (const { id, attempt } of [changed, ...claimed].filter((each) => each !== undefined))
+        await storage.settleEmail({ id, attempt, outcome: 'sent' })
       const notices = claimed.map(({ kind, language, address }) => [kind, language, address])
       const to = ['ar', 'new@home.example']
       expect(notices).toEqual([
@@ -186,9 +194,30 @@ export function emailContract(name: string, makeStorage: MakeStorage): void {
       await storage.setPasswordHash({ userId, passwordHash: 'third', by: 'operator:carol' })
       world.now += 86_400
       // A notice that no server sends is deleted, as are those that were sent, with the attempts that counted toward their limit.
-      expect(await storage.sweep()).toBe(9)
+      expect(await storage.sweep()).toBe(11)
       expect(await storage.claimEmails(claim)).toEqual([])
       expect(await storage.listEvents({ event: 'email.unsent' })).toEqual([])
+    })
+
+    test('a new address replaces the one that the user had when they entered it, and ends links that were sent there', async () => {
+      const { storage } = world
+      const { id: userId } = await withAddress(storage, 'alice@home.example')
+      const confirm = (email: string, replaces?: string | null) =>
+        storage.confirmEmail({ userId, email, replaces, language: 'fr' })
+      const link = { userId, tokenHash: freshHash(), purpose: 'reset', lifetime: 600 } as const
+      await storage.createLink(link)
+      await storage.queueEmail({ kind: 'confirm', username: 'nobody', language: 'en', address: 'b@home.example' })
+      expect(await storage.claimEmails(claim)).toEqual([])
+      for (const replaces of [undefined, null, 'other@home.example'])
+        expect(await confirm('b@home.example', replaces)).toBe(false)
+      expect(await storage.findLink(link.tokenHash)).toBeDefined()
+      expect(await confirm('b@home.example', 'alice@home.example')).toBe(true)
+      expect(await storage.findUser(userId)).toMatchObject({ email: 'b@home.example', emailConfirmedAt: start })
+      expect(await storage.findLink(link.tokenHash)).toBeUndefined()
+      expect(await storage.claimEmails(claim)).toMatchObject([{ kind: 'email_changed', address: 'alice@home.example' }])
+      expect(await storage.listEvents({ event: 'user.edited', newest: true, limit: 1 })).toMatchObject([
+        { data: { displayName: false, email: true } },
+      ])
     })
 
     test('emails are not sent again from a restored backup, and settled ones are deleted after a day', async () => {

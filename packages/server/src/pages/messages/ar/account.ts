@@ -181,6 +181,13 @@ export const arAccount: typeof enAccount = {
   devices: arDevices,
 
   yours: 'حسابك',
+  aboutYou: 'اسمك وعنوان بريدك الإلكتروني',
+  aboutYouLead: 'لا يعرفهما الوكلاء إلا إذا سمحت بذلك، وتعرض لك صفحة القرار ما سيعرفونه.',
+  name: 'الاسم',
+  saveName: 'حفظ الاسم',
+  changeEmail: 'تغيير عنوان البريد الإلكتروني',
+  changeEmailLead: 'سنرسل رابطًا إلى العنوان الجديد، ويحل محل القديم عندما تفتح الرابط وتؤكده.',
+  emailInvalid: 'هذا ليس عنوان بريد إلكتروني. تحقق منه وحاول مرة أخرى.',
   emailStates: { confirmed: 'مؤكد', unconfirmed: 'غير مؤكد' },
   confirmEmail: 'تأكيد عنوان بريدك الإلكتروني',
   confirmEmailLead: 'إذا نسيت كلمة المرور، فيمكننا إرسال رابط إليه، ولكن فقط بعد أن تؤكد العنوان.',

@@ -199,6 +199,15 @@ export const deAccount: typeof enAccount = {
   devices: deDevices,
 
   yours: 'Ihr Konto',
+  aboutYou: 'Ihr Name und Ihre E-Mail-Adresse',
+  aboutYouLead:
+    'Agenten erfahren sie nur, wenn Sie es erlauben. Auf der Seite, auf der Sie entscheiden, sehen Sie, was sie erfahren würden.',
+  name: 'Name',
+  saveName: 'Namen speichern',
+  changeEmail: 'E-Mail-Adresse ändern',
+  changeEmailLead:
+    'Wir senden einen Link an die neue Adresse. Sie ersetzt die alte, wenn Sie den Link öffnen und sie bestätigen.',
+  emailInvalid: 'Das ist keine E-Mail-Adresse. Prüfen Sie die Eingabe und versuchen Sie es noch einmal.',
   emailStates: { confirmed: 'bestätigt', unconfirmed: 'nicht bestätigt' },
   confirmEmail: 'Bestätigen Sie Ihre E-Mail-Adresse',
   confirmEmailLead:

@@ -80,6 +80,16 @@ export const deRecovery: typeof enRecovery = {
       'Bestätigung in zwei Schritten ausgeschaltet',
       (server, user) => `Für Ihr Konto ${user} bei ${server} wurde die Bestätigung in zwei Schritten ausgeschaltet.`,
     ),
+    email_changed: {
+      ...notice(
+        'Ihre E-Mail-Adresse wurde geändert',
+        (server, user) =>
+          `Die E-Mail-Adresse Ihres Kontos ${user} bei ${server} wurde geändert. An diese Adresse senden wir keine E-Mails mehr.`,
+      ),
+      after: [
+        'Wenn Sie das nicht waren, hat vielleicht jemand anderes Zugriff auf Ihr Konto: Melden Sie sich an, ändern Sie Ihr Passwort und Ihre E-Mail-Adresse und melden Sie sich überall ab.',
+      ],
+    },
     new_device: notice(
       'Neue Anmeldung',
       (server, user) =>

@@ -233,6 +233,14 @@ export const enAccount = {
   devices: enDevices,
 
   yours: 'Your account',
+  aboutYou: 'Your name and email address',
+  aboutYouLead: 'Agents learn these only if you let them. The page where you decide shows you what they would learn.',
+  name: 'Name',
+  saveName: 'Save name',
+  changeEmail: 'Change email address',
+  changeEmailLead:
+    'We’ll send a link to the new address. It replaces the old one when you open the link and confirm it.',
+  emailInvalid: 'This isn’t an email address. Check it and try again.',
   emailStates: { confirmed: 'confirmed', unconfirmed: 'not confirmed' },
   confirmEmail: 'Confirm your email address',
   confirmEmailLead:

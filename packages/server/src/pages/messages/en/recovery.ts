@@ -17,7 +17,8 @@ const emails: Record<
   | 'passkey_removed'
   | 'factor_added'
   | 'factor_removed'
-  | 'new_device',
+  | 'new_device'
+  | 'email_changed',
   EmailText
 > = {
   reset: {
@@ -50,6 +51,16 @@ const emails: Record<
     'A passkey was removed',
     (server, user) => `A passkey was removed from your account ${user} at ${server}.`,
   ),
+  email_changed: {
+    ...notice(
+      'Your email address was changed',
+      (server, user) =>
+        `The email address of your account ${user} at ${server} was changed. We won’t send emails to this one anymore.`,
+    ),
+    after: [
+      'If it wasn’t you, someone else may have access to your account: sign in, change your password and your email address, and sign out everywhere.',
+    ],
+  },
   factor_added: notice(
     'Two-step sign-in was set up',
     (server, user) => `Two-step sign-in with an authenticator app was set up for your account ${user} at ${server}.`,

@@ -188,6 +188,15 @@ export const esAccount: typeof enAccount = {
   devices: esDevices,
 
   yours: 'Tu cuenta',
+  aboutYou: 'Tu nombre y tu correo electrónico',
+  aboutYouLead:
+    'Los agentes solo los conocen si tú lo permites. La página en la que decides te muestra lo que conocerían.',
+  name: 'Nombre',
+  saveName: 'Guardar el nombre',
+  changeEmail: 'Cambiar el correo electrónico',
+  changeEmailLead:
+    'Enviaremos un enlace a la nueva dirección. Sustituirá a la anterior cuando abras el enlace y la confirmes.',
+  emailInvalid: 'Esto no es una dirección de correo electrónico. Revísala e inténtalo de nuevo.',
   emailStates: { confirmed: 'confirmado', unconfirmed: 'sin confirmar' },
   confirmEmail: 'Confirma tu correo electrónico',
   confirmEmailLead:

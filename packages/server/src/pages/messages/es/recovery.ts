@@ -80,6 +80,16 @@ export const esRecovery: typeof enRecovery = {
       'Verificación en dos pasos desactivada',
       (server, user) => `Se ha desactivado la verificación en dos pasos en tu cuenta ${user} en ${server}.`,
     ),
+    email_changed: {
+      ...notice(
+        'Se ha cambiado tu correo electrónico',
+        (server, user) =>
+          `Se ha cambiado el correo electrónico de tu cuenta ${user} en ${server}. Ya no enviaremos mensajes a esta dirección.`,
+      ),
+      after: [
+        'Si no has sido tú, puede que otra persona tenga acceso a tu cuenta: inicia sesión, cambia la contraseña y el correo electrónico, y cierra todas las sesiones.',
+      ],
+    },
     new_device: notice(
       'Nuevo inicio de sesión',
       (server, user) =>

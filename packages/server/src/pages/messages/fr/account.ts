@@ -195,6 +195,15 @@ export const frAccount: typeof enAccount = {
   devices: frDevices,
 
   yours: 'Votre compte',
+  aboutYou: 'Votre nom et votre adresse e-mail',
+  aboutYouLead:
+    'Les agents ne les connaissent que si vous l’autorisez. La page où vous décidez vous montre ce qu’ils apprendraient.',
+  name: 'Nom',
+  saveName: 'Enregistrer le nom',
+  changeEmail: 'Changer d’adresse e-mail',
+  changeEmailLead:
+    'Nous enverrons un lien à la nouvelle adresse. Elle remplacera l’ancienne quand vous ouvrirez le lien et la confirmerez.',
+  emailInvalid: 'Ce n’est pas une adresse e-mail. Vérifiez-la et réessayez.',
   emailStates: { confirmed: 'confirmée', unconfirmed: 'non confirmée' },
   confirmEmail: 'Confirmez votre adresse e-mail',
   confirmEmailLead:

@@ -80,6 +80,16 @@ export const frRecovery: typeof enRecovery = {
       'Validation en deux étapes désactivée',
       (server, user) => `La validation en deux étapes a été désactivée pour votre compte ${user} sur ${server}.`,
     ),
+    email_changed: {
+      ...notice(
+        'Votre adresse e-mail a été changée',
+        (server, user) =>
+          `L’adresse e-mail de votre compte ${user} sur ${server} a été changée. Nous n’enverrons plus d’e-mails à celle-ci.`,
+      ),
+      after: [
+        'Si ce n’était pas vous, quelqu’un d’autre a peut-être accès à votre compte : connectez-vous, changez votre mot de passe et votre adresse e-mail, puis déconnectez-vous partout.',
+      ],
+    },
     new_device: notice(
       'Nouvelle connexion',
       (server, user) =>

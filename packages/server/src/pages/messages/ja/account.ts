@@ -189,6 +189,14 @@ export const jaAccount: typeof enAccount = {
   devices: jaDevices,
 
   yours: 'アカウント',
+  aboutYou: '名前とメールアドレス',
+  aboutYouLead:
+    'エージェントは、あなたが許可した場合にのみこれらを知ることができます。許可するかどうかを決めるページに、伝わる内容が表示されます。',
+  name: '名前',
+  saveName: '名前を保存',
+  changeEmail: 'メールアドレスを変更',
+  changeEmailLead: '新しいアドレスにリンクを送信します。リンクを開いて確認すると、以前のアドレスと置き換わります。',
+  emailInvalid: 'メールアドレスの形式ではありません。確認して、もう一度お試しください。',
   emailStates: { confirmed: '確認済み', unconfirmed: '未確認' },
   confirmEmail: 'メールアドレスの確認',
   confirmEmailLead:

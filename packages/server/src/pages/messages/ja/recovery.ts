@@ -80,6 +80,16 @@ export const jaRecovery: typeof enRecovery = {
       '2 段階認証が無効になりました',
       (server, user) => `${server}のアカウント「${user}」の 2 段階認証が無効になりました。`,
     ),
+    email_changed: {
+      ...notice(
+        'メールアドレスが変更されました',
+        (server, user) =>
+          `${server}のアカウント${user}のメールアドレスが変更されました。今後、このアドレスにはメールを送信しません。`,
+      ),
+      after: [
+        'お心当たりがない場合は、ほかの人があなたのアカウントにアクセスできるおそれがあります。ログインして、パスワードとメールアドレスを変更し、すべてのデバイスでログアウトしてください。',
+      ],
+    },
     new_device: notice(
       '新しいログイン',
       (server, user) =>
