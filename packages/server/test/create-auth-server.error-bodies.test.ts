@@ -238,6 +238,7 @@ const requests: readonly ValidRequest[] = [
   },
   { route: 'GET /account/devices/connect', build: get('/account/devices/connect'), status: 404 },
   { route: 'GET /account/devices/code', build: get('/account/devices/code'), status: 404 },
+  { route: 'GET /account/providers/:id/remove', build: get('/account/providers/x/remove'), status: 404 },
   { route: 'GET /account/second-factor', build: get('/account/second-factor') },
   { route: 'GET /account/second-factor/remove', build: get('/account/second-factor/remove') },
   { route: 'GET /account/passkeys/:id/remove', build: get(`/account/passkeys/${passkey}/remove`) },

@@ -54,8 +54,13 @@ export const usersInvite: Run<InviteOptions> = async (flags, terminal, username)
   requireUsable(username, flags)
   const by = operatorName(flags)
   return printLink(flags, terminal, async ({ storage }) => {
-    const user = (await findByName(storage, username)) ?? (await addUser(storage, username, flags))
-    return { user, purpose: 'invite', by }
+    const known = await findByName(storage, username)
+    const isOther = (given: string | undefined, stored?: string | null) => given !== undefined && given !== stored
+    if (known && (isOther(flags.name, known.displayName) || isOther(flags.email, known.email)))
+      throw usageError(
+        `${known.username} already exists, with another name or email address. Change them with countersign server users edit, then invite the user without --name and --email.`,
+      )
+    return { user: known ?? (await addUser(storage, username, flags)), purpose: 'invite', by }
   })
 }
 

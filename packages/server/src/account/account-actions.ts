@@ -16,6 +16,7 @@ import { endedGrants, endOf, liveGrants } from './agent-entries.js'
 import { changeEmail, changeName, requestConfirmation } from './confirm-email.js'
 import { confirmUser, requireFreshSignIn, requireProof, requireSecondProof } from './confirm-person.js'
 import { checkDeviceCode, confirmDevice, connectDevice, disconnectDevice, newDeviceCode } from './device-pages.js'
+import { findIdentity, issuersOf } from './linked-providers.js'
 import { newRecoveryCodes, removeFactor, setUpFactor } from './second-factor-pages.js'
 import { passwordPage, securityPage } from './security-pages.js'
 
@@ -77,6 +78,24 @@ const endOtherSession: AccountHandler = async (context, visit) => {
 const signOutEverywhere: AccountHandler = async (context, visit) => {
   await context.storage.endSessions({ userId: visit.session.user.id })
   return signedOut(context, visit, 'signed_out_everywhere')
+}
+
+const endOtherSessions: AccountHandler = async (context, visit) => {
+  await context.storage.endSessions({ userId: visit.session.user.id, exceptIdHash: visit.sessionHash })
+  return secured(context, visit, { what: 'others_ended' })
+}
+
+/** Unlinks the provider, unless the user could then no longer sign in. */
+const removeProvider: AccountHandler = async (context, visit) => {
+  const { id: userId, credentialRevision } = visit.session.user
+  const identity = await findIdentity(context, userId, visit.form.get('identity') ?? '')
+  if (!identity) throw new PageError('not_found', { retry: accountPaths.yours })
+  const { issuer, subject } = identity
+  const otherWays = { passkey: context.passkeys !== undefined, issuers: issuersOf(context) }
+  const removed = await context.storage.unlinkFederated({ userId, credentialRevision, issuer, subject, otherWays })
+  if (removed === 'changed') throw signInChanged(visit)
+  const what = removed === 'only_way' ? 'provider_only_way' : 'provider_removed'
+  return seeOther(pathWithNotice(context, visit, { path: accountPaths.yours, what, at: context.now() }))
 }
 
 /** With `return_to`, continues to the sign-in page for signing in as another user. */
@@ -169,6 +188,7 @@ export const accountActions: ReadonlyMap<string, AccountHandler> = new Map<strin
   ['unbind-agent', unbindAgent],
   ['remove-all-agents', removeAllAgents],
   ['end-session', endOtherSession],
+  ['end-other-sessions', endOtherSessions],
   ['sign-out-everywhere', signOutEverywhere],
   ['logout', signOut],
   ['set-up-factor', requireProof(setUpFactor, accountPaths.secondFactor)],
@@ -183,6 +203,7 @@ export const accountActions: ReadonlyMap<string, AccountHandler> = new Map<strin
   ['confirm-device', requireProof(confirmDevice, accountPaths.deviceCode)],
   ['disconnect-device', disconnectDevice],
   ['confirm-email', requestConfirmation],
+  ['remove-provider', requireProof(removeProvider, accountPaths.yours)],
   ['change-name', changeName],
   ['change-email', requireProof(changeEmail, accountPaths.changeEmail)],
   ['close-account', requireProof(closeAccount, accountPaths.close)],

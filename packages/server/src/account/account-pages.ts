@@ -3,8 +3,8 @@ import { PageError } from '../http/page-error.js'
 import type { SignedInVisit } from '../http/visit.js'
 import { renderActivity } from '../pages/account/activity-page.js'
 import { renderCloseAccount, renderYours } from '../pages/account/your-account-page.js'
-import type { CloseAccountPage, YoursPage } from '../pages/models/account-models.js'
 import { accountPaths } from '../pages/models/account-paths.js'
+import type { CloseAccountPage, YoursPage } from '../pages/models/yours-models.js'
 import type { UserExport } from '../storage/api/account-storage.js'
 import { longestTokenLifetime } from '../storage/api/storage.js'
 import { type AccountHandler, accountFrame, accountResponse, readNotice } from './account-handler.js'
@@ -14,6 +14,7 @@ import { agentPage, agentsPage, removeAgentPage, removeAllPage } from './agent-p
 import { changeEmailPage } from './confirm-email.js'
 import { requireFreshSignIn, requireProof, requireSecondProof } from './confirm-person.js'
 import { connectDevicePage, deviceCodePage } from './device-pages.js'
+import { linkedProviders, removeProviderPage } from './linked-providers.js'
 import { removeFactorPage, setUpPage } from './second-factor-pages.js'
 import { passwordPage, removePasskeyPage, securityPage } from './security-pages.js'
 
@@ -41,12 +42,15 @@ const activityPage: AccountHandler = async (context, visit) => {
 const yoursPage: AccountHandler = async (context, visit) => {
   const user = await context.storage.findUser(visit.session.user.id)
   if (!user) throw new PageError('not_found', { retry: accountPaths.agents })
+  const what = readNotice(context, visit)?.what
   const model: YoursPage = {
     ...accountFrame(context, visit),
     name: user.displayName ?? '',
     email: user.email ?? undefined,
     emailState: context.sendEmail && (user.emailConfirmedAt === null ? 'unconfirmed' : 'confirmed'),
-    emailRequested: readNotice(context, visit)?.what === 'email_requested',
+    emailRequested: what === 'email_requested',
+    providers: await linkedProviders(context, user.id),
+    providerNotice: what === 'provider_removed' || what === 'provider_only_way' ? what : undefined,
     since: user.createdAt,
   }
   return accountResponse(renderYours(model, visit.messages), visit)
@@ -95,6 +99,7 @@ export const accountPages: ReadonlyMap<string, AccountHandler> = new Map<string,
   [accountPaths.connectDevice, requireFreshSignIn(connectDevicePage)],
   [accountPaths.deviceCode, requireProof(deviceCodePage)],
   [accountPaths.yours, yoursPage],
+  [accountPaths.removeProvider(':id'), requireProof(removeProviderPage)],
   [accountPaths.changeEmail, requireProof((context, visit) => changeEmailPage(context, visit))],
   [accountPaths.download, download],
   [accountPaths.close, requireProof((context, visit) => closePage(context, visit))],

@@ -37,7 +37,7 @@ const ofAgent =
   })
 
 /** A removal by the user, or by an operator. */
-const removal =
+const byWhom =
   (own: AccountEvent, byOperator: AccountEvent): Entry =>
   (event) =>
     ofAccount(event.data?.by === undefined ? own : byOperator)(event)
@@ -48,6 +48,7 @@ const removal =
  */
 const endOfSession: Entry = (event) => {
   if (event.data?.by === 'limit') return ofAccount('session_displaced')(event)
+  if (event.data?.by !== undefined) return ofAccount('session_ended_by_server')(event)
   return ofAccount(event.data?.session === undefined ? 'signed_out' : 'session_ended')(event)
 }
 
@@ -67,13 +68,23 @@ const entries: ReadonlyMap<string, Entry> = new Map([
   ['session.created', ofSignIn('signed_in')],
   ['signin.failed', ofSignIn('sign_in_failed')],
   ['session.ended', endOfSession],
-  ['sessions.ended', ofAccount('signed_out_everywhere')],
+  [
+    'sessions.ended',
+    (event) => {
+      if (event.data?.by !== undefined) return ofAccount('signed_out_by_server')(event)
+      return ofAccount(event.data?.others === true ? 'signed_out_others' : 'signed_out_everywhere')(event)
+    },
+  ],
   ['link.created', ofAccount('link_created')],
-  ['password.changed', ofAccount('password_changed')],
+  ['password.changed', byWhom('password_changed', 'password_changed_by_server')],
   ['passkey.added', ofAccount('passkey_added')],
-  ['passkey.removed', removal('passkey_removed', 'passkey_removed_by_server')],
+  ['passkey.removed', byWhom('passkey_removed', 'passkey_removed_by_server')],
+  ['identity.linked', ofAccount('provider_added')],
+  ['identity.unlinked', ofAccount('provider_removed')],
+  ['user.edited', byWhom('edited', 'edited_by_server')],
+  ['email.confirmed', ofAccount('email_confirmed')],
   ['factor.added', ofAccount('factor_added')],
-  ['factor.removed', removal('factor_removed', 'factor_removed_by_server')],
+  ['factor.removed', byWhom('factor_removed', 'factor_removed_by_server')],
   ['factor.codes_replaced', ofAccount('recovery_codes_replaced')],
   ['factor.code_used', ofAccount('recovery_code_used')],
   ['account.exported', ofAccount('downloaded')],

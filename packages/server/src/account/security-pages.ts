@@ -15,7 +15,14 @@ import { deviceOf } from './activity-of.js'
 import { confirmationPath, isProved } from './confirm-person.js'
 
 /** The notices of completed actions that the security page can show. */
-const done = ['password_changed', 'passkey_added', 'passkey_removed', 'factor_removed', 'session_ended'] as const
+const done = [
+  'password_changed',
+  'passkey_added',
+  'passkey_removed',
+  'factor_removed',
+  'session_ended',
+  'others_ended',
+] as const
 
 /**
  * `/account/security`: sessions, passkeys, the second factor, and the link to change the password. Shows the notice of a completed action, or that a passkey

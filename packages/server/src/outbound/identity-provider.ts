@@ -43,6 +43,7 @@ interface ProviderIdentity {
 
 export interface IdentityProviderClient {
   readonly name: string
+  readonly issuer: string
   /** Returns the URL to send the browser to, and the state that the response must match. */
   start(sought: ProviderSignIn): Promise<{ url: string; state: ProviderState }>
   /**
@@ -109,6 +110,7 @@ export function createIdentityProviderClient(
 
   return {
     name: provider.name,
+    issuer: provider.issuer,
     async start({ returnTo, provedFor, startedAt, again, maxAge }) {
       const verifier = oidc.randomPKCECodeVerifier()
       const minted = { state: oidc.randomState(), nonce: oidc.randomNonce(), verifier }

@@ -15,6 +15,7 @@ export {
   renderRemoveAll,
   renderRemovePasskey,
   renderRemovePermission,
+  renderRemoveProvider,
 } from './account/removal-pages.js'
 export { renderRecoveryCodes, renderRemoveFactor, renderSetUpFactor } from './account/second-factor-pages.js'
 export { renderSecurity } from './account/security-page.js'
@@ -35,7 +36,6 @@ export type {
   AgentPage,
   AgentsPage,
   AllowedAgent,
-  CloseAccountPage,
   ConfirmEmailPage,
   DeviceEntry,
   ForgotPage,
@@ -49,7 +49,6 @@ export type {
   SecurityPage,
   SessionEntry,
   SignedOutPage,
-  YoursPage,
 } from './models/account-models.js'
 export type { ConnectDevicePage, DeviceCodePage, ReturnToDevicePage } from './models/device-models.js'
 export type {
@@ -66,6 +65,13 @@ export type {
 export type { ProblemPage } from './models/problem-model.js'
 export type { AgentStatement, CodeForm, RequestBlocks, ResourceStatement } from './models/request-blocks.js'
 export type { RecoveryCodesPage, SecondStepPage, SetUpFactorPage } from './models/second-factor-models.js'
+export type {
+  ChangeEmailPage,
+  CloseAccountPage,
+  LinkedProvider,
+  RemoveProviderPage,
+  YoursPage,
+} from './models/yours-models.js'
 export { renderNewPassword } from './new-password-page.js'
 export { renderPolicyForbids } from './policy-forbids-page.js'
 export { renderProblem } from './problem-page.js'

@@ -164,6 +164,7 @@ function createAccountVerbs({ reading, together }: VerbRunner) {
     findFederatedUser: reading(federated.findFederatedUser),
     createFederatedUser: together('disk', federated.createFederatedUser),
     linkFederated: together('disk', federated.linkFederated),
+    unlinkFederated: together('disk', federated.unlinkFederated),
     listFederated: reading(federated.listFederated),
     listFactors: reading(userRows.listFactors),
   } satisfies Partial<Storage>

@@ -130,6 +130,10 @@ describe('countersign server users', () => {
       /^Give this link to bob alone[\s\S]*\n.*until \d{4}-[^\n]*:\nhttp\S+\/account\/link\?token=aalk_[\w-]{43}\n$/,
     )
     expect(await stage.ask('server users show bob')).toMatchObject({ displayName: 'Bob', hasPassword: false })
+    expect(await stage.run('server users invite bob --name Robert')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('server users edit'),
+    })
     const { stdout } = await invite()
     const tokenHash = createHash('sha256')
       .update(/aalk_\S+/.exec(stdout)?.[0] ?? '')

@@ -12,6 +12,7 @@ import {
   renderRemoveFactor,
   renderRemovePasskey,
   renderRemovePermission,
+  renderRemoveProvider,
   renderSecurity,
   renderSetUpFactor,
   renderSignedOut,
@@ -224,6 +225,26 @@ export function accountStates(messages: Messages): [string, string][] {
     [
       'change-email-invalid',
       renderChangeEmail({ ...accountFrame, email: '', entered: 'alice', mustConfirm: false }, messages),
+    ],
+    [
+      'yours-providers',
+      renderYours(
+        {
+          ...accountFrame,
+          name: 'Alice Moore',
+          since: now,
+          providers: [{ id: 'p1', name: 'Example ID', since: now - 86400 }],
+          providerNotice: 'provider_only_way',
+        },
+        messages,
+      ),
+    ],
+    [
+      'remove-provider',
+      renderRemoveProvider(
+        { ...accountFrame, provider: { id: 'p1', name: 'Example ID', since: now - 86400 } },
+        messages,
+      ),
     ],
     [
       'yours',

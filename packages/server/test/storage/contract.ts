@@ -762,6 +762,8 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           createFederatedUser: () => storage.createFederatedUser({ ...identity, username: 'alice' }),
           linkFederated: () => storage.linkFederated({ ...identity, userId: user.id }),
           listFactors: () => storage.listFactors(user.id),
+          unlinkFederated: () =>
+            storage.unlinkFederated({ ...identity, ...asRead(user), otherWays: { passkey: true, issuers: [] } }),
           listFederated: () => storage.listFederated(user.id),
           createSession: () => storage.createSession(session),
           findSession: () => storage.findSession(hashOf('id')),

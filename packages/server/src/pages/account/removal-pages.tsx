@@ -10,6 +10,7 @@ import type {
   RemovePermissionPage,
 } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'
+import type { RemoveProviderPage } from '../models/yours-models.js'
 import { ConfirmForm, renderAccountLayout } from './account-layout.js'
 import { Parties } from './agent-entry.js'
 
@@ -176,6 +177,38 @@ export function renderRemovePasskey(model: RemovePasskeyPage, messages: Messages
           yes={account.removePasskey}
           no={account.keep}
           back={accountPaths.security}
+        />
+      </>
+    ),
+  })
+}
+
+/**
+ * Renders the confirmation shown before a provider is unlinked, `data-state="remove-provider"`.
+ *
+ * @returns A complete HTML document.
+ */
+export function renderRemoveProvider(model: RemoveProviderPage, messages: Messages = en): string {
+  const { account } = messages
+  const { id, name } = model.provider
+  return renderAccountLayout({
+    frame: model,
+    messages,
+    title: account.removeProvider,
+    state: 'remove-provider',
+    section: 'yours',
+    inside: true,
+    children: (
+      <>
+        <h1>{account.removeProviderQuestion(<bdi>{name}</bdi>)}</h1>
+        <p class="lead">{account.removeProviderEffect}</p>
+        <ConfirmForm
+          frame={model}
+          action="remove-provider"
+          subject={['identity', id]}
+          yes={account.removeProvider}
+          no={account.keep}
+          back={accountPaths.yours}
         />
       </>
     ),

@@ -212,6 +212,15 @@ function Sessions({ model, messages }: { model: SecurityPage; messages: Messages
           </li>
         ))}
       </ul>
+      {model.sessions.length > 1 && (
+        <form class="then" role="none" method="post" action={form.action}>
+          <Hidden name="action" value="end-other-sessions" />
+          <HiddenFields form={form} />
+          <button class="button quiet" type="submit">
+            {account.endOthers}
+          </button>
+        </form>
+      )}
       <form class="then" role="none" method="post" action={form.action}>
         <Hidden name="action" value="sign-out-everywhere" />
         <HiddenFields form={form} />

@@ -1,11 +1,11 @@
 import { Hidden, HiddenFields, OwnPassword, ProblemBox } from '../components/forms.js'
-import { Host } from '../components/marks.js'
+import { Host, Icon } from '../components/marks.js'
 import { Day } from '../components/moment.js'
 import { Done, ForgottenPassword } from '../components/notices.js'
 import { en } from '../messages/en/en.js'
 import type { Messages } from '../messages/messages.js'
-import type { ChangeEmailPage, CloseAccountPage, YoursPage } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'
+import type { ChangeEmailPage, CloseAccountPage, LinkedProvider, YoursPage } from '../models/yours-models.js'
 import { ConfirmForm, formOf, renderAccountLayout } from './account-layout.js'
 
 /**
@@ -25,6 +25,8 @@ export function renderYours(model: YoursPage, messages: Messages = en): string {
       <>
         <h1>{account.yours}</h1>
         {model.emailRequested && <Done>{account.emailRequested}</Done>}
+        {model.providerNotice === 'provider_removed' && <Done>{account.providerRemoved}</Done>}
+        {model.providerNotice === 'provider_only_way' && <ProblemBox>{account.providerOnlyWay}</ProblemBox>}
         <dl class="facts">
           <div>
             <dt>{messages.userName}</dt>
@@ -88,6 +90,9 @@ export function renderYours(model: YoursPage, messages: Messages = en): string {
             </form>
           </section>
         )}
+        {model.providers && model.providers.length > 0 && (
+          <Providers providers={model.providers} now={model.now} messages={messages} />
+        )}
         <section>
           <h2>{account.download}</h2>
           <p>{account.downloadLead}</p>
@@ -109,6 +114,36 @@ export function renderYours(model: YoursPage, messages: Messages = en): string {
       </>
     ),
   })
+}
+
+function Providers(props: { providers: readonly LinkedProvider[]; now: number; messages: Messages }) {
+  const { providers, now, messages } = props
+  const { account } = messages
+  return (
+    <section>
+      <h2>{account.providers}</h2>
+      <p>{account.providersLead}</p>
+      <ul class="entries rows">
+        {providers.map(({ id, name, since }) => (
+          <li>
+            <Icon name="key" />
+            <div>
+              <p>
+                <bdi>{name}</bdi>
+              </p>
+              <p class="small">{account.addedOn(<Day at={since} now={now} messages={messages} />)}</p>
+            </div>
+            <a class="quietly" href={accountPaths.removeProvider(id)}>
+              {account.removeIt}{' '}
+              <span class="unseen">
+                <bdi>{name}</bdi>
+              </span>
+            </a>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
 }
 
 /**

@@ -132,6 +132,15 @@ export type AccountEvent =
   | 'session_ended'
   | 'session_displaced'
   | 'signed_out_everywhere'
+  | 'session_ended_by_server'
+  | 'signed_out_others'
+  | 'signed_out_by_server'
+  | 'password_changed_by_server'
+  | 'provider_added'
+  | 'provider_removed'
+  | 'edited'
+  | 'edited_by_server'
+  | 'email_confirmed'
   | 'link_created'
   | 'password_changed'
   | 'passkey_added'
@@ -221,6 +230,7 @@ export interface SecurityPage extends AccountFrame {
     | 'passkey_failed'
     | 'factor_removed'
     | 'session_ended'
+    | 'others_ended'
     | undefined
 }
 
@@ -240,37 +250,6 @@ export interface PasswordPage extends AccountFrame {
     | 'new_password_common'
     | 'new_password_same'
     | undefined
-}
-
-/** Posts `action=change-name`, `name` and `before`, the name that is shown. */
-export interface YoursPage extends AccountFrame {
-  /** Empty if there is none. */
-  name: string
-  email?: string | undefined
-  /** Whether the user has confirmed the address; absent if the server sends no emails. */
-  emailState?: 'confirmed' | 'unconfirmed' | undefined
-  /** An email with which the user can confirm the address was just requested. */
-  emailRequested?: boolean | undefined
-  since: number
-}
-
-/** Posts `action=change-email`, `email` and `before`, the address that is shown. */
-export interface ChangeEmailPage extends AccountFrame {
-  /** Empty if there is none. */
-  email: string
-  /** What the user entered, which is no address. */
-  entered?: string | undefined
-  /** Whether the new address must be confirmed before it replaces the old one. */
-  mustConfirm: boolean
-}
-
-/** Posts `action=close-account` and, if the account has one, `password`. */
-export interface CloseAccountPage extends AccountFrame {
-  /** Number of agents that will lose their access. */
-  agents: number
-  tokenLifetime: number
-  password?: boolean | undefined
-  problem?: 'wrong_password' | 'throttled' | undefined
 }
 
 /** The page shown after signing out or closing the account. */

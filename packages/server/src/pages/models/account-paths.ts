@@ -20,6 +20,7 @@ export const accountPaths = {
   connectDevice: part('devices/connect'),
   deviceCode: part('devices/code'),
   yours: part('yours'),
+  removeProvider: (id: string) => part(`providers/${encodeURIComponent(id)}/remove`),
   changeEmail: part('change-email'),
   download: part('download'),
   close: part('close'),

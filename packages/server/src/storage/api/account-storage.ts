@@ -67,6 +67,11 @@ export interface AccountStorage {
   /** Links an identity to a user. `taken`: the identity belongs to another user. Linking it to the same user again is not an error. */
   linkFederated(link: FederatedIdentity & { userId: string }): Promise<'linked' | 'taken' | 'unknown_user'>
   listFederated(userId: string): Promise<LinkedIdentity[]>
+  /**
+   * Unlinks an identity from a user. `only_way`: the user could then no longer sign in; `changed`: the user's record has changed since it was
+   * read.
+   */
+  unlinkFederated(link: FederatedUnlinking): Promise<'unlinked' | 'only_way' | 'unknown' | 'changed'>
   /** Lists the factors with which a user signs in. */
   listFactors(userId: string): Promise<Factor[]>
 }
@@ -129,6 +134,11 @@ export interface NewFederatedUser extends FederatedIdentity {
 
 export interface LinkedIdentity extends FederatedIdentity {
   createdAt: number
+}
+
+export interface FederatedUnlinking extends FederatedIdentity, AsRead {
+  /** With what else users can sign in here besides a password: with passkeys, and with identities of these issuers. */
+  otherWays: { passkey: boolean; issuers: readonly string[] }
 }
 
 export interface UserEdit {

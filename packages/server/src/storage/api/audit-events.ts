@@ -50,6 +50,7 @@ export const auditEvents = {
   'grant.revoked':
     'A grant was revoked; `by` is the id of the user, `operator:…`, `account.closed`, or `replaced`; `successor`, the grant that has what is left of it; `permissions`, if only these were removed',
   'identity.linked': 'A provider’s identity was linked to a user; `issuer`',
+  'identity.unlinked': 'A user unlinked a provider’s identity; `issuer`',
   'key.added': 'A signing key or secret was added; `kid`, `purpose`, `state`',
   'keys.created': 'The first start created the database’s keys',
   'keys.rotated': 'Keys changed state, as in `next → active`; `by`',
@@ -93,7 +94,8 @@ export const auditEvents = {
   'session.ended':
     'A user signed out or ended another session (`session`), an operator ended it (`by`), or a new sign-in exceeded `limits.sessions` (`by` is `limit`)',
   'session.reauthenticated': 'A signed-in user proved their identity again',
-  'sessions.ended': 'A user signed out everywhere, or the operator in `by` ended their sessions; `count`',
+  'sessions.ended':
+    'A user signed out everywhere, or, with `others`, everywhere else; or the operator in `by` ended their sessions; `count`',
   'signin.failed':
     'A wrong password, a wrong code (`factor`), an invalid passkey, or a provider’s sign-in to a disabled account',
   'signin.provider_denied':

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import type { FederatedIdentity, LinkedIdentity, NewFederatedUser } from '../api/account-storage.js'
+import type { FederatedIdentity, FederatedUnlinking, LinkedIdentity, NewFederatedUser } from '../api/account-storage.js'
 import type { User } from '../api/user.js'
 import { writeEvent } from '../rows/audit.js'
-import { lockUser, toUser, userIdOf, users } from '../rows/users.js'
+import { listFactors, lockAsRead, lockUser, toUser, userIdOf, users } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { addUser } from './accounts.js'
 import { recordCredentialChange } from './sessions.js'
@@ -62,6 +62,31 @@ export async function linkFederated(
   await insertIdentity(unit, link, user.id)
   await recordCredentialChange(unit, user.id, { event: 'identity.linked', data: { issuer: link.issuer } })
   return 'linked'
+}
+
+/** Implements {@link AccountStorage.unlinkFederated}. */
+export async function unlinkFederated(
+  unit: Unit,
+  { issuer, subject, otherWays, ...read }: FederatedUnlinking,
+): Promise<'unlinked' | 'only_way' | 'unknown' | 'changed'> {
+  const user = await lockAsRead(unit, read)
+  if (!user) return 'changed'
+  const identities = await listFederated(unit, read.userId)
+  const others = identities.filter((identity) => identity.issuer !== issuer || identity.subject !== subject)
+  if (others.length === identities.length) return 'unknown'
+  const factors = await listFactors(unit, read.userId)
+  const hasOther =
+    others.some((identity) => otherWays.issuers.includes(identity.issuer)) ||
+    factors.some(({ kind }) => kind === 'password' || (kind === 'passkey' && otherWays.passkey))
+  if (!hasOther) return 'only_way'
+  await unit.db
+    .deleteFrom('federated_identity')
+    .where('issuer', '=', issuer)
+    .where('subject', '=', subject)
+    .where('user_id', '=', user.id)
+    .execute()
+  await recordCredentialChange(unit, user.id, { event: 'identity.unlinked', data: { issuer } })
+  return 'unlinked'
 }
 
 function identityLock({ issuer, subject }: FederatedIdentity): string {

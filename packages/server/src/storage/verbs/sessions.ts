@@ -219,7 +219,11 @@ export async function endSessions(
   await raiseCredentialRevision(unit, user.id)
   const ended = await removeSessions(unit, user.id, exceptIdHash)
   if (ended > 0)
-    await writeEvent(unit, { event: 'sessions.ended', userId: user.id, data: { count: ended, ...actorOf(by) } })
+    await writeEvent(unit, {
+      event: 'sessions.ended',
+      userId: user.id,
+      data: { count: ended, others: exceptIdHash !== undefined || undefined, ...actorOf(by) },
+    })
   return ended
 }
 

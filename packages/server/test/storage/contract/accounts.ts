@@ -32,6 +32,30 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       return idHash
     }
 
+    test('an identity is unlinked unless the user could then no longer sign in', async () => {
+      const { storage } = world
+      const link = { issuer: 'https://id.example', subject: 'alice' }
+      const { user } = await storage.createFederatedUser({ ...link, username: 'alice' })
+      const unlink = async (otherWays = { passkey: true, issuers: [] as string[] }, changes = {}) =>
+        storage.unlinkFederated({ ...(await readNow(storage, user.id)), ...link, otherWays, ...changes })
+      expect(await unlink()).toBe('only_way')
+      expect(await unlink(undefined, { subject: 'other' })).toBe('unknown')
+      const stale = await readNow(storage, user.id)
+      await storage.linkFederated({ issuer: 'https://other.example', subject: 'a', userId: user.id })
+      expect(await unlink()).toBe('only_way')
+      expect(await unlink(undefined, stale)).toBe('changed')
+      const passkey = { credentialId: 'key', publicKey: new Uint8Array([1]), counter: 0 }
+      await storage.addPasskey({ ...(await readNow(storage, user.id)), ...passkey })
+      expect(await unlink({ passkey: false, issuers: [] })).toBe('only_way')
+      expect(await unlink()).toBe('unlinked')
+      expect(await storage.findFederatedUser(link)).toBeUndefined()
+      expect(await storage.listFederated(user.id)).toMatchObject([{ issuer: 'https://other.example' }])
+      expect(await storage.listEvents({ event: 'identity.unlinked' })).toMatchObject([
+        { userId: user.id, data: { issuer: link.issuer } },
+      ])
+      expect(await unlink({ passkey: true, issuers: ['https://other.example'] })).toBe('unknown')
+    })
+
     test('a user is found by id, and by a name in another case or width, and shown as typed', async () => {
       const { storage } = world
       const user = await newUser(storage, 'Élise')
