@@ -214,6 +214,7 @@ describe('account forms', () => {
       { action: 'add-passkey', csrf: 'csrf-1', credential: '' },
       { action: 'end-session', session: 's2', csrf: 'csrf-1' },
       { action: 'end-session', session: 's3', csrf: 'csrf-1' },
+      { action: 'end-other-sessions', csrf: 'csrf-1' },
       { action: 'sign-out-everywhere', csrf: 'csrf-1' },
     ])
   })

@@ -46,6 +46,8 @@ export type NoticeKind =
   | 'passkey_removed'
   | 'factor_added'
   | 'factor_removed'
+  | 'identity_linked'
+  | 'identity_unlinked'
   | 'new_device'
   | 'email_changed'
 

@@ -31,6 +31,8 @@ const notices: Partial<Record<AuditEventName, NoticeKind>> = {
   'password.changed': 'password_changed',
   'passkey.added': 'passkey_added',
   'passkey.removed': 'passkey_removed',
+  'identity.linked': 'identity_linked',
+  'identity.unlinked': 'identity_unlinked',
   'factor.added': 'factor_added',
   'factor.removed': 'factor_removed',
 }

@@ -118,6 +118,8 @@ export const userTables = {
       | 'passkey_removed'
       | 'factor_added'
       | 'factor_removed'
+      | 'identity_linked'
+      | 'identity_unlinked'
       | 'new_device'
       | 'email_changed'
     >({ type: 'text' }),

@@ -199,6 +199,18 @@ export function emailContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.listEvents({ event: 'email.unsent' })).toEqual([])
     })
 
+    test('a provider that is linked or unlinked queues a notice', async () => {
+      const { storage } = world
+      const alice = await withAddress(storage, 'alice@home.example')
+      await storage.setPasswordHash({ userId: alice.id, passwordHash: 'hash', by: 'operator:carol' })
+      const identity = { issuer: 'https://id.example', subject: 'alice' }
+      await storage.linkFederated({ ...identity, userId: alice.id })
+      const otherWays = { passkey: false, issuers: [] }
+      await storage.unlinkFederated({ ...(await readNow(storage, alice.id)), ...identity, otherWays })
+      const kinds = (await storage.claimEmails(claim)).map(({ kind }) => kind)
+      expect(kinds).toEqual(['password_changed', 'identity_linked', 'identity_unlinked'])
+    })
+
     test('a new address replaces the one that the user had when they entered it, and ends links that were sent there', async () => {
       const { storage } = world
       const { id: userId } = await withAddress(storage, 'alice@home.example')

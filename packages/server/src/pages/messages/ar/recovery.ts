@@ -85,6 +85,14 @@ export const arRecovery: typeof enRecovery = {
       'تم إيقاف تسجيل الدخول بخطوتين',
       (server, user) => `تم إيقاف تسجيل الدخول بخطوتين لحسابك ${user} في ${server}.`,
     ),
+    identity_linked: notice(
+      'رُبط مزوّد لتسجيل الدخول',
+      (server, user) => `رُبط بحسابك ${user} في ${server} حساب لدى مزوّد آخر، ويمكن تسجيل الدخول به.`,
+    ),
+    identity_unlinked: notice(
+      'أُزيل مزوّد لتسجيل الدخول',
+      (server, user) => `أُزيل من حسابك ${user} في ${server} مزوّد كنت تستطيع تسجيل الدخول به.`,
+    ),
     new_device: notice(
       'تسجيل دخول جديد',
       (server, user) => `سجّل شخص الدخول إلى حسابك ${user} في ${server} من متصفح لم نره من قبل.`,

@@ -90,6 +90,16 @@ export const deRecovery: typeof enRecovery = {
         'Wenn Sie das nicht waren, hat vielleicht jemand anderes Zugriff auf Ihr Konto: Melden Sie sich an, ändern Sie Ihr Passwort und Ihre E-Mail-Adresse und melden Sie sich überall ab.',
       ],
     },
+    identity_linked: notice(
+      'Ein Anmeldedienst wurde verknüpft',
+      (server, user) =>
+        `Mit Ihrem Konto ${user} bei ${server} wurde ein Konto bei einem anderen Dienst verknüpft. Damit kann man sich anmelden.`,
+    ),
+    identity_unlinked: notice(
+      'Ein Anmeldedienst wurde entfernt',
+      (server, user) =>
+        `Aus Ihrem Konto ${user} bei ${server} wurde ein Dienst entfernt, mit dem Sie sich anmelden konnten.`,
+    ),
     new_device: notice(
       'Neue Anmeldung',
       (server, user) =>

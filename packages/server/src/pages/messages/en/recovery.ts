@@ -17,6 +17,8 @@ const emails: Record<
   | 'passkey_removed'
   | 'factor_added'
   | 'factor_removed'
+  | 'identity_linked'
+  | 'identity_unlinked'
   | 'new_device'
   | 'email_changed',
   EmailText
@@ -68,6 +70,15 @@ const emails: Record<
   factor_removed: notice(
     'Two-step sign-in was turned off',
     (server, user) => `Two-step sign-in was turned off for your account ${user} at ${server}.`,
+  ),
+  identity_linked: notice(
+    'A sign-in provider was linked',
+    (server, user) =>
+      `An account at another provider was linked to your account ${user} at ${server}, and can be used to sign in.`,
+  ),
+  identity_unlinked: notice(
+    'A sign-in provider was removed',
+    (server, user) => `A provider with which you could sign in was removed from your account ${user} at ${server}.`,
   ),
   new_device: notice(
     'New sign-in',

@@ -90,6 +90,16 @@ export const esRecovery: typeof enRecovery = {
         'Si no has sido tú, puede que otra persona tenga acceso a tu cuenta: inicia sesión, cambia la contraseña y el correo electrónico, y cierra todas las sesiones.',
       ],
     },
+    identity_linked: notice(
+      'Se vinculó un proveedor de inicio de sesión',
+      (server, user) =>
+        `Se ha vinculado a tu cuenta ${user} en ${server} una cuenta de otro proveedor, con la que se puede iniciar sesión.`,
+    ),
+    identity_unlinked: notice(
+      'Se quitó un proveedor de inicio de sesión',
+      (server, user) =>
+        `Se ha quitado de tu cuenta ${user} en ${server} un proveedor con el que podías iniciar sesión.`,
+    ),
     new_device: notice(
       'Nuevo inicio de sesión',
       (server, user) =>

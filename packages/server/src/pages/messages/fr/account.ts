@@ -209,7 +209,7 @@ export const frAccount: typeof enAccount = {
   providers: 'Fournisseurs de connexion',
   providersLead: 'Vous pouvez vous connecter ici avec votre compte chez ces fournisseurs.',
   removeProvider: 'Retirer le fournisseur',
-  removeProviderQuestion: (name) => phrase`Ne plus se connecter avec ${name} ?`,
+  removeProviderQuestion: (name) => phrase`Ne plus se connecter avec ${name} ?`,
   removeProviderEffect: 'Vous ne pourrez plus vous connecter ici avec votre compte chez ce fournisseur.',
   providerRemoved: 'Le fournisseur a été retiré.',
   providerOnlyWay: 'C’est votre seul moyen de connexion. Ajoutez d’abord une clé d’accès.',

@@ -87,9 +87,19 @@ export const frRecovery: typeof enRecovery = {
           `L’adresse e-mail de votre compte ${user} sur ${server} a été changée. Nous n’enverrons plus d’e-mails à celle-ci.`,
       ),
       after: [
-        'Si ce n’était pas vous, quelqu’un d’autre a peut-être accès à votre compte : connectez-vous, changez votre mot de passe et votre adresse e-mail, puis déconnectez-vous partout.',
+        'Si ce n’était pas vous, quelqu’un d’autre a peut-être accès à votre compte : connectez-vous, changez votre mot de passe et votre adresse e-mail, puis déconnectez-vous partout.',
       ],
     },
+    identity_linked: notice(
+      'Un fournisseur de connexion a été associé',
+      (server, user) =>
+        `Un compte chez un autre fournisseur a été associé à votre compte ${user} sur ${server} et permet de s’y connecter.`,
+    ),
+    identity_unlinked: notice(
+      'Un fournisseur de connexion a été retiré',
+      (server, user) =>
+        `Un fournisseur avec lequel vous pouviez vous connecter a été retiré de votre compte ${user} sur ${server}.`,
+    ),
     new_device: notice(
       'Nouvelle connexion',
       (server, user) =>

@@ -90,6 +90,15 @@ export const jaRecovery: typeof enRecovery = {
         'お心当たりがない場合は、ほかの人があなたのアカウントにアクセスできるおそれがあります。ログインして、パスワードとメールアドレスを変更し、すべてのデバイスでログアウトしてください。',
       ],
     },
+    identity_linked: notice(
+      'ログインプロバイダーが関連付けられました',
+      (server, user) =>
+        `${server}のアカウント${user}に、別のプロバイダーのアカウントが関連付けられ、ログインに使えるようになりました。`,
+    ),
+    identity_unlinked: notice(
+      'ログインプロバイダーが削除されました',
+      (server, user) => `${server}のアカウント${user}から、ログインに使っていたプロバイダーが削除されました。`,
+    ),
     new_device: notice(
       '新しいログイン',
       (server, user) =>
