@@ -165,6 +165,9 @@ export async function statesOf(
 /** The maximum number of permissions in an entry: spellings of a resource may add up to more than the storage allows for each. */
 const maxPermissions = 256
 
+/** How long an agent must not have used its access, in seconds, for pages to suggest its removal. */
+const unusedFor = 90 * 86_400
+
 /** Builds the page's entry for a group of grants; `logos` maps agents to logo paths. */
 export function agentEntry(
   context: ServerContext,
@@ -199,6 +202,7 @@ export function agentEntry(
     more: names.length - shown.length,
     since: Math.min(...grants.map(({ createdAt }) => createdAt)),
     lastUsed: used.length === 0 ? undefined : Math.max(...used),
+    isUnused: Math.max(...used, ...grants.map(({ createdAt }) => createdAt)) <= context.now() - unusedFor,
     ends: Number.isFinite(end) ? end : undefined,
   }
 }

@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose'
 import { expect, it, onTestFinished } from 'vitest'
 import { allow, openRequest, refresh, refreshTokenOf, view } from '../attacks/flow.js'
 import { identityOf } from '../attacks/party.js'
-import { openAccount } from './person.js'
+import { openAccount, signedIn } from './person.js'
 
 const both = { asked: { scope: 'data.read data.write' } }
 const forever = { duration: 'until-removed' }
@@ -93,4 +93,13 @@ it('a page that was opened before the removal is shown again, without what was r
   expect(await scopes()).toEqual(['data.read'])
   const { page: second } = await view(stage, request, alice.browser)
   expect(second).toContain('so it stays removed')
+})
+
+it('an agent that has not used its access for 90 days is offered for removal', async () => {
+  const { stage } = await opened()
+  const unused = 'Not used for 90 days.'
+  stage.clock.now += 90 * 86_400 - 1
+  expect((await (await signedIn(stage)).open('/account')).html).not.toContain(unused)
+  stage.clock.now += 1
+  expect((await (await signedIn(stage)).open('/account')).html).toContain(unused)
 })

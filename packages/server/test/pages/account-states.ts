@@ -83,6 +83,7 @@ export function accountStates(messages: Messages): [string, string][] {
         ],
       }),
     ),
+    list('agents-unused', agentsModel({ agents: [{ ...first, lastUsed: now - 86400 * 91, isUnused: true }] })),
     list('agents-host-blocked', agentsModel({ agents: [{ ...first, blocked: 'host' }] })),
     list('agents-empty', agentsModel({ agents: [] })),
     list('agents-filtered', agentsModel({ agents: [first], filter: { text: 'calendar', total: 12 } })),

@@ -86,6 +86,7 @@ export function AgentNotes({ agent, messages: { account } }: Pick<Entry, 'agent'
     <>
       <p>{agent.bearer ? account.worksForCopies : account.signsRequests}</p>
       {agent.call !== undefined && <p>{account.onlyOnce(<CallText text={agent.call} />)}</p>}
+      {agent.isUnused && <MissingInfo>{account.unused}</MissingInfo>}
       {agent.hasChanged && <MissingInfo>{account.hasChanged}</MissingInfo>}
       {agent.blocked && <MissingInfo>{account.blocked[agent.blocked]}</MissingInfo>}
     </>

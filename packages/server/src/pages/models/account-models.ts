@@ -37,6 +37,8 @@ export interface AllowedAgent {
   since: number
   /** Absent if never used. */
   lastUsed?: number | undefined
+  /** Whether it has had access for a long time without using it. @default false */
+  isUnused?: boolean | undefined
   /** Absent if valid until the user revokes it. */
   ends?: number | undefined
 }

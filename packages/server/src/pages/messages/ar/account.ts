@@ -37,6 +37,7 @@ export const arAccount: typeof enAccount = {
   allowedOn: (day) => phrase`سمحت له في ${day}.`,
   lastUsedOn: (day) => phrase`آخر استخدام في ${day}.`,
   notUsedYet: 'لم يُستخدم بعد.',
+  unused: 'لم يُستخدم منذ 90 يومًا. إذا لم تعد بحاجة إليه، فأزل وصوله.',
   until: (moment) => phrase`حتى ${moment}`,
   endsOn: (day) => phrase`ينتهي في ${day}.`,
   endsWhenRemoved: 'يبقى حتى تزيله.',

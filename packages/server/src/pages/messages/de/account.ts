@@ -38,6 +38,7 @@ export const deAccount: typeof enAccount = {
   allowedOn: (day) => phrase`Erlaubt am ${day}.`,
   lastUsedOn: (day) => phrase`Zuletzt verwendet am ${day}.`,
   notUsedYet: 'Noch nicht verwendet.',
+  unused: 'Seit 90 Tagen nicht verwendet. Wenn Sie ihn nicht mehr brauchen, entfernen Sie seinen Zugriff.',
   until: (moment) => phrase`bis ${moment}`,
   endsOn: (day) => phrase`Endet am ${day}.`,
   endsWhenRemoved: 'Bleibt, bis Sie ihn entfernen.',

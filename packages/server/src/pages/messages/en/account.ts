@@ -145,6 +145,7 @@ export const enAccount = {
   allowedOn: (day: ComponentChildren) => phrase`Allowed on ${day}.`,
   lastUsedOn: (day: ComponentChildren) => phrase`Last used on ${day}.`,
   notUsedYet: 'Not used yet.',
+  unused: 'Not used for 90 days. If you don’t need it anymore, remove its access.',
   until: (moment: ComponentChildren) => phrase`until ${moment}`,
   endsOn: (day: ComponentChildren) => phrase`Ends on ${day}.`,
   endsWhenRemoved: 'Stays until you remove it.',

@@ -37,6 +37,7 @@ export const esAccount: typeof enAccount = {
   allowedOn: (day) => phrase`Permitido el ${day}.`,
   lastUsedOn: (day) => phrase`Último uso el ${day}.`,
   notUsedYet: 'Aún sin usar.',
+  unused: 'No se ha usado en 90 días. Si ya no lo necesitas, quita su acceso.',
   until: (moment) => phrase`hasta el ${moment}`,
   endsOn: (day) => phrase`Termina el ${day}.`,
   endsWhenRemoved: 'Se mantiene hasta que lo quites.',

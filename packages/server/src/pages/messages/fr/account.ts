@@ -37,6 +37,7 @@ export const frAccount: typeof enAccount = {
   allowedOn: (day) => phrase`Autorisé le ${day}.`,
   lastUsedOn: (day) => phrase`Dernière utilisation le ${day}.`,
   notUsedYet: 'Pas encore utilisé.',
+  unused: 'Pas utilisé depuis 90 jours. Si vous n’en avez plus besoin, retirez son accès.',
   until: (moment) => phrase`jusqu’au ${moment}`,
   endsOn: (day) => phrase`Prend fin le ${day}.`,
   endsWhenRemoved: 'Reste jusqu’à ce que vous le retiriez.',

@@ -42,6 +42,7 @@ export const jaAccount: typeof enAccount = {
   allowedOn: (day) => phrase`許可した日：${day}。`,
   lastUsedOn: (day) => phrase`最後に使われた日：${day}。`,
   notUsedYet: 'まだ使われていません。',
+  unused: '90日間使われていません。不要になった場合は、アクセス権を削除してください。',
   until: (moment) => phrase`${moment}まで`,
   endsOn: (day) => phrase`期限：${day}。`,
   endsWhenRemoved: '削除するまで有効です。',
