@@ -70,9 +70,10 @@ export const deAccount: typeof enAccount = {
   removeEntirelyEffect: (agent) =>
     phrase`${agent} handelt nur für Sie. Wenn Sie den Agenten ganz entfernen, verliert er jeden Zugriff bei jedem Dienst und handelt für niemanden mehr.`,
   told: {
-    pending: (resource) => phrase`Wir teilen ${resource} gerade mit, dass nichts mehr gilt, was der Agent noch hat.`,
+    pending: (resource) =>
+      phrase`Wir fordern ${resource} gerade auf, den noch bestehenden Zugriff des Agenten nicht mehr zu akzeptieren.`,
     delivered: (resource) =>
-      phrase`Wir haben ${resource} mitgeteilt, dass nichts mehr gilt, was der Agent hatte. Der Empfang wurde bestätigt.`,
+      phrase`Wir haben ${resource} aufgefordert, den Zugriff, den der Agent hatte, nicht mehr zu akzeptieren. Der Empfang wurde bestätigt.`,
     unsupported: (resource) =>
       phrase`${resource} kann keine Mitteilung empfangen. Was der Agent dort hat, gilt deshalb, bis es von selbst endet.`,
     failed: (resource) =>
@@ -80,13 +81,13 @@ export const deAccount: typeof enAccount = {
     expired: (resource) => phrase`Was der Agent bei ${resource} hatte, ist von selbst abgelaufen.`,
   },
   removeKeeps:
-    'Was der Agent bereits getan hat, wird dadurch nicht rückgängig gemacht. Wenn Sie ihn wieder brauchen, beginnen Sie beim Agenten.',
+    'Was der Agent bereits getan hat, wird dadurch nicht rückgängig gemacht. Wenn Sie das wieder brauchen, beginnen Sie beim Agenten.',
   keep: 'Behalten',
   removedTitle: 'Zugriff entfernt',
   removed: (stopped, runsOut) =>
     phrase`Entfernt. Neuer Zugriff endete um ${stopped}; bestehender Zugriff endet spätestens um ${runsOut}.`,
   removedTold: (stopped, runsOut) =>
-    phrase`Entfernt. Neuer Zugriff endete um ${stopped}. Wir teilen den Diensten gerade mit, dass nichts mehr gilt, was der Agent noch hat; unten sehen Sie, ob die Mitteilung jeweils angekommen ist. Wo nicht, endet der bestehende Zugriff spätestens um ${runsOut}.`,
+    phrase`Entfernt. Neuer Zugriff endete um ${stopped}. Wir fordern die Dienste gerade auf, den noch bestehenden Zugriff des Agenten nicht mehr zu akzeptieren; unten sehen Sie, ob die Mitteilung jeweils angekommen ist. Wo nicht, endet der bestehende Zugriff spätestens um ${runsOut}.`,
   withoutAccess: 'Agenten ohne Zugriff',
   stillBound: 'Er handelt für niemand anderen: Wenn er erneut fragt, können nur Sie zustimmen.',
   removeAll: 'Alle Agenten entfernen',
@@ -122,16 +123,16 @@ export const deAccount: typeof enAccount = {
   },
   signInEvents: {
     allowed_once: (agent, call) =>
-      phrase`Sie haben ${agent} dies beim eigenen Dienst erlaubt, nur dieses eine Mal: ${call}.`,
+      phrase`Sie haben ${agent} dies bei seinem eigenen Dienst erlaubt, nur dieses eine Mal: ${call}.`,
     allowed: (agent) => phrase`Sie haben ${agent} erlaubt, Sie anzumelden.`,
     denied: (agent) => phrase`Sie haben ${agent} nicht erlaubt, Sie anzumelden.`,
     remembered: (agent) =>
-      phrase`${agent} wollte Sie erneut anmelden, was Sie schon erlaubt hatten. Wir haben Sie nicht noch einmal gefragt.`,
+      phrase`${agent} hat erneut darum gebeten, Sie anzumelden, was Sie schon erlaubt hatten. Wir haben Sie nicht noch einmal gefragt.`,
     used: (agent) => phrase`${agent} hat Sie angemeldet.`,
-    removed: (agent) => phrase`Sie erlauben ${agent} nicht mehr, Sie anzumelden.`,
-    removed_by_server: (agent) => phrase`Die Administration erlaubt ${agent} nicht mehr, Sie anzumelden.`,
+    removed: (agent) => phrase`Sie haben ${agent} die Erlaubnis entzogen, Sie anzumelden.`,
+    removed_by_server: (agent) => phrase`Die Administration hat ${agent} die Erlaubnis entzogen, Sie anzumelden.`,
     permission_removed: (agent, names) =>
-      phrase`Sie haben ${agent} Berechtigungen beim eigenen Dienst entzogen: ${names}.`,
+      phrase`Sie haben ${agent} Berechtigungen bei seinem eigenen Dienst entzogen: ${names}.`,
   },
   accountEvents: {
     signed_up: 'Konto erstellt.',
@@ -236,15 +237,15 @@ export const deAccount: typeof enAccount = {
   madeOn: 'Erstellt am',
   download: 'Ihre Daten',
   downloadLead:
-    'Laden Sie eine Datei mit allem herunter, was wir über Sie speichern: Ihr Konto, Ihre Agenten und Ihre Aktivität.',
+    'Laden Sie eine Datei mit den Daten herunter, die wir über Sie speichern: Ihr Konto, Ihre Agenten und Ihre Aktivität.',
   downloadYes: 'Herunterladen',
   close: 'Konto schließen',
-  closeLead: 'Das beendet Ihr Konto und den Zugriff aller Ihrer Agenten.',
+  closeLead: 'Damit enden Ihr Konto und der Zugriff aller Ihrer Agenten.',
   closeQuestion: 'Konto endgültig schließen?',
   closeEffect: 'Das lässt sich nicht rückgängig machen.',
   closeRemoves: (count) =>
     counted(count, { one: '# Agent verliert den Zugriff.', other: '# Agenten verlieren den Zugriff.' }),
-  closeForgets: 'Sie können sich nicht mehr anmelden.',
+  closeForgets: 'Sie können sich dann nicht mehr anmelden.',
   closeYes: 'Konto schließen',
   keepAccount: 'Konto behalten',
   left: {

@@ -31,7 +31,7 @@ export const deBlocks: typeof enBlocks = {
     permission: (resource) =>
       phrase`Dort heißt es, dass ein Agent für das, was er dort tut, auch Ihre Erlaubnis braucht. Möglicherweise werden Sie deshalb für ${resource} erneut gefragt.`,
   },
-  actAs: 'Dort in Ihrem Namen handeln, soweit der Dienst das zulässt, ohne Sie noch einmal zu fragen',
+  actAs: 'Dort in Ihrem Namen handeln, soweit der Dienst das ohne erneute Rückfrage bei Ihnen zulässt',
   compareCode: (deny) =>
     phrase`Das anfragende Programm zeigt einen Code an. Wenn es nicht dieser ist, wählen Sie ${deny}.`,
   enterCode: 'Code eingeben',

@@ -47,7 +47,7 @@ export const de: typeof en = {
     provider_denied: 'Diese Anmeldung wurde abgebrochen. Es hat sich nichts geändert.',
     provider_expired: 'Diese Anmeldung hat zu lange gedauert. Versuchen Sie es erneut.',
     provider_not_fresh:
-      'Sie müssen sich erneut anmelden, und der andere Dienst hat das nicht bestätigt. Melden Sie sich dort ab und versuchen Sie es erneut, oder melden Sie sich anders an.',
+      'Sie müssen sich erneut anmelden, aber der andere Dienst hat nicht bestätigt, dass Sie das getan haben. Melden Sie sich dort ab und versuchen Sie es erneut, oder melden Sie sich anders an.',
     step_expired: 'Das hat zu lange gedauert. Melden Sie sich erneut an.',
     account_disabled: 'Ihr Konto ist hier deaktiviert. Wenden Sie sich an Ihre Administration.',
     passkey_failed:
@@ -69,7 +69,7 @@ export const de: typeof en = {
   signInAgain: {
     request:
       'Es geht um etwas Riskantes, zum Beispiel Daten zu löschen oder Geld auszugeben. Melden Sie sich erneut an, bevor Sie entscheiden.',
-    login: 'Der Agent verlangt, dass Sie sich erneut anmelden, bevor Sie entscheiden.',
+    login: 'Der Agent bittet Sie, sich erneut anzumelden, bevor Sie entscheiden.',
     security: 'Melden Sie sich erneut an, um fortzufahren.',
   },
   otherWays: 'Andere Anmeldemöglichkeiten',
@@ -124,16 +124,16 @@ export const de: typeof en = {
   allowQuestion: (agent, resource) => phrase`Darf ${agent} für Sie auf ${resource} zugreifen?`,
   allowSignIn: (agent) => phrase`Darf ${agent} Sie mit Ihrem Konto hier anmelden?`,
   allowOwn: (agent) =>
-    phrase`Darf ${agent} Sie mit Ihrem Konto hier anmelden und für Sie auf den eigenen Dienst zugreifen?`,
+    phrase`Darf ${agent} Sie mit Ihrem Konto hier anmelden und für Sie auf seinen eigenen Dienst zugreifen?`,
   whoAsks: 'Wer fragt',
   callsItself: (name) => phrase`nennt sich ${name}`,
   noName: 'Dieser Agent gibt keinen Namen an.',
   comesFrom: (agent) => phrase`Diese Anfrage kommt wirklich von ${agent}.`,
   publishedBy: (agent) =>
-    phrase`Die Angaben dazu veröffentlicht ${agent}. Nichts beweist, dass diese Anfrage von dort kommt.`,
+    phrase`Die Angaben zum Agenten veröffentlicht ${agent}. Nichts beweist, dass diese Anfrage von dort kommt.`,
   registeredBy: {
     operator:
-      'Die Betreiber dieses Servers haben den Agenten registriert. Nichts beweist, dass diese Anfrage von ihm kommt.',
+      'Wer diesen Server betreibt, hat den Agenten registriert. Nichts beweist, dass diese Anfrage von ihm kommt.',
     itself:
       'Der Agent hat sich hier selbst registriert, wie es jedes Programm kann. Niemand bürgt also für ihn oder für seinen Namen.',
   },
@@ -144,7 +144,7 @@ export const de: typeof en = {
     nothing: 'Wir haben nicht geprüft, wer dahintersteht.',
     name: 'Wir haben weder den Namen geprüft noch, wer dahintersteht.',
     logo: 'Wir haben weder das Logo geprüft noch, wer dahintersteht.',
-    nameAndLogo: 'Wir haben weder Namen und Logo geprüft noch, wer dahintersteht.',
+    nameAndLogo: 'Wir haben weder den Namen noch das Logo geprüft und auch nicht, wer dahintersteht.',
   },
   resourceCallsItself: (resource, name) =>
     phrase`${resource} nennt sich ${name}. Diesen Namen haben wir nicht geprüft.`,
@@ -181,7 +181,7 @@ export const de: typeof en = {
   },
 
   details: 'Details',
-  detailsAndNot: 'Details, und was der Agent nicht kann',
+  detailsAndNot: 'Details und was der Agent nicht kann',
   detailAgent: 'Agent',
   detailDelegate: 'Kopie des Agenten (Gerät oder Instanz)',
   detailKey: 'Fingerabdruck des Schlüssels',
@@ -217,28 +217,28 @@ export const de: typeof en = {
   alreadySignsIn: (myAgents) => phrase`Der Agent kann Sie bereits anmelden (siehe ${myAgents}).`,
   moreServices: (count) => counted(count, { one: '# weiteren Dienst', other: '# weitere Dienste' }),
   howLong: 'Für wie lange',
-  untilRemoved: 'Bis ich es entferne',
+  untilRemoved: 'Bis zum Widerruf',
   once: 'Nur dieses Mal',
   onceAllows: (call, seconds) =>
     phrase`„Nur dieses Mal“ erlaubt nur ${call}, ein einziges Mal, und gilt höchstens ${duration(seconds)}.`,
   onceSends: 'Auch was dabei gesendet wird, kann sich nicht ändern, aber wir können es nicht sehen.',
   askedAgain: 'Wenn Sie diesen Agenten das nächste Mal verbinden, fragen wir Sie erneut.',
   whileAway: 'Er kann dies auch in Ihrer Abwesenheit nutzen.',
-  removeIn: (myAgents) => phrase`Sie können es jederzeit unter ${myAgents} entfernen.`,
-  worksOn: (seconds) => `Danach gilt es noch bis zu ${duration(seconds)}.`,
+  removeIn: (myAgents) => phrase`Sie können den Zugriff jederzeit unter ${myAgents} entfernen.`,
+  worksOn: (seconds) => `Danach kann der Zugriff noch bis zu ${duration(seconds)} funktionieren.`,
   myAgents: 'Meine Agenten',
 
   loopback: (port) =>
     phrase`Ihre Antwort geht an eine App auf diesem Gerät (Port ${port}). Fahren Sie nur fort, wenn Sie sie gerade selbst gestartet haben.`,
   bearer: 'Dieser Zugriff ist nicht an ein Programm gebunden: Wer ihn kopiert, kann ihn verwenden, bis er endet.',
   anyProgram: (port) =>
-    phrase`Ein Programm auf dem Computer vor Ihnen bekommt diesen Zugriff (Port ${port}). Erlauben Sie ihn nur, wenn Sie es dort gerade eben gestartet haben. Wenn jemand Sie bittet, eine Adresse aus diesem Browser zu kopieren, tun Sie es nicht: Sie enthält den Zugriff.`,
+    phrase`Ein Programm auf dem Computer vor Ihnen bekommt diesen Zugriff (Port ${port}). Erlauben Sie ihn nur, wenn Sie es dort gerade eben gestartet haben. Wenn jemand Sie bittet, eine Adresse aus diesem Browser zu kopieren, tun Sie es nicht: Diese Adresse enthält den Zugriff.`,
   elsewhere: (redirect, agent) =>
     phrase`Ihre Antwort geht an ${redirect}, also an eine andere Adresse als ${agent}. Fahren Sie nur fort, wenn Sie das erwartet haben.`,
   toldToOpen: (deny) =>
     phrase`Haben Sie diesen Agenten gerade um etwas gebeten? Wenn eine Person, eine Nachricht oder ein Anruf Sie aufgefordert hat, diese Seite zu öffnen, wählen Sie ${deny}.`,
   dangerous: (agent, what) =>
-    phrase`Damit könnte ${agent} ${what}. Erlauben Sie das nur, wenn Sie wissen, warum es nötig ist.`,
+    phrase`Damit könnte ${agent} ${what}. Erlauben Sie das nur, wenn Sie wissen, warum der Agent das braucht.`,
   dangers: { delete: 'Daten löschen', spend: 'Ihr Geld ausgeben', control: 'die volle Kontrolle übernehmen' },
   passkeyAgain: 'Um dies zu erlauben, bestätigen Sie mit Ihrem Passkey.',
   passkeyNeeded: 'Dieser Browser unterstützt keine Passkeys. Öffnen Sie die Anfrage in einem, der das tut.',
@@ -258,7 +258,7 @@ export const de: typeof en = {
   returnToApp: 'Zurück zu Ihrer App',
   appAllowed: (agent) => phrase`Die Anfrage von ${agent} wurde erlaubt.`,
   appDenied: (agent) => phrase`Die Anfrage von ${agent} wurde nicht erlaubt.`,
-  appNext: 'Öffnen Sie Ihre App, um abzuschließen. Danach können Sie diese Seite schließen.',
+  appNext: 'Öffnen Sie Ihre App, um den Vorgang abzuschließen. Danach können Sie diese Seite schließen.',
 
   help: 'Hilfe',
   report: 'Diesen Agenten melden',

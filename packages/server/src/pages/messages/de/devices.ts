@@ -4,7 +4,7 @@ import { phrase } from '../parts/phrase.js'
 /** The text of the pages about a user's devices, in German. */
 export const deDevices: typeof enDevices = {
   heading: 'Meine Geräte',
-  lead: 'Diese Geräte handeln mit einem eigenen Schlüssel für Sie. Wenn Sie eines trennen, endet sein gesamter Zugriff sofort. Es kann noch bis zu einer Stunde angeben, für wen es handelt.',
+  lead: 'Diese Geräte handeln mit einem eigenen Schlüssel für Sie. Wenn Sie eines trennen, endet sein gesamter Zugriff sofort. Bis zu eine Stunde lang kann es noch angeben, wer es ist.',
   connectedOn: (moment) => phrase`Verbunden am ${moment}.`,
   lastUsedOn: (moment) => phrase`Zuletzt verwendet am ${moment}.`,
   lastUsedFrom: (moment, address) => phrase`Zuletzt verwendet am ${moment} von ${address}.`,
@@ -33,9 +33,9 @@ export const deDevices: typeof enDevices = {
 
   codeHeading: 'Gerät mit einem Code verbinden',
   codeLead:
-    'Für einen Computer ohne Browser, zum Beispiel einen, den Sie über ssh erreichen. Der Zugang gilt einen Tag. Er erlaubt nicht, zu löschen, Geld auszugeben oder die volle Kontrolle zu übernehmen.',
+    'Für einen Computer ohne Browser, zum Beispiel einen, den Sie über ssh erreichen. Das Gerät funktioniert einen Tag lang und kann weder löschen noch Geld ausgeben noch die volle Kontrolle übernehmen.',
   codeWarning:
-    'Geben Sie den Code nur in Ihr eigenes Terminal ein. Geben Sie ihn niemals weiter und niemals dort ein, wo jemand anderes es verlangt: Wer ihn hat, kann für Sie handeln.',
+    'Geben Sie den Code nur in Ihr eigenes Terminal ein. Geben Sie ihn niemals weiter, und geben Sie ihn niemals dort ein, wo jemand anderes es verlangt: Wer ihn hat, kann für Sie handeln.',
   getCode: 'Code anfordern',
   typeCode: (moment) =>
     phrase`Geben Sie diesen Code in das Terminal ein, das danach gefragt hat. Er funktioniert einmal, bis ${moment}.`,

@@ -58,11 +58,12 @@ export const deProblems: typeof enProblems = {
     explanation: () =>
       phrase`Eine andere Person hat diesem Agenten vor Ihnen etwas erlaubt, und er kann nur für eine Person handeln. Ihre Antwort hat ihm keinen Zugriff gegeben.`,
     advice: () =>
-      phrase`Wenn Sie ihm früher mit einem anderen Konto Zugriff erlaubt haben, beginnen Sie neu beim Agenten und melden Sie sich mit jenem Konto an. Bitten Sie sonst den Anbieter des Agenten, einen eigenen für Sie einzurichten.`,
+      phrase`Wenn Sie ihm früher mit einem anderen Konto Zugriff erlaubt haben, beginnen Sie neu beim Agenten und melden Sie sich mit jenem Konto an. Bitten Sie sonst die Personen, die den Agenten betreiben, einen eigenen für Sie einzurichten.`,
   },
   request_invalid: {
     heading: 'Diese Anfrage ist nicht verwendbar',
-    explanation: (agent) => phrase`Sie kommen von ${agent} mit einer Anfrage, die wir nicht verwenden können.`,
+    explanation: (agent) =>
+      phrase`Sie wurden von ${agent} mit einer Anfrage hierhergeschickt, die wir nicht verwenden können.`,
     advice: (agent) => phrase`Gehen Sie zurück zu ${agent}; dort wird gemeldet, was nicht stimmt.`,
   },
   request_too_soon: {
@@ -75,9 +76,9 @@ export const deProblems: typeof enProblems = {
   client_unknown: {
     heading: 'Wir können nicht erkennen, wer fragt',
     explanation: () =>
-      phrase`Das Programm, das Sie hierhergeschickt hat, ist bei uns nicht registriert, und die Angaben, die es veröffentlichen müsste, konnten wir nicht verwenden.`,
+      phrase`Das Programm, das Sie hierhergeschickt hat, ist bei uns nicht registriert, und die Angaben, die darüber veröffentlicht sein sollten, konnten wir nicht verwenden.`,
     advice: () =>
-      phrase`Versuchen Sie es später erneut. Wenn das nicht hilft, wenden Sie sich an die Betreiber dieses Servers und nennen Sie die Referenz unten.`,
+      phrase`Versuchen Sie es später erneut. Wenn das nicht hilft, wenden Sie sich an die Personen, die diesen Server betreiben, und nennen Sie die Referenz unten.`,
   },
   redirect_mismatch: {
     heading: 'Dieser Link passt nicht zur Anfrage',

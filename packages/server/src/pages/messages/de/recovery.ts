@@ -47,7 +47,7 @@ export const deRecovery: typeof enRecovery = {
       ],
       action: 'Neues Passwort wählen',
       after: [
-        'Wenn Sie das nicht angefordert haben, tun Sie nichts: Ihr Passwort bleibt unverändert. Geben Sie diesen Link niemandem.',
+        'Wenn Sie das nicht angefordert haben, tun Sie nichts: Ihr Passwort bleibt unverändert. Geben Sie diesen Link an niemanden weiter.',
       ],
     },
     confirm: {

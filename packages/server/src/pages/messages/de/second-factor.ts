@@ -35,14 +35,14 @@ export const deSecondFactor: typeof enSecondFactor = {
   code: 'Code',
   turnOn: 'Einschalten',
 
-  codesHeading: 'Wiederherstellungscodes aufbewahren',
+  codesHeading: 'Sichern Sie Ihre Wiederherstellungscodes',
   codesLead:
     'Wenn Sie Ihr Smartphone verlieren, können Sie sich stattdessen mit einem dieser Codes anmelden. Jeder funktioniert einmal. Bewahren Sie sie dort auf, wo andere sie nicht finden, etwa in einem Passwortmanager oder ausgedruckt in einer Schublade: Wir können sie nicht noch einmal anzeigen.',
   codesSaved: 'Ich habe sie gesichert',
 
   stepHeading: 'Code eingeben',
   stepLead: (server) =>
-    phrase`Öffnen Sie Ihre Authenticator-App und geben Sie den Code ein, den sie für ${server} anzeigt. Ein Wiederherstellungscode geht auch.`,
+    phrase`Öffnen Sie Ihre Authenticator-App und geben Sie den Code ein, den sie für ${server} anzeigt. Sie können auch einen Wiederherstellungscode eingeben.`,
   stepPasskey: 'Um sich bei Ihrem Konto anzumelden, brauchen Sie auch Ihren Passkey.',
   lost: 'Smartphone und Wiederherstellungscodes verloren?',
   askToReset: (whom) => phrase`Bitten Sie ${whom}, die Bestätigung in zwei Schritten für Ihr Konto auszuschalten.`,

@@ -4,7 +4,7 @@ import { phrase } from '../parts/phrase.js'
 /** The text of the pages about a user's devices, in English. */
 export const enDevices = {
   heading: 'My devices',
-  lead: 'These devices act for you with their own key. If you disconnect one, all its access ends at once. It can still say who it is for up to an hour.',
+  lead: 'These devices act for you with their own key. If you disconnect one, all its access ends at once. For up to an hour, it can still say who it is.',
   connectedOn: (moment: ComponentChildren) => phrase`Connected on ${moment}.`,
   lastUsedOn: (moment: ComponentChildren) => phrase`Last used on ${moment}.`,
   lastUsedFrom: (moment: ComponentChildren, address: ComponentChildren) =>

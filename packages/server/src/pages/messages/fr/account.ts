@@ -32,7 +32,7 @@ export const frAccount: typeof enAccount = {
   worksForCopies: 'toute personne qui copie son accès peut l’utiliser',
   hasChanged: 'Ce qu’il publie sur lui-même a changé depuis que vous l’avez autorisé.',
   ofAgent: (agent, resource) => phrase`de ${agent} à ${resource}`,
-  agentHeading: (agent, resource) => phrase`${agent} et ${resource}`,
+  agentHeading: (agent, resource) => phrase`${agent} sur ${resource}`,
   onlyOnce: (call) => phrase`Vous n’avez autorisé que ceci, une seule fois : ${call}.`,
   allowedOn: (day) => phrase`Autorisé le ${day}.`,
   lastUsedOn: (day) => phrase`Dernière utilisation le ${day}.`,
@@ -76,7 +76,7 @@ export const frAccount: typeof enAccount = {
       phrase`Il n’est pas possible de prévenir ${resource} ; ce que l’agent y détient fonctionne donc jusqu’à son expiration.`,
     failed: (resource) =>
       phrase`Nous n’avons pas pu joindre ${resource} ; ce que l’agent y détient fonctionne donc jusqu’à son expiration.`,
-    expired: (resource) => phrase`Ce que l’agent détenait à ${resource} a expiré.`,
+    expired: (resource) => phrase`Ce que l’agent détenait sur ${resource} a expiré de lui-même.`,
   },
   removeKeeps:
     'Cela n’annule pas ce qu’il a déjà fait. Si vous en avez à nouveau besoin, recommencez à partir de l’agent.',
@@ -105,7 +105,7 @@ export const frAccount: typeof enAccount = {
   older: 'Plus ancien',
   agentEvents: {
     allowed_once: (agent, resource, call) =>
-      phrase`Vous avez autorisé ${agent} à faire ceci à ${resource}, juste une fois : ${call}.`,
+      phrase`Vous avez autorisé ${agent} à faire ceci sur ${resource}, juste une fois : ${call}.`,
     allowed: (agent, resource) => phrase`Vous avez donné à ${agent} l’accès à ${resource}.`,
     denied: (agent, resource) => phrase`Vous avez refusé à ${agent} l’accès à ${resource}.`,
     remembered: (agent, resource) =>
@@ -123,9 +123,9 @@ export const frAccount: typeof enAccount = {
     denied: (agent) => phrase`Vous avez refusé que ${agent} vous connecte.`,
     remembered: (agent) =>
       phrase`${agent} a demandé à nouveau à vous connecter, ce que vous aviez déjà autorisé. Nous ne vous avons pas redemandé votre accord.`,
-    used: (agent) => phrase`${agent} vous a permis de vous connecter.`,
-    removed: (agent) => phrase`Vous n’autorisez plus ${agent} à vous connecter.`,
-    removed_by_server: (agent) => phrase`L’administration n’autorise plus ${agent} à vous connecter.`,
+    used: (agent) => phrase`Connexion effectuée par ${agent}.`,
+    removed: (agent) => phrase`Vous avez retiré à ${agent} l’autorisation de vous connecter.`,
+    removed_by_server: (agent) => phrase`L’administration a retiré à ${agent} l’autorisation de vous connecter.`,
     permission_removed: (agent, names) =>
       phrase`Vous avez retiré des autorisations à ${agent} pour son propre service : ${names}.`,
   },
@@ -192,7 +192,7 @@ export const frAccount: typeof enAccount = {
     'Pour ajouter une clé d’accès, utilisez un navigateur qui les prend en charge, avec JavaScript activé.',
   removePasskey: 'Retirer la clé d’accès',
   removePasskeyQuestion: (name) => phrase`Retirer la clé d’accès ${name} ?`,
-  removePasskeyEffect: 'Vous ne pourrez plus vous connecter avec elle. Retirez-la aussi de votre appareil.',
+  removePasskeyEffect: 'Vous ne pourrez plus l’utiliser pour vous connecter. Retirez-la aussi de votre appareil.',
   sessions: 'Vos sessions ouvertes',
   sessionsLead: 'Si vous ne reconnaissez pas l’un de ces appareils, déconnectez-le et changez votre mot de passe.',
   unknownDevice: 'Appareil inconnu',

@@ -9,7 +9,7 @@ export const frBlocks: typeof enBlocks = {
     phrase`Vous avez autorisé un autre agent de ${provider} le ${day}, mais pas celui-ci.`,
   enrolment: 'Cet agent est nouveau ici',
   enrols: (id) =>
-    phrase`Si vous autorisez cette demande, ${id} agit désormais pour vous, et pour personne d’autre, jusqu’à ce que vous le retiriez dans « Mes agents ».`,
+    phrase`Si vous autorisez cette demande, ${id} agira désormais pour vous, et pour personne d’autre, jusqu’à ce que vous le retiriez dans « Mes agents ».`,
   agentSays: (id) => phrase`Ce que dit ${id}`,
   agentSaysUnchecked: 'C’est l’agent qui a écrit cela. Nous ne l’avons pas vérifié.',
   platform: 'Fonctionne sur',
@@ -18,7 +18,7 @@ export const frBlocks: typeof enBlocks = {
     mobile: 'un téléphone ou une tablette',
     desktop: 'un ordinateur',
     workload: 'un serveur',
-    'self-hosted': 'le propre serveur de la personne qui l’utilise',
+    'self-hosted': 'le serveur personnel de la personne qui utilise l’agent',
   },
   device: 'Appelle son appareil',
   resourceSays: (resource) => phrase`Ce que dit ${resource}`,

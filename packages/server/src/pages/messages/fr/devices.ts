@@ -4,7 +4,7 @@ import { phrase } from '../parts/phrase.js'
 /** The text of the pages about a user's devices, in French. */
 export const frDevices: typeof enDevices = {
   heading: 'Mes appareils',
-  lead: 'Ces appareils agissent pour vous avec leur propre clé. Si vous en déconnectez un, tous ses accès prennent fin immédiatement. Pendant une heure au maximum, il peut encore dire pour qui il agit.',
+  lead: 'Ces appareils agissent pour vous avec leur propre clé. Si vous en déconnectez un, tous ses accès prennent fin immédiatement. Pendant une heure au maximum, il peut encore indiquer qui il est.',
   connectedOn: (moment) => phrase`Connecté le ${moment}.`,
   lastUsedOn: (moment) => phrase`Dernière utilisation le ${moment}.`,
   lastUsedFrom: (moment, address) => phrase`Dernière utilisation le ${moment} depuis ${address}.`,
@@ -15,12 +15,12 @@ export const frDevices: typeof enDevices = {
   connect: 'Connecter cet ordinateur',
   question: 'Venez-vous de lancer ceci sur cet ordinateur ?',
   asks: (device) =>
-    phrase`Un programme qui appelle cet ordinateur ${device} souhaite désormais agir pour vous. Il devra quand même demander votre accord avant d’accéder à quoi que ce soit.`,
+    phrase`Un programme qui appelle cet ordinateur ${device} souhaite agir pour vous à partir de maintenant. Il devra quand même demander votre accord avant d’accéder à quoi que ce soit.`,
   asked: 'Ce qui va être connecté',
   account: 'Compte',
   device: 'Appareil',
   network: 'Réseau',
-  time: 'Heure',
+  time: 'Date et heure',
   unchecked: 'Le programme a choisi le nom de l’appareil. Nous ne l’avons pas vérifié.',
   notYou: 'Si un message, un site web ou quelqu’un d’autre est à l’origine de votre venue ici, choisissez « Non ».',
   no: 'Non',

@@ -129,10 +129,10 @@ export const fr: typeof en = {
   noName: 'Cet agent n’indique aucun nom.',
   comesFrom: (agent) => phrase`Cette demande vient réellement de ${agent}.`,
   publishedBy: (agent) =>
-    phrase`Ses informations sont publiées par ${agent}. Rien ne prouve que cette demande vient de là.`,
+    phrase`Ses informations sont publiées par ${agent}. Rien ne prouve que cette demande vienne de là.`,
   registeredBy: {
     operator:
-      'Cet agent a été enregistré par les responsables de ce serveur. Rien ne prouve que cette demande vient de lui.',
+      'Cet agent a été enregistré par les responsables de ce serveur. Rien ne prouve que cette demande vienne de lui.',
     itself:
       'Cet agent s’est enregistré ici lui-même, comme tout programme peut le faire. Personne ne se porte donc garant de lui ni de son nom.',
   },
@@ -199,7 +199,7 @@ export const fr: typeof en = {
     email: 'Voir votre adresse e-mail',
   },
   noValue: 'vous ne l’avez pas indiquée',
-  withheld: 'demandée, mais nous ne la transmettrons pas',
+  withheld: 'information demandée, mais nous ne la transmettrons pas',
   risks: {
     read: 'Lire',
     change: 'Modifier',
@@ -208,7 +208,7 @@ export const fr: typeof en = {
     control: 'Contrôle total',
   },
   isNew: 'Nouveau',
-  kept: 'Il peut toujours :',
+  kept: 'Il peut encore :',
   leftOut: 'Vous avez retiré ceci il y a peu, donc cela reste retiré :',
   notAble: 'Cet agent ne pourra pas',
   notSeePassword: 'Voir votre mot de passe',
@@ -223,10 +223,10 @@ export const fr: typeof en = {
   once: 'Juste cette fois',
   onceAllows: (call, seconds) =>
     phrase`« Juste cette fois » n’autorise que ${call}, une seule fois, dans un délai de ${duration(seconds)}.`,
-  onceSends: 'Ce qui est envoyé avec ne peut pas changer non plus, mais nous ne pouvons pas le voir.',
+  onceSends: 'Ce que l’agent envoie en même temps ne peut pas changer non plus, mais nous ne pouvons pas le voir.',
   askedAgain: 'La prochaine fois que vous connecterez cet agent, nous vous demanderons à nouveau votre accord.',
   whileAway: 'Il peut s’en servir en votre absence.',
-  removeIn: (myAgents) => phrase`Vous pouvez le retirer à tout moment dans ${myAgents}.`,
+  removeIn: (myAgents) => phrase`Vous pouvez retirer l’accès à tout moment dans ${myAgents}.`,
   worksOn: (seconds) => `L’accès peut ensuite durer encore ${duration(seconds)} au plus.`,
   myAgents: 'Mes agents',
 
@@ -235,13 +235,13 @@ export const fr: typeof en = {
   bearer:
     'Cet accès n’est pas lié à un seul programme : toute personne qui le copie peut l’utiliser jusqu’à ce qu’il prenne fin.',
   anyProgram: (port) =>
-    phrase`Un programme sur l’ordinateur devant vous obtiendra cet accès (port ${port}). N’autorisez que si vous venez de l’y lancer. Si quelqu’un vous demande de copier une adresse depuis ce navigateur, ne le faites pas : elle contient l’accès.`,
+    phrase`Un programme sur l’ordinateur devant vous obtiendra cet accès (port ${port}). Ne l’autorisez que si vous venez d’y lancer ce programme. Si quelqu’un vous demande de copier une adresse depuis ce navigateur, ne le faites pas : elle contient l’accès.`,
   elsewhere: (redirect, agent) =>
     phrase`Votre réponse est envoyée à ${redirect}, une adresse différente de ${agent}. Ne continuez que si vous vous y attendiez.`,
   toldToOpen: (deny) =>
     phrase`Venez-vous de demander quelque chose à cet agent ? Si une personne, un message ou un appel téléphonique vous a dit d’ouvrir cette page, choisissez ${deny}.`,
   dangerous: (agent, what) =>
-    phrase`Avec cette autorisation, ${agent} pourrait ${what}. N’autorisez que si vous savez pourquoi c’est nécessaire.`,
+    phrase`Avec cette autorisation, ${agent} pourrait ${what}. N’autorisez cela que si vous savez pourquoi l’agent en a besoin.`,
   dangers: {
     delete: 'supprimer des données',
     spend: 'dépenser votre argent',

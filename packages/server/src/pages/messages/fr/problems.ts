@@ -60,7 +60,7 @@ export const frProblems: typeof enProblems = {
   },
   request_invalid: {
     heading: 'Cette demande est inutilisable',
-    explanation: (agent) => phrase`Vous venez de ${agent} avec une demande que nous ne pouvons pas utiliser.`,
+    explanation: (agent) => phrase`Nous ne pouvons pas utiliser la demande avec laquelle ${agent} vous envoie ici.`,
     advice: (agent) => phrase`Revenez à ${agent} : le problème y sera signalé.`,
   },
   request_too_soon: {

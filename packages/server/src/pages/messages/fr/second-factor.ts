@@ -18,7 +18,7 @@ export const frSecondFactor: typeof enSecondFactor = {
   newCodes: 'Obtenir de nouveaux codes de récupération',
   newCodesEffect: 'Vos anciens codes de récupération ne fonctionneront plus.',
   turnOff: 'Désactiver la validation en deux étapes',
-  turnOffQuestion: 'Désactiver la validation en deux étapes ?',
+  turnOffQuestion: 'Désactiver la validation en deux étapes ?',
   turnOffEffect:
     'Votre mot de passe suffira alors pour vous connecter. Vos codes de récupération ne fonctionneront plus.',
   keep: 'La garder activée',
@@ -43,7 +43,7 @@ export const frSecondFactor: typeof enSecondFactor = {
   stepLead: (server) =>
     phrase`Ouvrez votre application d’authentification et saisissez le code qu’elle affiche pour ${server}. Vous pouvez aussi saisir un code de récupération.`,
   stepPasskey: 'Pour vous connecter à votre compte, il vous faut aussi votre clé d’accès.',
-  lost: 'Téléphone et codes de récupération perdus ?',
+  lost: 'Téléphone et codes de récupération perdus ?',
   askToReset: (whom) => phrase`Demandez à ${whom} de désactiver la validation en deux étapes pour votre compte.`,
   proveToContinue: 'Saisissez à nouveau votre mot de passe et un code pour continuer.',
   proveToAllow: 'Pour autoriser, saisissez à nouveau votre mot de passe et un code.',
