@@ -81,7 +81,7 @@ export function renderYours(model: YoursPage, messages: Messages = en): string {
           <section>
             <h2>{account.confirmEmail}</h2>
             <p>{account.confirmEmailLead}</p>
-            <form class="then" method="post" action={accountPaths.actions}>
+            <form class="then" role="none" method="post" action={accountPaths.actions}>
               <Hidden name="action" value="confirm-email" />
               <HiddenFields form={formOf(model)} />
               <button class="button quiet" type="submit">
