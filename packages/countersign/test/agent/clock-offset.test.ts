@@ -31,6 +31,17 @@ describe('the clock of a server', () => {
     expect(clocks.at('https://a.example')).toBe(mayHelp ? at + (ahead ?? 0) : at)
   })
 
+  it.each([
+    [300, '300 s behind'],
+    [-90, '90 s ahead of'],
+    [4000, '4000 s behind'],
+  ])('is named with the direction in which the agent differs: %s s', (ahead, apart) => {
+    const learnt = createClocks(() => at).learn('https://a.example', answerAt(at + ahead), 60)
+    expect(learnt?.problem).toMatch(
+      new RegExp(`^the agent's clock is ${apart} the server, which refuses signatures that are more than 60 s off`),
+    )
+  })
+
   it('is no longer compensated once it is off by more than an hour', () => {
     const clocks = createClocks(() => at)
     clocks.learn('https://a.example', answerAt(at + 300), 60)
