@@ -140,6 +140,19 @@ describe('rejects a body that names another method or path', () => {
     ['multipart/form-data; boundary=b-1; boundary=b', field('name="a"')],
     ['multipart/form-data; boundary=b=1', field('name="a"')],
     ['multipart/form-data; boundary="b;1"', field('name="a"')],
+    ['multipart/form-data; boundary="b=1"', part('Content-Disposition: form-data; name="a"', 'b=1')],
+    ['multipart/form-data; boundary="b 1"', part('Content-Disposition: form-data; name="a"', 'b 1')],
+    ["multipart/form-data; boundary='b-1'", part('Content-Disposition: form-data; name="a"', "'b-1'")],
+    ['multipart/form-data; boundary="b-1"', field('name="a"').replace('DELETE', 'x\r\n--"b-1"\r\nname=a')],
+    [multipart, `x${field('name="a"')}`],
+    [multipart, `${field('name="a"')}x`],
+    [multipart, field('name="a"').replace('--\r\n', '')],
+    [multipart, field('name="a"').replace('DELETE', 'x--b-1')],
+    [multipart, field('name="a"').replace('DELETE', 'x\r\n--b-1x')],
+    [multipart, field('name="a"; name="b"')],
+    [multipart, field('name="a"; filename="b"; filename="c"')],
+    [multipart, field('name="a"\r\nContent-Disposition: form-data; name="b"')],
+    [multipart, field('name="a"; filename="\\"; name=b"')],
     ['multipart/form-data; boundary="b-1 "', field('name="a"')],
     ['multipart/form-data; xboundary=b; boundary=b-1', field('name="a"')],
     ['multipart/form-data; a="boundary"; b=c; boundary=b-1', field('name="a"')],
@@ -212,14 +225,13 @@ describe('rejects a body that names another method or path, even if only some se
     ['text/plain; charset*0=u; charset*1=7', 'a', undefined],
     ['text/plain; charset=Shift_JIS', ' {"a":"b"}', undefined],
     ['text/plain; charset=gbk', '[1]', undefined],
-    ...['base64', 'quoted-printable', '\r\n base64', 'x'].map((coding): [string, string, undefined] => [
+    ...['base64', 'quoted-printable', 'x'].map((coding): [string, string, undefined] => [
       multipart,
       field(`name="verb"\r\nContent-Transfer-Encoding: ${coding}`),
       undefined,
     ]),
     [multipart, field('name="verb"\r\nContent-Encoding: gzip'), undefined],
     [multipart, field('name="verb"\r\nContent-Type: text/plain; charset=u7'), undefined],
-    [multipart, field('name="verb"\r\nContent-Type: text/plain;\r\n charset=u7'), undefined],
     [multipart, field('name="_charset_"').replace('DELETE', 'u7'), undefined],
   ])('as well as one that cannot be inspected: %s', async (type, body, coding) => {
     expect(await send(type, body, coding)).toEqual({ statuses: [415, 415], bodies: [] })
@@ -351,10 +363,6 @@ describe('accepts a body that only names its own fields', () => {
     [multipart, `${field('name="a"').trimEnd()}\n`],
     [multipart, field('name="file"; filename="_method.txt"')],
     [multipart, `--b-1\r\nContent-Disposition: form-data; name="a"\r\n\r\nname="_method"\r\n--b-1--\r\n`],
-    [
-      'multipart/form-data; boundary="--=_Part:1"; charset=utf-8',
-      part('Content-Disposition: form-data; name="a"', '--=_Part:1'),
-    ],
     ['text/plain', '_method=DELETE'],
     ['application/octet-stream; name=x.json', '\0'],
     ['', 'any bytes'],
@@ -652,8 +660,7 @@ describe('accepts a form with the boundary of a common client', () => {
     ...boundaries.map((boundary) => [`multipart/form-data; boundary=${boundary}`, boundary]),
     ...boundaries.map((boundary) => [`multipart/form-data; charset=utf-8; boundary="${boundary}"`, boundary]),
     ['multipart/form-data;boundary=boundary;charset=UTF-8', 'boundary'],
-    ['multipart/form-data; boundary="a b"', 'a b'],
-    ['multipart/related; boundary="----=_Part_3_1.2"; type="application/json"', '----=_Part_3_1.2'],
+    ['multipart/related; boundary="----_Part_3_1.2"; type="application/json"', '----_Part_3_1.2'],
   ])('%s', async (type, boundary) => {
     const body = part(
       'Content-Disposition: form-data; name="file"; filename="a.txt"\r\nContent-Type: text/plain',

@@ -20,12 +20,7 @@ export function createBodyWatch(headers: IncomingHttpHeaders, judged?: CheckedRe
   const type = (headers['content-type'] ?? '').trim()
   const watches: Watch[] = []
   if (type === '' || namesParameters(type)) watches.push(watchParameters(fields))
-  if (namesParts(type)) {
-    const boundary = requireBoundary(type)
-    watches.push(watchParts(boundary, fields))
-    // Some servers, such as h3, treat quotes around the boundary as part of it.
-    if (type.includes(`"${boundary}"`)) watches.push(watchParts(`"${boundary}"`, fields))
-  }
+  if (namesParts(type)) watches.push(watchParts(requireBoundary(type), fields))
   const isStrict = isJson(type)
   const mayBeRead = isStrict || type === '' || /json/i.test(type)
   const coding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()

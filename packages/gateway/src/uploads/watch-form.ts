@@ -121,9 +121,6 @@ export function watchParameters(fields?: FieldCheck): Watch {
 /** Maximum size of a part's head, in bytes. */
 const longestHead = 8192
 
-/** Maximum number of names in one head. An honest head has one name, and perhaps another one in its Content-Type. */
-const mostNames = 16
-
 const longestPartName = 4096
 
 /**
@@ -134,23 +131,30 @@ const longestPartName = 4096
  * @throws AAuthError `request_malformed`
  */
 export function requireBoundary(type: string): string {
-  const found =
-    /^(?:(?!boundary).)*;\s*boundary=(?:"([\w'()+./:=? -]{0,69}[\w'()+./:=?-])"|([\w'+.-]{1,70}))\s*(?:;|$)/i.exec(type)
-  const boundary = found?.[1] ?? found?.[2]
+  const boundary = /^(?:(?!boundary).)*;\s*boundary=("?)([\w+.-]{1,70})\1(?:;|$)/i.exec(type)?.[2]
   if (boundary === undefined || type.match(/boundary\s*[*=]/gi)?.length !== 1)
     throw new AAuthError(
       'request_malformed',
-      'A multipart Content-Type must have exactly one boundary parameter of 1 to 70 characters. Letters, digits, hyphens, underscores and periods are always allowed.',
+      'A multipart Content-Type must have exactly one boundary parameter of 1 to 70 letters, digits, hyphens, underscores, plus signs and periods.',
     )
   return boundary
 }
 
-/** Inspects the heads of the parts in a multipart body as the most lenient server would parse them. */
+function refused(what: string): AAuthError {
+  return new AAuthError('request_malformed', `The multipart body is not accepted: ${what}.`)
+}
+
+/**
+ * Inspects the parts of a multipart body. Anything that servers parse in different ways is refused: text around the parts, boundaries within
+ * a line, and heads that are not {@link readHeaders plain}.
+ */
 export function watchParts(boundary: string, fields?: FieldCheck): Watch {
   const delimiter = `--${boundary}`
-  /** Text that has not been inspected yet. */
-  let text = ''
-  let isHead = false
+  /** Some servers, such as h3, treat quotes around the boundary as part of it. */
+  const quoted = `--"${boundary}"`
+  /** Text that has not been inspected yet. The content of a part starts with the end of the line before it. */
+  let text = '\r\n'
+  let state: 'preamble' | 'head' | 'content' | 'end' = 'preamble'
   /** The position up to which the text has been searched for the end of a head. */
   let looked = 0
   /** The start of the content of a part. */
@@ -163,34 +167,44 @@ export function watchParts(boundary: string, fields?: FieldCheck): Watch {
   function readHead(): boolean {
     const end = text.indexOf('\r\n\r\n', looked)
     if ((end === -1 ? text.length : end) > longestHead)
-      throw new AAuthError('request_malformed', `A part’s head must not be larger than ${longestHead} bytes.`)
-    requireLineEnds(end === -1 ? text : text.slice(0, end), looked)
+      throw refused(`a part’s head is larger than ${longestHead} bytes`)
     looked = end === -1 ? Math.max(0, text.length - 3) : 0
     if (end === -1) return false
-    const head = text.slice(0, end)
-    const names = requirePlainPart(head)
-    requirePlainContent(head)
+    const names = readHeaders(text.slice(0, end))
     for (const name of names) fields?.name(name)
     named = names.filter(mayNameMethod)
     isCharset = names.includes('_charset_')
-    text = text.slice(end + 4)
-    isHead = false
+    text = text.slice(end + 2)
+    state = 'content'
     return true
   }
 
+  /** Reads up to the next delimiter, and returns whether it was found. */
   function readContent(): boolean {
     const at = text.indexOf(delimiter)
-    const end = at === -1 ? Math.max(0, text.length - delimiter.length + 1) : at
-    if (fields && value.length < longestValue) value += text.slice(0, Math.min(end, longestValue))
-    if (at !== -1) endValue()
-    text = at === -1 ? text.slice(1 - delimiter.length) : text.slice(at + delimiter.length)
-    isHead = at !== -1
-    return isHead
+    const isFound = at !== -1 && text.length >= at + delimiter.length + 2
+    const end = at === -1 ? Math.max(0, text.length - quoted.length - 2) : at
+    if (text.slice(0, isFound ? at : undefined).includes(quoted)) throw refused('it contains a boundary in quotes')
+    if (state === 'preamble' && end > 4) throw refused(`it must start with --${boundary}`)
+    if (!isFound && at !== -1) return false
+    if (state === 'content' && fields && value.length < longestValue + 2)
+      value += text.slice(0, Math.min(end, longestValue + 2))
+    if (!isFound) {
+      text = text.slice(end)
+      return false
+    }
+    const following = text.slice(at + delimiter.length, at + delimiter.length + 2)
+    if (text.slice(at - 2, at) !== '\r\n' || (following !== '\r\n' && following !== '--'))
+      throw refused('a boundary must be a whole line')
+    if (state === 'content') endValue()
+    state = following === '--' ? 'end' : 'head'
+    text = text.slice(at + delimiter.length + (following === '--' ? 2 : 0))
+    return true
   }
 
   function endValue(): void {
-    const isLong = value.length >= longestValue
-    const sent = value.trimEnd()
+    const isLong = value.length >= longestValue + 2
+    const sent = value.slice(2).trimEnd()
     value = ''
     if (isLong) fields?.longValue(sent)
     else if (wantedContent.test(sent))
@@ -207,69 +221,54 @@ export function watchParts(boundary: string, fields?: FieldCheck): Watch {
   return {
     push(chunk) {
       text += Buffer.from(chunk).toString('latin1')
-      while (isHead ? readHead() : readContent());
+      while (state === 'head' ? readHead() : state !== 'end' && readContent());
+      if (state !== 'end') return
+      if (text.trim() !== '') throw refused('it continues after its last boundary')
+      text = ''
     },
     end() {
-      if (isHead) {
-        requirePlainPart(text)
-        requireLineEnds(`${text} `)
-      } else if (fields) {
-        value += text
-        endValue()
-      }
+      if (state !== 'end') throw refused(`it must end with --${boundary}--`)
     },
   }
 }
 
-/** A bare CR or LF. A CR at the end of the text received so far may still be followed by its LF. */
-const bareLineEnd = /(?<!\r)\n|\r(?!\n|$)/g
+/** A header of a part, on one line. */
+const headerLine = /^([a-z][a-z-]*): *([\t\x20-\x7e\x80-\xff]*)$/i
+
+/** The parameters of a Content-Disposition. A filename may contain anything but what may be another parameter. */
+const disposition =
+  /^[\w-]+(?:; ?(?:name=(?:"[^"\\]*"|[\w.+%[\]-]+)|filename=(?:"(?!(?:[^"\\]|\\.)*name\s*\*?=)(?:[^"\\]|\\.)*"|[\w.+%-]+)|filename\*=[\w.+%'!#$&^`|~-]+))*;?$/i
 
 /**
- * Refuses bare CR and LF, which some servers accept as the end of a line, and therefore of a head. @param from the position at which to
- * start
- */
-function requireLineEnds(head: string, from = 0): void {
-  bareLineEnd.lastIndex = from
-  if (bareLineEnd.test(head) && !/^--\s*$/.test(head))
-    throw new AAuthError('request_malformed', 'The lines in a part’s head must end with CR and LF.')
-}
-
-/** A header of a part that specifies how its content is encoded, with its lines. */
-const contentHeader = /content-((?:transfer-)?encoding|type)\s*:\s*((?:[^\r\n]|\r\n[\t ])*)/gi
-
-/**
- * Refuses a part whose content some servers decode, so that it cannot be inspected.
+ * The names of a part, of which there is usually one: Rack uses the Content-ID if there is no other.
  *
- * @throws AAuthError `media_type_unsupported`
+ * @throws AAuthError `request_malformed` for a head that some servers may parse differently, or with a name that specifies another method or
+ * path; `media_type_unsupported` if a server would decode the content, so that it cannot be inspected
  */
-function requirePlainContent(head: string): void {
-  for (const [, name = '', value = ''] of head.matchAll(contentHeader))
-    if (/^type$/i.test(name)) requireReadableCharsets(value)
-    else if (!/^(?:7bit|8bit|binary|identity)\s*$/i.test(value))
+function readHeaders(head: string): string[] {
+  const names: string[] = []
+  const seen = new Set<string>()
+  for (const line of head === '' ? [] : head.slice(2).split('\r\n')) {
+    const [, header = '', value = ''] = headerLine.exec(line) ?? []
+    const lower = header.toLowerCase()
+    if (header === '' || seen.has(lower))
+      throw refused('each header of a part must be on one line that ends with CR and LF, and occur once')
+    seen.add(lower)
+    if (lower === 'content-disposition') {
+      if (!disposition.test(value) || /(?<!file)name=.*(?<!file)name=|filename=.*filename=/i.test(value))
+        throw refused('Content-Disposition must be form-data; name="…"; filename="…", without escapes in the name')
+      const found = /(?<!file)name=(?:"([^"]*)"|([^;]*))/i.exec(value)
+      names.push(found?.[1] ?? found?.[2] ?? '')
+    } else if (lower === 'content-id') names.push(value.replaceAll(/[<>]/g, ''))
+    else if (lower === 'content-type') requireReadableCharsets(value)
+    else if (/^content-(?:transfer-)?encoding$/.test(lower) && !/^(?:7bit|8bit|binary|identity)\s*$/i.test(value))
       throw new AAuthError('media_type_unsupported', 'Send each part of a form without any encoding of its content.')
-}
-
-/** The names in a head, wherever they occur: folded, with any quoting, repeated, or in unusual places. */
-function requirePlainPart(head: string): string[] {
-  const fields: string[] = []
-  // Rack uses the Content-ID of a part as its name if the part has no other name.
-  const names = [...head.matchAll(/(?<![a-z])name\s*(\*[*\d\s]*)?=\s*|(?<![a-z-])content-id[^\S\r\n]*:\s*<?/gi)]
-  if (names.length > mostNames)
-    throw new AAuthError('request_malformed', `A part’s head must not contain more than ${mostNames} names.`)
-  for (const [at, { 0: start, 1: encoding, index }] of names.entries()) {
-    // Each name is read only up to the next one, so that the total time is linear.
-    const rest = head.slice(index + start.length, names[at + 1]?.index)
-    const quoted = /^(["'])((?:\\.|(?!\1)[^\\\r\n])*)/.exec(rest)?.[2] ?? ''
-    const whole = /^[^;\r\n]*/.exec(rest)?.[0] ?? ''
-    if (Math.max(quoted.length, whole.length) > longestPartName)
-      throw new AAuthError('request_malformed', `A field name must not be longer than ${longestPartName} bytes.`)
-    if (encoding !== undefined || whole.includes('=?'))
-      throw new AAuthError('request_malformed', 'Send field names in UTF-8, without any other encoding.')
-    const one = parameterName(quoted.replaceAll('\\', ''))
-    const other = parameterName(whole.replaceAll(/["'\\]/g, '').trimEnd())
-    requirePlainFormField(one)
-    if (one !== other) requirePlainFormField(other)
-    fields.push(one, other)
   }
-  return fields
+  return names.map((name) => {
+    if (name.length > longestPartName || name.includes('=?'))
+      throw refused('a field’s name must be short, and in UTF-8')
+    const decoded = parameterName(name)
+    requirePlainFormField(decoded)
+    return decoded
+  })
 }

@@ -32,54 +32,85 @@ describe('watchParameters', () => {
 })
 
 describe('watchParts', () => {
-  const part = (head: string, content = '1') => `--B\r\n${head}\r\n\r\n${content}\r\n--B--\r\n`
-  const named = (name: string, content?: string) => part(`Content-Disposition: form-data; name=${name}`, content)
-  /** Most heads are read in two ways, which usually agree. */
-  const watch = (body: string) => [...new Set(watched((fields) => watchParts('B', fields), body))]
+  const one = (head: string, content = '1') => `--B\r\n${head}\r\n\r\n${content}\r\n`
+  const part = (head: string, content = '1') => `${one(head, content)}--B--\r\n`
+  const disposition = (name: string) => `Content-Disposition: form-data; name=${name}`
+  const named = (name: string, content?: string) => part(disposition(name), content)
+  const watch = (body: string) => watched((fields) => watchParts('B', fields), body)
+  const refused = ['request_malformed']
 
   it.each<[string, string[]]>([
     [named('"a"'), ['name a']],
-    [named('a'), ['name ', 'name a']],
-    [named("'a'"), ['name a']],
-    [named('"a\\"b"'), ['name a"b', 'name ab']],
-    [named('"_method"'), ['request_malformed']],
-    [named('_method'), ['request_malformed']],
-    [named('"rest_route"'), ['request_malformed']],
-    [named('"a" _method'), ['name a', 'name a _method', 'field a _method: 1']],
+    [named('a'), ['name a']],
+    [named("'a'"), refused],
+    [named('"a\\"b"'), refused],
+    [named('"_method"'), refused],
+    [named('_method'), refused],
+    [named('"rest_route"'), refused],
+    [named('"a" _method'), refused],
     [named('"http_method"', 'put'), ['name http_method', 'field http_method: put']],
-    [named('"http_method"', 'put') + named('"b"', 'get'), ['name http_method', 'field http_method: put', 'name b']],
-    [named('a; filename="b"; name=c'), ['name ', 'name a', 'name c']],
-    [named('"a"\r\nContent-Type: text/plain; name="b"'), ['name a', 'name b']],
-    [part('Content-ID: <a>'), ['name ', 'name a>']],
-    [part('Content-Id : a'), ['name ', 'name a']],
+    [
+      one(disposition('"http_method"'), 'put') + named('"b"', 'get'),
+      ['name http_method', 'field http_method: put', 'name b'],
+    ],
+    [named('a; filename="b"; name=c'), refused],
+    [named('a; filename="b"; filename="c"'), refused],
+    [named('a; filename="b\\"; c\\\\"'), ['name a']],
+    [named('a; filename="b\\"; name=c"'), refused],
+    [named('a; filename="b"; filename*=UTF-8\'\'b%20'), ['name a']],
+    [named('"_method"; filename="b"'), refused],
+    [named('"a;b"; filename="c"'), ['name a;b']],
+    [named('a; x=b'), refused],
+    [named('"a"\r\nContent-Type: text/plain'), ['name a']],
+    [named('"a"\r\nContent-Disposition: form-data'), refused],
+    [named('"a"\r\n filename=b'), refused],
+    [named('"a"\r\nX : b'), refused],
+    [named('"a"\r\nX'), refused],
+    [part('Content-ID: <a>'), ['name a']],
+    [part('Content-ID: <_method>'), refused],
     [part('X-Content-ID: a'), []],
-    [part('filename=a'), []],
-    [named("a; name*=UTF-8''b"), ['request_malformed']],
-    [named('a; name*0*=b'), ['request_malformed']],
-    [named('"=?utf-8?q?a?="'), ['request_malformed']],
+    ['--B\r\n\r\n1\r\n--B--\r\n', []],
+    [part('filename=a'), refused],
+    [named("a; name*=UTF-8''b"), refused],
+    [named('"=?utf-8?q?a?="'), refused],
     [named('"a"', '/x y&z;=+'), ['name a', 'value /x y%26z%3B%3D%2B']],
     [named('"a"', ' [1] '), ['name a', 'value  [1]']],
     [named('"a"', 'x/'), ['name a']],
-    [named('"a"\n\r\n'), ['request_malformed']],
-    [named('"a"\rb'), ['request_malformed']],
-    ['--B\r\nContent-Disposition: form-data; name="_method"', ['request_malformed']],
-    ['--B\r\nContent-Disposition: form-data; name="a"\r', ['request_malformed']],
-    ['--B\r\nContent-Disposition: form-data; name="a"\n', ['request_malformed']],
+    [named('"a"', ''), ['name a']],
+    [named('"a"\n\r\n'), refused],
+    [named('"a"\rb'), refused],
+    [named('"a"', 'x--B'), refused],
+    [named('"a"', 'x\n--B'), refused],
+    [named('"a"', 'x\r\n--Bx'), refused],
+    [named('"a"', 'x\r\n--B \r\n'), refused],
+    [named('"a"', 'x--"B"'), refused],
+    [named('"a"', 'x\r\n--A\r\n-B'), ['name a']],
+    [`${named('"a"')}\n\r `, ['name a']],
+    [`${named('"a"')}x`, ['name a', 'request_malformed']],
+    [one(disposition('"a"')), ['name a', 'request_malformed']],
+    ['--B\r\nContent-Disposition: form-data; name="_method"', refused],
     ['--B--\n', []],
-    ['preamble\n--B\r\nname=a\r\n\r\n/x', ['name ', 'name a', 'value /x']],
-    [part('name=a;'.repeat(16)), ['name ', 'name a']],
-    [part('name=a;'.repeat(17)), ['request_malformed']],
-    [part(`name="${x(4094)}"`), ['name xxxxxxx… 4099']],
-    [part(`name="${x(4095)}"`), ['request_malformed']],
+    ['\r\n--B--', []],
+    ['\n--B--', refused],
+    ['preamble\r\n--B--', refused],
+    ['--B-', refused],
+    ['--B', refused],
+    ['', refused],
+    ['-B\r\nname="a"\r\n\r\n1', refused],
+    ['---B\r\nname="a"\r\n\r\n1', refused],
+    [named(`"${x(4096)}"`), ['name xxxxxxx… 4101']],
+    [named(`"${x(4097)}"`), refused],
     [part(`X: ${x(8184)}`), []],
-    [part(`X: ${x(8188)}`), ['request_malformed']],
-    [`--B\r\nX: ${x(8200)}`, ['request_malformed']],
+    [part(`X: ${x(8190)}`), refused],
+    [`--B\r\nX: ${x(8200)}`, refused],
     [named('"a"', `/${x(8188)}`), ['name a', 'value /xxxxx… 8195']],
     [named('"a"', `/${x(8189)}`), ['name a', 'long value of 8190']],
-    ['-B\r\nname="_method"\r\n\r\n1', []],
-    ['---B\r\nname="_method"\r\n\r\n1', ['request_malformed']],
   ])('%j', (body, seen) => {
-    expect(watch(body)).toEqual(seen)
+    const found = watch(body)
+    // An error may be thrown before or after the names of earlier parts.
+    expect(seen.at(-1) === 'request_malformed' ? found.at(-1) : found).toEqual(
+      seen.at(-1) === 'request_malformed' ? 'request_malformed' : seen,
+    )
   })
 })
 
@@ -94,9 +125,13 @@ describe('requireBoundary', () => {
   const refused = 'request_malformed'
   it.each<[string, string]>([
     ['multipart/form-data; boundary=a', 'a'],
-    ['multipart/form-data;boundary="a b"', 'a b'],
+    ['multipart/form-data;boundary="a.b"', 'a.b'],
+    ['multipart/form-data;boundary="a b"', refused],
+    ['multipart/form-data;boundary="a=b"', refused],
     ['multipart/form-data; Boundary=a; charset=utf-8', 'a'],
-    ['multipart/form-data; boundary=a ', 'a'],
+    ['multipart/form-data; boundary=a ', refused],
+    ["multipart/form-data; boundary='a'", refused],
+    ['multipart/form-data; boundary="a', refused],
     ['multipart/form-data; boundary=WebKitFormBoundary', 'WebKitFormBoundary'],
     [`multipart/form-data; boundary=${x(70)}`, x(70)],
     [`multipart/form-data; boundary="${x(70)}"`, x(70)],
