@@ -9,6 +9,8 @@ export interface MessageContext {
   mark: (text: string) => readonly (Html | string)[]
   /** Level of the heading. */
   level: 3 | 4
+  /** Id of the heading above the messages, if it is part of their names. */
+  under?: string
   /** What follows the message. */
   foot?: Html
 }
@@ -35,12 +37,12 @@ export function shortened(text: string): string {
 /** Renders a message with everything in it, and its explanations in place. */
 export function renderMessage(message: Message, context: MessageContext): Html {
   const { id, number, from, to, title, kind, lines, body, signature, refusal } = message
-  const { nameOf, mark, level, foot } = context
+  const { nameOf, mark, level, under, foot } = context
   const [start, ...headers] = lines
   const telling = headers.filter(isTelling)
   const others = headers.filter((line) => !isTelling(line))
   const heading = html`<span class="number">${number}</span> <span>${title} <span class="parties">${nameOf(from)} → ${nameOf(to)}</span></span>`
-  return html`<article id="${id}" class="message" data-from="${from}" tabindex="-1" aria-labelledby="${id}-title">
+  return html`<article id="${id}" class="message" data-from="${from}" tabindex="-1" aria-labelledby="${under && `${under} `}${id}-title">
 ${level === 3 ? html`<h3 id="${id}-title">${heading}</h3>` : html`<h4 id="${id}-title">${heading}</h4>`}
 ${refusal && html`<p class="refusal"><strong>Refused:</strong> ${refusal}</p>`}
 ${kind === 'request' && html`<p class="signed-by">${signature ? html`Signed by the ${nameOf(from)}. The marked lines are covered by the signature: if one of them changes, the request is refused.` : 'Not signed.'}</p>`}
@@ -77,11 +79,11 @@ ${tokens.map((token) => renderToken(token, mark))}
 }
 
 function renderToken({ kind, compact, header, payload }: DecodedParts, mark: MessageContext['mark']): Html {
-  return html`<section class="token" aria-label="Decoded token: ${kind}">
+  return html`<div class="token" role="group" aria-label="Decoded token: ${kind}">
 <p class="kind">${nameOfToken(kind)}, decoded <span class="label">${kind}</span></p>
 <dl>${[...header, ...payload].map((member) => renderMember(member, mark))}</dl>
 <details><summary>As sent, ${compact.length} characters</summary><code class="compact">${compact.split('.').map((part, index) => html`${index > 0 ? '.' : ''}<span>${part}</span>`)}</code></details>
-</section>`
+</div>`
 }
 
 function nameOfToken(kind: string): string {

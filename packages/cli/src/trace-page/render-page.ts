@@ -145,12 +145,12 @@ function renderAttempts(attempts: readonly Attempt[], context: MessageContext): 
 <p>Each of these was tried while this page was made. The refusals are what the software responded.</p>
 <ul class="attempts">
 ${attempts.map(
-  ({ title, story, lesson, messages, status, refusal }) => html`<li class="card">
-<h3>${title}</h3>
+  ({ title, story, lesson, messages, status, refusal }, index) => html`<li class="card">
+<h3 id="attempt-${index + 1}">${title}</h3>
 <p>${story}</p>
 <p class="refusal"><strong>${status}</strong> ${refusal}</p>
 <p>${lesson}</p>
-<details><summary>The two messages<span class="hidden">: ${title}</span></summary>${messages.map((message) => renderMessage(message, { ...context, level: 4 }))}</details>
+<details><summary>The two messages<span class="hidden">: ${title}</span></summary>${messages.map((message) => renderMessage(message, { ...context, level: 4, under: `attempt-${index + 1}` }))}</details>
 </li>
 `,
 )}</ul>
