@@ -27,6 +27,7 @@ run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '-w', 'packages/s
   cwd: copy,
   env,
 })
+run('npm', ['run', 'accessibility'], { cwd: copy, env })
 run('npx', ['vitest', 'run', ...process.argv.slice(2)], { cwd: copy, env })
 
 function listFiles(...which) {

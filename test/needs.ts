@@ -4,8 +4,8 @@ import { beforeEach, inject, TestRunner } from 'vitest'
 
 /** A program that some tests need. */
 interface Need {
-  /** The Debian packages that contain it. */
-  package: string
+  /** The Debian packages that contain it, or the command that installs it. */
+  package: string | { command: string }
   isThere: () => boolean
 }
 
@@ -27,6 +27,10 @@ const succeeds = (command: string, ...args: string[]) => spawnSync(command, args
 const needs = {
   'a browser': { package: 'chromium-headless-shell', isThere: () => Boolean(inject('chromium')) },
   'a clock for one process': { package: 'libfaketime', isThere: () => existsSync(fakeTime) },
+  'accessibility engines': {
+    package: { command: 'npm ci --prefix accessibility' },
+    isThere: () => existsSync(new URL('../accessibility/node_modules', import.meta.url)),
+  },
   'a network namespace': {
     package: 'util-linux iproute2',
     isThere: () => succeeds('unshare', ...namespace, 'ip', 'link', 'set', 'lo', 'up'),
@@ -75,7 +79,8 @@ function isFound(name: NeedName): boolean {
 export function has(...names: NeedName[]): boolean {
   const missing = names.filter((name) => !isFound(name))
   for (const name of missing) {
-    const line = `${name}: apt-get install ${needs[name].package}`
+    const { package: from }: Need = needs[name]
+    const line = `${name}: ${typeof from === 'string' ? `apt-get install ${from}` : from.command}`
     if (process.env.CI) throw new Error(`A test needs ${line}`)
     if (process.env.SKIPPED_TESTS) appendFileSync(process.env.SKIPPED_TESTS, `${line}\n`)
   }

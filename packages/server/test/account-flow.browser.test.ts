@@ -4,7 +4,7 @@ import { type BrowserStage, guard, newPage, openBrowserStage, stateOf, typeIn } 
 import { people } from './attacks/stage.js'
 import { hasChromium, openChromium } from './chromium.js'
 import { takeScreenshot } from './screenshot.js'
-import { loadAxe, violations } from './violations.js'
+import { loadEngines, violations } from './violations.js'
 
 describe.skipIf(!hasChromium())('accounts in Chromium', () => {
   let browser: Browser
@@ -240,7 +240,7 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
     /** Takes a user through the pages. */
     async function walk(options: BrowserContextOptions, suffix: string): Promise<string[]> {
       const page = await newPage(browser, { bypassCSP: true, reducedMotion: 'reduce', ...options })
-      await loadAxe(page)
+      await loadEngines(page)
       const found: string[] = []
       const see = async (name: string) => void found.push(...(await look(page, name + suffix)))
       await open(page, '/account/sign-in')

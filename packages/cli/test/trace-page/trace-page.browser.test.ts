@@ -6,7 +6,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { hasChromium, openChromium } from '../../../server/test/chromium.js'
 import { takeScreenshot } from '../../../server/test/screenshot.js'
-import { loadAxe, violations } from '../../../server/test/violations.js'
+import { loadEngines, violations } from '../../../server/test/violations.js'
 import { runInProcess } from '../run-program.js'
 
 describe.skipIf(!hasChromium())('the page of a run, in Chromium', () => {
@@ -41,7 +41,7 @@ describe.skipIf(!hasChromium())('the page of a run, in Chromium', () => {
     })
     onTestFinished(() => context.close())
     const page = await context.newPage()
-    if (options.bypassCSP) await loadAxe(page)
+    if (options.bypassCSP) await loadEngines(page)
     const complaints: string[] = []
     page.on('console', (message) => complaints.push(message.text()))
     page.on('request', (request) => {
@@ -113,6 +113,20 @@ describe.skipIf(!hasChromium())('the page of a run, in Chromium', () => {
     expect(await page.locator(':focus').getAttribute('id')).toBe('m3')
   })
 
+  it.each(['january', 'january#m1'])(
+    '%s: Tab leaves nothing that has the focus under a bar or heading',
+    async (address) => {
+      const { page } = await open(address, { viewport: { width: 640, height: 480 } })
+      await page.locator('.v:visible').first().click()
+      const covered: string[] = []
+      for (const key of [...Array(40).fill('Tab'), ...Array(40).fill('Shift+Tab')]) {
+        await page.keyboard.press(key)
+        covered.push(...(await page.evaluate(coveredFocus)))
+      }
+      expect(covered).toEqual([])
+    },
+  )
+
   it('highlights a value wherever it occurs, and names the messages', async () => {
     const { page } = await open('january#m6')
     const value = page.locator('#m6 dt:text-is("agent_jkt") + dd .v')
@@ -141,3 +155,12 @@ describe.skipIf(!hasChromium())('the page of a run, in Chromium', () => {
     expect(new URL(page.url()).hash).toBe('#m11')
   })
 })
+
+/** What has the focus, if other content is over the middle of it. */
+function coveredFocus(): string[] {
+  const focused = document.activeElement
+  const box = [...(focused?.getClientRects() ?? [])].find(({ width, height }) => width > 1 && height > 1)
+  if (!focused || !box || focused === document.body) return []
+  const above = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2)
+  return above && (focused.contains(above) || above.contains(focused)) ? [] : [focused.outerHTML.slice(0, 200)]
+}

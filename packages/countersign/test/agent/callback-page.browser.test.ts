@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { hasChromium, openChromium } from '../../../server/test/chromium.js'
 import { listenOnLoopback } from '../../../server/test/listening-origin.js'
 import { takeScreenshot } from '../../../server/test/screenshot.js'
-import { loadAxe, violations } from '../../../server/test/violations.js'
+import { loadEngines, violations } from '../../../server/test/violations.js'
 import { callbackPage } from '../../src/agent/callback-page.js'
 
 type Options = Omit<Parameters<typeof callbackPage>[1], 'language'>
@@ -41,7 +41,7 @@ describe.skipIf(!hasChromium())('the page after a consent, in Chromium', () => {
     const context = await browser.newContext({ locale: language, viewport: { width: 800, height: 600 }, bypassCSP })
     onTestFinished(() => context.close())
     const page = await context.newPage()
-    if (bypassCSP) await loadAxe(page)
+    if (bypassCSP) await loadEngines(page)
     const complaints: string[] = []
     page.on('console', (message) => complaints.push(message.text()))
     await page.goto(`${site.origin}/callback`)

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasChromium, openChromium } from '../chromium.js'
 import { isLong } from '../long.js'
 import { takeScreenshot, wantsScreenshots } from '../screenshot.js'
-import { loadAxe, violations } from '../violations.js'
+import { loadEngines, violations } from '../violations.js'
 import { createPagesOrigin } from './pages-origin.js'
 import { statesIn } from './states.js'
 
@@ -35,7 +35,7 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
       origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
       browser = await openChromium()
       page = await browser.newPage({ reducedMotion: 'reduce', bypassCSP: true })
-      await loadAxe(page)
+      await loadEngines(page)
     })
 
     afterAll(async () => {
