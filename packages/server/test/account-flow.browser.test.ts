@@ -4,7 +4,7 @@ import { type BrowserStage, guard, newPage, openBrowserStage, stateOf, typeIn } 
 import { people } from './attacks/stage.js'
 import { hasChromium, openChromium } from './chromium.js'
 import { takeScreenshot } from './screenshot.js'
-import { loadEngines, violations } from './violations.js'
+import { loadAxe, violations } from './violations.js'
 
 describe.skipIf(!hasChromium())('accounts in Chromium', () => {
   let browser: Browser
@@ -228,7 +228,7 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
       const dark = name.endsWith('.rtl') ? [] : await violations(page, 'colours')
       await page.emulateMedia({ colorScheme: 'light' })
       await picture('light')
-      const light = await violations(page, 'all')
+      const light = await violations(page, 'axe')
       await page.setViewportSize({ width: 320, height: 640 })
       await picture('320')
       const sideways = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
@@ -240,7 +240,7 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
     /** Takes a user through the pages. */
     async function walk(options: BrowserContextOptions, suffix: string): Promise<string[]> {
       const page = await newPage(browser, { bypassCSP: true, reducedMotion: 'reduce', ...options })
-      await loadEngines(page)
+      await loadAxe(page)
       const found: string[] = []
       const see = async (name: string) => void found.push(...(await look(page, name + suffix)))
       await open(page, '/account/sign-in')
