@@ -37,7 +37,7 @@ export const arAccount: typeof enAccount = {
   allowedOn: (day) => phrase`سمحت له في ${day}.`,
   lastUsedOn: (day) => phrase`آخر استخدام في ${day}.`,
   notUsedYet: 'لم يُستخدم بعد.',
-  unused: 'لم يُستخدم منذ 90 يومًا. إذا لم تعد بحاجة إليه، فأزل وصوله.',
+  unused: 'لم يُستخدم منذ ٩٠ يومًا. إذا لم تعد بحاجة إليه، فأزل وصوله.',
   until: (moment) => phrase`حتى ${moment}`,
   endsOn: (day) => phrase`ينتهي في ${day}.`,
   endsWhenRemoved: 'يبقى حتى تزيله.',
@@ -66,10 +66,10 @@ export const arAccount: typeof enAccount = {
     `يتوقف أي وصول جديد الآن، وقد يستمر الوصول الذي أُعطي من قبل لمدة تصل إلى ${arDuration(seconds)}.`,
   removeEntirely: 'إزالة الوكيل كليًا',
   removeEntirelyEffect: (agent) =>
-    phrase`يعمل ${agent} نيابةً عنك وحدك. إذا أزلته كليًا، فسيفقد كل وصوله في كل الخدمات، ولن يعمل نيابةً عن أحد.`,
+    phrase`يتصرف ${agent} نيابةً عنك وحدك. إذا أزلته كليًا، فسيفقد كل وصوله في كل الخدمات، ولن يتصرف نيابةً عن أحد.`,
   told: {
     pending: (resource) => phrase`نُبلغ ${resource} الآن بألا يقبل ما لا يزال لدى الوكيل.`,
-    delivered: (resource) => phrase`أبلغنا ${resource} بألا يقبل ما كان لدى الوكيل، وأكّد أن الرسالة وصلت.`,
+    delivered: (resource) => phrase`أرسلنا إلى ${resource} بلاغًا بألا يقبل ما كان لدى الوكيل، وأكّد أنه تسلّمه.`,
     unsupported: (resource) =>
       phrase`لا يمكن إبلاغ ${resource}، لذلك يبقى ما لدى الوكيل هناك صالحًا إلى أن ينتهي من تلقاء نفسه.`,
     failed: (resource) =>
@@ -84,10 +84,10 @@ export const arAccount: typeof enAccount = {
   removedTold: (stopped, runsOut) =>
     phrase`تمت الإزالة. توقف الوصول الجديد الساعة ${stopped}. نُبلغ الخدمات الآن بألا تقبل ما لا يزال لدى الوكيل، ويظهر أدناه هل تسلّمت كل منها الرسالة. وإن لم تتسلّمها خدمة، فينتهي الوصول الحالي فيها بحلول الساعة ${runsOut}.`,
   withoutAccess: 'وكلاء بلا وصول',
-  stillBound: 'لا يعمل نيابةً عن غيرك: إذا طلب مرة أخرى، فلا يمكن لأحد غيرك السماح له.',
+  stillBound: 'لا يتصرف نيابةً عن غيرك: إذا طلب مرة أخرى، فلا يمكن لأحد غيرك السماح له.',
   removeAll: 'إزالة كل الوكلاء',
   removeAllQuestion: 'هل تريد إزالة وصول كل الوكلاء؟',
-  removeAllEffect: (count) => `سيفقد الوصول ${arCounted(count, agents)}:`,
+  removeAllEffect: (count) => `سيفقد ${arCounted(count, agents)} الوصول:`,
   moreRemoved: 'ووكلاء آخرون لا تتسع لهم هذه الصفحة.',
   removeAllYes: 'إزالة الكل',
   keepAll: 'إبقاء الكل',
@@ -124,7 +124,7 @@ export const arAccount: typeof enAccount = {
     sign_in_failed: 'محاولة فاشلة لتسجيل الدخول.',
     signed_out: 'سجلت الخروج.',
     session_ended: 'سجلت الخروج من جهاز آخر.',
-    session_displaced: 'انتهى أقدم تسجيل دخول لك، لأنك سجلت الدخول من أجهزة كثيرة جدًا.',
+    session_displaced: 'انتهى أقدم تسجيل دخول لك، لأنك سجّلت الدخول من أجهزة كثيرة جدًا.',
     signed_out_everywhere: 'سجلت الخروج من كل الأجهزة.',
     session_ended_by_server: 'سجّل أحد المسؤولين خروجك من أحد أجهزتك.',
     signed_out_others: 'سجّلت الخروج من كل الأجهزة الأخرى.',
@@ -164,8 +164,8 @@ export const arAccount: typeof enAccount = {
   passwordProblems: {
     wrong_password: 'كلمة المرور الحالية غير صحيحة. حاول مرة أخرى.',
     throttled: 'محاولات كثيرة جدًا. انتظر بضع دقائق، ثم حاول مرة أخرى.',
-    new_password_too_short: 'كلمة المرور الجديدة قصيرة جدًا. اختر كلمة أطول.',
-    new_password_too_long: 'كلمة المرور الجديدة طويلة جدًا. اختر كلمة أقصر.',
+    new_password_too_short: 'كلمة المرور الجديدة قصيرة جدًا. اختر كلمة مرور أطول.',
+    new_password_too_long: 'كلمة المرور الجديدة طويلة جدًا. اختر كلمة مرور أقصر.',
     new_password_common: 'يستخدم كثيرون كلمة المرور هذه، فمن السهل تخمينها. اختر غيرها.',
     new_password_same: 'هذه هي كلمة المرور الحالية. اختر غيرها.',
   },
@@ -210,7 +210,7 @@ export const arAccount: typeof enAccount = {
   emailStates: { confirmed: 'مؤكد', unconfirmed: 'غير مؤكد' },
   confirmEmail: 'تأكيد عنوان بريدك الإلكتروني',
   confirmEmailLead: 'إذا نسيت كلمة المرور، فيمكننا إرسال رابط إليه، ولكن فقط بعد أن تؤكد العنوان.',
-  confirmEmailYes: 'أرسلوا إليّ رسالة',
+  confirmEmailYes: 'إرسال رسالة إليّ',
   emailRequested: 'نرسل إليك رسالة فيها رابط. افتحه لتأكيد عنوانك.',
   madeOn: 'تاريخ الإنشاء',
   download: 'بياناتك',

@@ -7,7 +7,7 @@ export const arBlocks: typeof enBlocks = {
   detailAgentId: 'الاسم الكامل للوكيل',
   allowedOther: (day, provider) => phrase`سمحت لوكيل آخر من ${provider} في ${day}، لكن ليس لهذا الوكيل.`,
   enrolment: 'هذا الوكيل جديد هنا',
-  enrols: (id) => phrase`إذا سمحت بهذا، فسيعمل ${id} نيابةً عنك وحدك من الآن فصاعدًا، إلى أن تزيله من «وكلائي».`,
+  enrols: (id) => phrase`إذا سمحت بهذا، فسيتصرف ${id} نيابةً عنك وحدك من الآن فصاعدًا، إلى أن تزيله من «وكلائي».`,
   agentSays: (id) => phrase`ما يقوله ${id}`,
   agentSaysUnchecked: 'كتب الوكيل هذا، ولم نتحقق منه.',
   platform: 'يعمل على',
@@ -24,12 +24,12 @@ export const arBlocks: typeof enBlocks = {
   resourceUnreachable: (resource) => phrase`تعذّرت قراءة ما ينشره ${resource} عن نفسه، فلا نعرف سوى عنوانه.`,
   needs: {
     identity: (resource) =>
-      phrase`يقول إن الوكيل الذي يعمل نيابةً عنك لا يحتاج إلى إذن آخر: ${resource} هو من يقرر ما يمكن للوكيل فعله.`,
+      phrase`يقول إن الوكيل الذي يتصرف نيابةً عنك لا يحتاج إلى إذن آخر: ${resource} هو من يقرر ما يمكن للوكيل فعله.`,
     permission: (resource) =>
       phrase`يقول إن الوكيل يحتاج أيضًا إلى إذنك لما يفعله هناك، فقد نسألك مرة أخرى عن ${resource}.`,
   },
-  actAs: 'العمل باسمك هناك، بقدر ما تتيحه تلك الخدمة من دون أن تسألك مرة أخرى',
-  compareCode: (deny) => phrase`يعرض البرنامج الذي طلب هذا رمزًا. إذا لم يكن هو هذا الرمز، فاختر ${deny}.`,
+  actAs: 'التصرف هناك كأنه أنت، بقدر ما تتيحه تلك الخدمة من دون أن تسألك مرة أخرى',
+  compareCode: (deny) => phrase`يعرض البرنامج الذي أرسل الطلب رمزًا. إذا لم يكن مطابقًا لهذا الرمز، فاختر ${deny}.`,
   enterCode: 'أدخل الرمز',
   enterCodeReason: 'يعرض البرنامج الذي يطلب منك الإذن رمزًا من اثني عشر حرفًا ورقمًا.',
   codeLabel: 'الرمز',

@@ -8,7 +8,7 @@ export const esBlocks: typeof enBlocks = {
   allowedOther: (day, provider) => phrase`Diste permiso a otro agente de ${provider} el ${day}, pero no a este.`,
   enrolment: 'Este agente es nuevo aquí',
   enrols: (id) =>
-    phrase`Si lo permites, ${id} actúa desde ahora por ti, y por nadie más, hasta que lo quites en «Mis agentes».`,
+    phrase`Si lo permites, ${id} actuará desde ahora por ti, y por nadie más, hasta que lo quites en «Mis agentes».`,
   agentSays: (id) => phrase`Lo que dice ${id}`,
   agentSaysUnchecked: 'Esto lo ha escrito el agente. No lo hemos comprobado.',
   platform: 'Funciona en',
@@ -30,7 +30,7 @@ export const esBlocks: typeof enBlocks = {
     permission: (resource) =>
       phrase`Indica que un agente también necesita tu permiso para lo que hace allí, así que puede que te volvamos a preguntar por ${resource}.`,
   },
-  actAs: 'Actuar allí en tu nombre, hasta donde ese servicio lo permita sin preguntarte de nuevo',
+  actAs: 'Actuar allí como si fueras tú, hasta donde ese servicio lo permita sin preguntarte de nuevo',
   compareCode: (deny) => phrase`El programa que ha hecho la solicitud muestra un código. Si no es este, elige ${deny}.`,
   enterCode: 'Introduce el código',
   enterCodeReason: 'El programa que te pide acceso muestra un código de doce letras y números.',

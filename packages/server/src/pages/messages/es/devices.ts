@@ -4,7 +4,7 @@ import { phrase } from '../parts/phrase.js'
 /** The text of the pages about a user's devices, in Spanish. */
 export const esDevices: typeof enDevices = {
   heading: 'Mis dispositivos',
-  lead: 'Estos dispositivos actúan por ti con su propia clave. Si desconectas uno, todo su acceso termina de inmediato. Durante una hora como máximo, aún puede decir por quién actúa.',
+  lead: 'Estos dispositivos actúan por ti con su propia clave. Si desconectas uno, todo su acceso termina de inmediato. Durante una hora como máximo, ese dispositivo aún podrá demostrar su propia identidad.',
   connectedOn: (moment) => phrase`Conectado el ${moment}.`,
   lastUsedOn: (moment) => phrase`Último uso el ${moment}.`,
   lastUsedFrom: (moment, address) => phrase`Último uso el ${moment} desde ${address}.`,
@@ -20,7 +20,7 @@ export const esDevices: typeof enDevices = {
   account: 'Cuenta',
   device: 'Dispositivo',
   network: 'Red',
-  time: 'Hora',
+  time: 'Fecha y hora',
   unchecked: 'El programa eligió el nombre del dispositivo. No lo hemos comprobado.',
   notYou: 'Si te ha traído aquí un mensaje, un sitio web u otra persona, elige «No».',
   no: 'No',

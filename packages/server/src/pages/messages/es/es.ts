@@ -33,7 +33,7 @@ export const es: typeof en = {
     phrase`Según el enlace que te ha traído aquí, un agente solicita acceso a ${resource}. Lo comprobaremos cuando inicies sesión.`,
   signInByUnnamedForAny:
     'Según el enlace que te ha traído aquí, un agente solicita acceso. Lo comprobaremos cuando inicies sesión.',
-  signInForAgent: (agent) => phrase`${agent} quiere iniciar tu sesión con la cuenta que tienes aquí.`,
+  signInForAgent: (agent) => phrase`${agent} solicita iniciar tu sesión con la cuenta que tienes aquí.`,
   signInNext: 'Inicia sesión para ver qué pide. No se permitirá nada nuevo hasta que tú lo digas.',
   userName: 'Nombre de usuario',
   password: 'Contraseña',
@@ -48,7 +48,7 @@ export const es: typeof en = {
     provider_not_fresh:
       'Tienes que volver a iniciar sesión, y ese servicio no ha confirmado que lo hayas hecho. Cierra allí la sesión e inténtalo de nuevo, o inicia sesión de otra forma.',
     step_expired: 'Has tardado demasiado. Vuelve a iniciar sesión.',
-    account_disabled: 'Tu cuenta está desactivada aquí. Consulta a la administración de este servidor.',
+    account_disabled: 'Tu cuenta en este servidor está desactivada. Consulta a la administración de este servidor.',
     passkey_failed:
       'El inicio de sesión con esa llave de acceso no ha funcionado. Inténtalo de nuevo o inicia sesión de otra forma.',
   },
@@ -117,7 +117,7 @@ export const es: typeof en = {
   signedInAs: (user) => phrase`Sesión iniciada como ${user}`,
   notYou: '¿No eres tú?',
 
-  allowTitle: (agentHost) => `¿Permitir a ${agentHost}?`,
+  allowTitle: (agentHost) => `¿Dar permiso a ${agentHost}?`,
   allowQuestion: (agent, resource) => phrase`¿Permitir a ${agent} acceder a ${resource} por ti?`,
   allowSignIn: (agent) => phrase`¿Permitir a ${agent} iniciar tu sesión con la cuenta que tienes aquí?`,
   allowOwn: (agent) =>
@@ -128,7 +128,7 @@ export const es: typeof en = {
   comesFrom: (agent) => phrase`Esta solicitud viene realmente de ${agent}.`,
   publishedBy: (agent) => phrase`Sus datos los publica ${agent}. Nada demuestra que esta solicitud venga de ahí.`,
   registeredBy: {
-    operator: 'Lo registró quien gestiona este servidor. Nada demuestra que esta solicitud venga de él.',
+    operator: 'Lo registró quien gestiona este servidor. Nada demuestra que esta solicitud venga de este agente.',
     itself:
       'Se registró aquí por su cuenta, como puede hacer cualquier programa, así que nadie responde por él ni por su nombre.',
   },
@@ -164,7 +164,7 @@ export const es: typeof en = {
     phrase`Fíjate bien: ${agent} corresponde a una dirección con letras distintas de a–z. Letras así pueden imitar una dirección que conoces.`,
   claims: {
     brand: (brand, agent) =>
-      phrase`«${brand}» es un nombre en el que la gente confía, pero ${agent} no es una de sus direcciones que conocemos.`,
+      phrase`«${brand}» es un nombre en el que la gente confía, pero ${agent} no figura entre las direcciones suyas que conocemos.`,
     address: (address, agent) => phrase`Su nombre parece la dirección ${address}, pero la solicitud viene de ${agent}.`,
     imitation:
       'Su nombre podría confundirse con un mensaje nuestro. No lo es: lo eligió el agente y no lo hemos comprobado.',
@@ -196,11 +196,11 @@ export const es: typeof en = {
   withheld: 'solicitado, pero no se lo daremos',
   risks: { read: 'Leer', change: 'Cambiar', delete: 'Eliminar', spend: 'Gastar', control: 'Control total' },
   isNew: 'Nuevo',
-  kept: 'Sigue pudiendo:',
+  kept: 'Todavía puede:',
   leftOut: 'Quitaste esto hace poco, así que sigue quitado:',
   notAble: 'El agente no podrá',
   notSeePassword: 'Ver tu contraseña',
-  notGetPassword: 'Obtener de nosotros tu contraseña',
+  notGetPassword: 'Obtener tu contraseña de este servidor',
   notRequested: 'no solicitado',
   notElsewhere: 'Acceder a tus otros servicios',
   alreadyElsewhere: (services, myAgents) => phrase`Ya puede acceder a ${services} (consulta ${myAgents}).`,
@@ -222,7 +222,7 @@ export const es: typeof en = {
     phrase`Tu respuesta se envía a una aplicación de este dispositivo (puerto ${port}). Continúa solo si la acabas de abrir tú.`,
   bearer: 'Este acceso no está vinculado a un solo programa: cualquiera que lo copie puede usarlo hasta que termine.',
   anyProgram: (port) =>
-    phrase`Un programa del equipo que tienes delante recibirá este acceso (puerto ${port}). Permítelo solo si acabas de abrirlo ahí. Si alguien te pide que copies una dirección de este navegador, no lo hagas: contiene el acceso.`,
+    phrase`Un programa del equipo que tienes delante recibirá este acceso (puerto ${port}). Permítelo solo si acabas de abrir tú ese programa en ese equipo. Si alguien te pide que copies una dirección de este navegador, no lo hagas: contiene el acceso.`,
   elsewhere: (redirect, agent) =>
     phrase`Tu respuesta se envía a ${redirect}, una dirección distinta de ${agent}. Continúa solo si te lo esperabas.`,
   toldToOpen: (deny) =>
@@ -238,7 +238,7 @@ export const es: typeof en = {
   goOnTo: (redirect) => phrase`Después irás a ${redirect}`,
   endsAt: (time) => phrase`Esta solicitud caduca a las ${time}.`,
   endsSoon: (time) => phrase`Esta solicitud caduca pronto, a las ${time}. Puedes pedir más tiempo.`,
-  extend: 'Necesito más tiempo',
+  extend: 'Pedir más tiempo',
 
   forbids: 'La administración de este servidor no lo permite.',
   askContact: (contact) => phrase`Si lo necesitas, consulta a ${contact}.`,

@@ -44,7 +44,7 @@ export const esProblems: typeof enProblems = {
       phrase`Continúa en ese navegador o empieza de nuevo desde el agente. Si alguien te ha enviado este enlace, cierra la página.`,
   },
   request_other_user: {
-    heading: 'Solo otra persona puede responder a esto',
+    heading: 'Solo se puede responder desde otra cuenta',
     explanation: () =>
       phrase`El agente que envió esta solicitud actúa por una sola persona, y has iniciado sesión con otra cuenta. La solicitud sigue abierta para esa persona.`,
     advice: () =>
@@ -53,14 +53,14 @@ export const esProblems: typeof enProblems = {
   request_agent_bound: {
     heading: 'El agente actúa por otra persona',
     explanation: () =>
-      phrase`Otra persona permitió algo a este agente antes que tú, y solo puede actuar por una persona. Tu respuesta no le dio ningún acceso.`,
+      phrase`Otra persona permitió algo a este agente antes que tú, y el agente solo puede actuar por una persona. Tu respuesta no le dio ningún acceso.`,
     advice: () =>
       phrase`Si le diste permiso antes con otra cuenta, empieza de nuevo desde el agente e inicia sesión con esa cuenta. Si no, pide a quien gestiona el agente que prepare uno aparte para ti.`,
   },
   request_invalid: {
     heading: 'Esta solicitud no se puede usar',
     explanation: (agent) => phrase`Vienes de ${agent} con una solicitud que no podemos usar.`,
-    advice: (agent) => phrase`Vuelve a ${agent}: allí se indicará qué falla.`,
+    advice: (agent) => phrase`Vuelve a ${agent}, que recibirá los detalles del error.`,
   },
   request_too_soon: {
     heading: 'Hemos rechazado esta solicitud por ti',
@@ -71,7 +71,7 @@ export const esProblems: typeof enProblems = {
   client_unknown: {
     heading: 'No podemos saber quién lo solicita',
     explanation: () =>
-      phrase`El programa que te ha enviado aquí no está registrado con nosotros, y no hemos podido usar los datos que deberían publicarse sobre él.`,
+      phrase`El programa que te ha enviado aquí no está registrado en este servidor, y no hemos podido usar los datos que deberían publicarse sobre él.`,
     advice: () =>
       phrase`Inténtalo más tarde. Si no sirve de nada, contacta con quienes gestionan este servidor e indícales la referencia de abajo.`,
   },

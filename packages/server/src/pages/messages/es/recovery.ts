@@ -91,12 +91,12 @@ export const esRecovery: typeof enRecovery = {
       ],
     },
     identity_linked: notice(
-      'Se vinculó un proveedor de inicio de sesión',
+      'Se ha vinculado un proveedor de inicio de sesión',
       (server, user) =>
         `Se ha vinculado a tu cuenta ${user} en ${server} una cuenta de otro proveedor, con la que se puede iniciar sesión.`,
     ),
     identity_unlinked: notice(
-      'Se quitó un proveedor de inicio de sesión',
+      'Se ha quitado un proveedor de inicio de sesión',
       (server, user) =>
         `Se ha quitado de tu cuenta ${user} en ${server} un proveedor con el que podías iniciar sesión.`,
     ),

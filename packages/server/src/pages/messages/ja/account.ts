@@ -28,7 +28,7 @@ export const jaAccount: typeof enAccount = {
   showAll: 'すべて表示',
   actsAt: (resource) => phrase`${resource}にアクセスできます`,
   withAccount: (name) => phrase`アクセス先のアカウント：${name}`,
-  signsIn: 'こちらのアカウントでのログインに使われています',
+  signsIn: 'このエージェントに、こちらのアカウントでログインできます',
   blocked: {
     agent: '管理者がこのエージェントをブロックしました。新しいアクセス権は与えられません。',
     host: '管理者がこのウェブサイトのすべてのエージェントをブロックしました。新しいアクセス権は与えられません。',
@@ -42,7 +42,7 @@ export const jaAccount: typeof enAccount = {
   allowedOn: (day) => phrase`許可した日：${day}。`,
   lastUsedOn: (day) => phrase`最後に使われた日：${day}。`,
   notUsedYet: 'まだ使われていません。',
-  unused: '90日間使われていません。不要になった場合は、アクセス権を削除してください。',
+  unused: '90 日間使われていません。不要になった場合は、アクセス権を削除してください。',
   until: (moment) => phrase`${moment}まで`,
   endsOn: (day) => phrase`期限：${day}。`,
   endsWhenRemoved: '削除するまで有効です。',
@@ -64,18 +64,18 @@ export const jaAccount: typeof enAccount = {
   removeSignIn: (agent) => phrase`こちらのアカウントで${agent}にログインできなくなります。`,
   removeAccount: (name) => phrase`終了するのは、アクセス先のアカウント${name}でのアクセス権だけです。`,
   removeStops: (seconds) =>
-    `新しいアクセス権は、今後与えられません。すでに与えられたアクセス権は、最長で ${duration(seconds)}は使える場合があります。`,
+    `新しいアクセス権は、今後与えられません。すでに与えられたアクセス権は、その後も使える場合があります（最長 ${duration(seconds)}）。`,
   removePermission: '権限を削除',
   removePermissionTitle: (agentHost) => `${agentHost}の権限を削除しますか？`,
   removePermissionQuestion: (agent) => phrase`${agent}のこの権限を削除しますか？`,
   removePermissionEffect: (agent) => phrase`${agent}はこれを行えなくなります。ほかの権限はそのまま残ります。`,
   removeEntirely: 'エージェントを完全に削除',
   removeEntirelyEffect: (agent) =>
-    phrase`${agent}は、あなただけのために操作します。完全に削除すると、すべてのサービスですべてのアクセス権を失い、誰のためにも操作しなくなります。`,
+    phrase`${agent}は、あなたの代理としてのみ操作します。完全に削除すると、すべてのサービスですべてのアクセス権を失い、誰の代理としても操作しなくなります。`,
   told: {
     pending: (resource) => phrase`エージェントがまだ持っているものを受け付けないよう、${resource}に通知しています。`,
     delivered: (resource) =>
-      phrase`エージェントが持っていたものを受け付けないよう${resource}に通知し、受け取ったことを確認しました。`,
+      phrase`エージェントが持っていたものを受け付けないよう${resource}に通知したところ、受け取ったとの確認が${resource}からありました。`,
     unsupported: (resource) =>
       phrase`${resource}には通知できないため、そこでエージェントが持っているものは、期限が切れるまで使えます。`,
     failed: (resource) =>
@@ -90,7 +90,7 @@ export const jaAccount: typeof enAccount = {
   removedTold: (stopped, runsOut) =>
     phrase`削除しました。新しいアクセス権は ${stopped} に停止しました。エージェントがまだ持っているものを受け付けないよう、各サービスに通知しています。それぞれが通知を受け取ったかどうかは、以下で確認できます。受け取っていないサービスでは、すでにあるアクセス権は、遅くとも ${runsOut} に終了します。`,
   withoutAccess: 'アクセス権のないエージェント',
-  stillBound: 'ほかの人のために操作することはありません。もう一度求めてきた場合、許可できるのはあなただけです。',
+  stillBound: 'ほかの人の代理として操作することはありません。もう一度求めてきた場合、許可できるのはあなただけです。',
   removeAll: 'すべてのエージェントを削除',
   removeAllQuestion: 'すべてのエージェントのアクセス権を削除しますか？',
   removeAllEffect: (count) => counted(count, { other: '次の # 件のエージェントはアクセスできなくなります：' }),
@@ -133,7 +133,7 @@ export const jaAccount: typeof enAccount = {
     session_ended: '別のデバイスをログアウトさせました。',
     session_displaced: 'ログインしているデバイスが多すぎるため、最も古いログインが終了しました。',
     signed_out_everywhere: 'すべてのデバイスでログアウトしました。',
-    session_ended_by_server: '管理者があなたのデバイスの1台をログアウトさせました。',
+    session_ended_by_server: '管理者があなたのデバイスの 1 台をログアウトさせました。',
     signed_out_others: 'ほかのすべてのデバイスをログアウトさせました。',
     signed_out_by_server: '管理者がすべてのデバイスをログアウトさせました。',
     password_changed_by_server: '管理者が新しいパスワードを設定しました。',

@@ -9,8 +9,8 @@ export const jaBlocks: typeof enBlocks = {
     phrase`${provider}の別のエージェントを${day}に許可しましたが、このエージェントは許可していません。`,
   enrolment: 'このエージェントは初めてです',
   enrols: (id) =>
-    phrase`許可すると、${id}は今後、「マイエージェント」で削除するまで、ほかの誰でもなくあなたのためだけに操作します。`,
-  agentSays: (id) => phrase`${id}の説明`,
+    phrase`許可すると、${id}は今後、「マイエージェント」で削除するまで、あなたの代理として操作し、ほかの人の代理として操作することはありません。`,
+  agentSays: (id) => phrase`${id}による説明`,
   agentSaysUnchecked: 'これはエージェントが書いたもので、確認していません。',
   platform: '動作環境',
   platforms: {
@@ -20,16 +20,16 @@ export const jaBlocks: typeof enBlocks = {
     workload: 'サーバー',
     'self-hosted': '利用者自身のサーバー',
   },
-  device: 'デバイスの自称',
-  resourceSays: (resource) => phrase`${resource}の説明`,
+  device: 'エージェントによるデバイスの呼び名',
+  resourceSays: (resource) => phrase`${resource}による説明`,
   account: 'アクセス先のアカウント',
   resourceUnreachable: (resource) =>
     phrase`${resource}が自身について公開している内容を読み取れなかったため、アドレス以外のことはわかりません。`,
   needs: {
     identity: (resource) =>
-      phrase`あなたのために操作するエージェントには、ほかの許可は必要ないとされています。エージェントに何ができるかは${resource}が決めます。`,
+      phrase`このサービスによると、あなたに代わって操作するエージェントには、ほかの許可は必要ありません。エージェントに何ができるかは${resource}が決めます。`,
     permission: (resource) =>
-      phrase`エージェントがそこで行うことには、あなたの許可も必要とされています。そのため、${resource}についてもう一度確認する場合があります。`,
+      phrase`このサービスによると、エージェントがそこで行うことには、あなたの許可も必要です。そのため、${resource}についてもう一度確認する場合があります。`,
   },
   actAs: 'そのサービスがあなたに改めて確認せずに認める範囲で、あなたとして操作する',
   compareCode: (deny) =>

@@ -4,7 +4,7 @@ import { phrase } from '../parts/phrase.js'
 /** The text of the pages about a user's devices, in Japanese. */
 export const jaDevices: typeof enDevices = {
   heading: 'マイデバイス',
-  lead: 'これらのデバイスは、それぞれの鍵を使ってあなたに代わって操作します。接続を解除すると、そのデバイスのアクセス権はすぐにすべて終了します。ただし、最長で 1 時間は、誰のために操作しているかを示すことができます。',
+  lead: 'これらのデバイスは、それぞれの鍵を使ってあなたに代わって操作します。接続を解除すると、そのデバイスのアクセス権はすぐにすべて終了します。ただし、そのデバイスは、その後も最長で 1 時間、自身の身元を証明できます。',
   connectedOn: (moment) => phrase`接続：${moment}。`,
   lastUsedOn: (moment) => phrase`最後の利用：${moment}。`,
   lastUsedFrom: (moment, address) => phrase`最後の利用：${moment}（${address}から）。`,
@@ -43,7 +43,7 @@ export const jaDevices: typeof enDevices = {
   typed: '入力しました',
   notTyped: 'このコードを送信したデバイスはまだありません。ターミナルに入力してから、ここで続けてください。',
   compare: (device, account) =>
-    phrase`${device}と名乗るデバイスが、${account}のために操作しようとしてコードを送信しました。ターミナルにこの番号が表示されていますか？`,
+    phrase`${device}と名乗るデバイスが、${account}に代わって操作するために、コードを送信しました。ターミナルにこの番号が表示されていますか？`,
   same: 'はい、同じ番号です',
   codeEnded: 'このコードはもう使えません。まだ必要な場合は、新しいコードを取得してください。',
 }

@@ -28,11 +28,11 @@ export const ja: typeof en = {
   signInHeading: (server) => phrase`${server}にログイン`,
   signInReason: (agent, resource) => phrase`${agent}が${resource}へのアクセスを求めています。`,
   signInByLink: (agent, resource) =>
-    phrase`お使いのリンクによると、${agent}が${resource}へのアクセスを求めています。ログイン後に、この内容を確認します。`,
+    phrase`このページを開いたリンクによると、${agent}が${resource}へのアクセスを求めています。この内容が正しいかどうかは、ログイン後にこちらで確認します。`,
   signInByUnnamed: (resource) =>
-    phrase`お使いのリンクによると、あるエージェントが${resource}へのアクセスを求めています。ログイン後に、この内容を確認します。`,
+    phrase`このページを開いたリンクによると、あるエージェントが${resource}へのアクセスを求めています。この内容が正しいかどうかは、ログイン後にこちらで確認します。`,
   signInByUnnamedForAny:
-    'お使いのリンクによると、あるエージェントがアクセスを求めています。ログイン後に、この内容を確認します。',
+    'このページを開いたリンクによると、あるエージェントがアクセスを求めています。この内容が正しいかどうかは、ログイン後にこちらで確認します。',
   signInForAgent: (agent) => phrase`${agent}が、こちらのアカウントでのログインを求めています。`,
   signInNext:
     'ログインすると、求められている内容を確認できます。あなたが許可するまで、新たに許可されることはありません。',
@@ -119,12 +119,12 @@ export const ja: typeof en = {
   notYou: '別のアカウント',
 
   allowTitle: (agentHost) => `${agentHost}を許可しますか？`,
-  allowQuestion: (agent, resource) => phrase`${agent}に${resource}への代理アクセスを許可しますか？`,
+  allowQuestion: (agent, resource) => phrase`${agent}があなたに代わって${resource}にアクセスすることを許可しますか？`,
   allowSignIn: (agent) => phrase`こちらのアカウントで${agent}にログインすることを許可しますか？`,
   allowOwn: (agent) =>
-    phrase`${agent}に、こちらのアカウントでのログインと、あなたに代わって自身のサービスへアクセスすることを許可しますか？`,
+    phrase`こちらのアカウントで${agent}にログインすることと、${agent}があなたに代わって自身のサービスにアクセスすることを許可しますか？`,
   whoAsks: 'リクエスト元',
-  callsItself: (name) => phrase`自称：${name}`,
+  callsItself: (name) => phrase`名乗っている名前：${name}`,
   noName: 'このエージェントは名前を示していません。',
   comesFrom: (agent) => phrase`このリクエストは、確かに${agent}から届いたものです。`,
   publishedBy: (agent) =>
@@ -202,14 +202,15 @@ export const ja: typeof en = {
   risks: { read: '閲覧', change: '変更', delete: '削除', spend: '支払い', control: '完全な制御' },
   isNew: '新規',
   kept: '引き続きできること：',
-  leftOut: '最近削除されたため、次の権限は削除されたままになります：',
+  leftOut: '少し前にあなたが削除したため、次の権限は削除されたままになります：',
   notAble: 'できないこと',
   notSeePassword: 'パスワードを見る',
   notGetPassword: '私たちからパスワードを受け取る',
   notRequested: '求められていません',
-  notElsewhere: 'ほかのサービスにアクセスする',
+  notElsewhere: 'あなたが使うほかのサービスにアクセスする',
   alreadyElsewhere: (services, myAgents) => phrase`すでに${services}にアクセスできます（${myAgents}を参照）。`,
-  alreadySignsIn: (myAgents) => phrase`すでにこちらのアカウントでのログインに使われています（${myAgents}を参照）。`,
+  alreadySignsIn: (myAgents) =>
+    phrase`すでに、このエージェントにこちらのアカウントでログインできます（${myAgents}を参照）。`,
   moreServices: (count) => counted(count, { other: 'ほか # 件' }),
   howLong: '期間',
   untilRemoved: '削除するまで',
@@ -220,7 +221,7 @@ export const ja: typeof en = {
   askedAgain: '次回このエージェントを接続するときは、もう一度確認します。',
   whileAway: 'あなたが操作していないときにも使われることがあります。',
   removeIn: (myAgents) => phrase`${myAgents}でいつでも削除できます。`,
-  worksOn: (seconds) => `その後も、最長で ${duration(seconds)}は使える場合があります。`,
+  worksOn: (seconds) => `その後も使える場合があります（最長 ${duration(seconds)}）。`,
   myAgents: 'マイエージェント',
 
   loopback: (port) =>

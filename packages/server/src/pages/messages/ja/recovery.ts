@@ -97,7 +97,7 @@ export const jaRecovery: typeof enRecovery = {
     ),
     identity_unlinked: notice(
       'ログインプロバイダーが削除されました',
-      (server, user) => `${server}のアカウント${user}から、ログインに使っていたプロバイダーが削除されました。`,
+      (server, user) => `${server}のアカウント${user}から、ログインに使えたプロバイダーが削除されました。`,
     ),
     new_device: notice(
       '新しいログイン',
