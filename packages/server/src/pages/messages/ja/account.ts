@@ -75,7 +75,7 @@ export const jaAccount: typeof enAccount = {
   told: {
     pending: (resource) => phrase`エージェントがまだ持っているものを受け付けないよう、${resource}に通知しています。`,
     delivered: (resource) =>
-      phrase`エージェントが持っていたものを受け付けないよう${resource}に通知したところ、受け取ったとの確認が${resource}からありました。`,
+      phrase`エージェントが持っていたものを受け付けないよう${resource}に通知したところ、受け取ったとの確認がありました。`,
     unsupported: (resource) =>
       phrase`${resource}には通知できないため、そこでエージェントが持っているものは、期限が切れるまで使えます。`,
     failed: (resource) =>

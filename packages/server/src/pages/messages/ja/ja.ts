@@ -122,7 +122,7 @@ export const ja: typeof en = {
   allowQuestion: (agent, resource) => phrase`${agent}があなたに代わって${resource}にアクセスすることを許可しますか？`,
   allowSignIn: (agent) => phrase`こちらのアカウントで${agent}にログインすることを許可しますか？`,
   allowOwn: (agent) =>
-    phrase`こちらのアカウントで${agent}にログインすることと、${agent}があなたに代わって自身のサービスにアクセスすることを許可しますか？`,
+    phrase`${agent}に、こちらのアカウントであなたをログインさせ、あなたに代わって自身のサービスにアクセスすることを許可しますか？`,
   whoAsks: 'リクエスト元',
   callsItself: (name) => phrase`名乗っている名前：${name}`,
   noName: 'このエージェントは名前を示していません。',
