@@ -1,7 +1,7 @@
 import type { enAccount } from '../en/account.js'
 import { phrase } from '../parts/phrase.js'
-import { arDevices } from './devices.js'
 import { arCounted, arDuration, arFormats } from './formats.js'
+import { arDevices } from './security.js'
 
 const agents = { one: 'وكيل واحد', two: 'وكيلان', few: '# وكلاء', many: '# وكيلًا', other: '# وكيل' }
 

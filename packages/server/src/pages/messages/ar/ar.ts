@@ -5,7 +5,7 @@ import { arBlocks } from './blocks.js'
 import { arCounted, arDuration, arFormats } from './formats.js'
 import { arProblems } from './problems.js'
 import { arRecovery } from './recovery.js'
-import { arSecondFactor } from './second-factor.js'
+import { arSecondFactor } from './security.js'
 
 const characters = { one: 'حرف واحد', two: 'حرفين', few: '# أحرف', many: '# حرفًا', other: '# حرف' }
 const otherServices = {

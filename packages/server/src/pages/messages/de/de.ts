@@ -5,7 +5,7 @@ import { deAccount } from './account.js'
 import { deBlocks } from './blocks.js'
 import { deProblems } from './problems.js'
 import { deRecovery } from './recovery.js'
-import { deSecondFactor } from './second-factor.js'
+import { deSecondFactor } from './security.js'
 
 const [counted, duration] = [createCounted('de'), createDuration('de')]
 

@@ -9,7 +9,7 @@ import type {
 } from '../../models/account-models.js'
 import { createCounted, createDuration } from '../parts/formats.js'
 import { phrase } from '../parts/phrase.js'
-import { enDevices } from './devices.js'
+import { enDevices } from './security.js'
 
 const [counted, duration] = [createCounted('en'), createDuration('en')]
 

@@ -6,7 +6,7 @@ import { enAccount } from './account.js'
 import { enBlocks } from './blocks.js'
 import { enProblems } from './problems.js'
 import { enRecovery } from './recovery.js'
-import { enSecondFactor } from './second-factor.js'
+import { enSecondFactor } from './security.js'
 
 const duration = createDuration('en')
 

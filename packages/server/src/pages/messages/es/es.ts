@@ -5,7 +5,7 @@ import { esAccount } from './account.js'
 import { esBlocks } from './blocks.js'
 import { esProblems } from './problems.js'
 import { esRecovery } from './recovery.js'
-import { esSecondFactor } from './second-factor.js'
+import { esSecondFactor } from './security.js'
 
 const [counted, duration] = [createCounted('es'), createDuration('es')]
 

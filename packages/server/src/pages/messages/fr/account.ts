@@ -1,7 +1,7 @@
 import type { enAccount } from '../en/account.js'
 import { createCounted, createDuration } from '../parts/formats.js'
 import { phrase } from '../parts/phrase.js'
-import { frDevices } from './devices.js'
+import { frDevices } from './security.js'
 
 const [counted, duration] = [createCounted('fr'), createDuration('fr')]
 

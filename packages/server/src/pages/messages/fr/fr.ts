@@ -5,7 +5,7 @@ import { frAccount } from './account.js'
 import { frBlocks } from './blocks.js'
 import { frProblems } from './problems.js'
 import { frRecovery } from './recovery.js'
-import { frSecondFactor } from './second-factor.js'
+import { frSecondFactor } from './security.js'
 
 const [counted, duration] = [createCounted('fr'), createDuration('fr')]
 

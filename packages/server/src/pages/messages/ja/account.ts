@@ -1,7 +1,7 @@
 import type { enAccount } from '../en/account.js'
 import { createCounted, createDuration } from '../parts/formats.js'
 import { phrase } from '../parts/phrase.js'
-import { jaDevices } from './devices.js'
+import { jaDevices } from './security.js'
 
 const [counted, duration] = [createCounted('ja'), createDuration('ja')]
 

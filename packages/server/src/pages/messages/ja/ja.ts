@@ -5,7 +5,7 @@ import { jaAccount } from './account.js'
 import { jaBlocks } from './blocks.js'
 import { jaProblems } from './problems.js'
 import { jaRecovery } from './recovery.js'
-import { jaSecondFactor } from './second-factor.js'
+import { jaSecondFactor } from './security.js'
 
 const [counted, duration] = [createCounted('ja'), createDuration('ja')]
 

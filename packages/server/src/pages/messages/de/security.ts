@@ -1,6 +1,52 @@
-import type { enSecondFactor } from '../en/second-factor.js'
+import type { enDevices, enSecondFactor } from '../en/security.js'
 import { createCounted } from '../parts/formats.js'
 import { phrase } from '../parts/phrase.js'
+
+/** The text of the pages about a user's devices, in German. */
+export const deDevices: typeof enDevices = {
+  heading: 'Meine Geräte',
+  lead: 'Diese Geräte handeln mit einem eigenen Schlüssel für Sie. Wenn Sie eines trennen, endet sein gesamter Zugriff sofort. Bis zu eine Stunde lang kann es noch angeben, wer es ist.',
+  connectedOn: (moment) => phrase`Verbunden am ${moment}.`,
+  lastUsedOn: (moment) => phrase`Zuletzt verwendet am ${moment}.`,
+  lastUsedFrom: (moment, address) => phrase`Zuletzt verwendet am ${moment} von ${address}.`,
+  endsOn: (moment) => phrase`Es wurde mit einem Code verbunden und endet von selbst am ${moment}.`,
+  stays: 'Es bleibt, bis Sie es trennen.',
+  disconnect: 'Trennen',
+
+  connect: 'Diesen Computer verbinden',
+  question: 'Haben Sie dies gerade auf diesem Computer gestartet?',
+  asks: (device) =>
+    phrase`Ein Programm, das diesen Computer ${device} nennt, möchte von nun an für Sie handeln. Bevor es auf etwas zugreifen kann, muss es Sie trotzdem fragen.`,
+  asked: 'Was verbunden wird',
+  account: 'Konto',
+  device: 'Gerät',
+  network: 'Netzwerk',
+  time: 'Zeit',
+  unchecked: 'Den Namen des Geräts hat das Programm gewählt. Wir haben ihn nicht geprüft.',
+  notYou: 'Wenn eine Nachricht, eine Website oder jemand anderes Sie hierhergeführt hat, wählen Sie „Nein“.',
+  no: 'Nein',
+  yes: 'Ja, verbinden',
+  tooMany: 'Sie haben so viele Geräte, wie dieser Server erlaubt. Trennen Sie zuerst eines unter „Meine Agenten“.',
+
+  goBack: 'Zurück zum Terminal',
+  connected: 'Dieser Computer wird verbunden. Sie können diese Seite schließen und zum Terminal zurückkehren.',
+  denied: 'Es wurde nichts verbunden. Sie können diese Seite schließen.',
+
+  codeHeading: 'Gerät mit einem Code verbinden',
+  codeLead:
+    'Für einen Computer ohne Browser, zum Beispiel einen, den Sie über ssh erreichen. Das Gerät funktioniert einen Tag lang und kann weder löschen noch Geld ausgeben noch die volle Kontrolle übernehmen.',
+  codeWarning:
+    'Geben Sie den Code nur in Ihr eigenes Terminal ein. Geben Sie ihn niemals weiter, und geben Sie ihn niemals dort ein, wo jemand anderes es verlangt: Wer ihn hat, kann für Sie handeln.',
+  getCode: 'Code anfordern',
+  typeCode: (moment) =>
+    phrase`Geben Sie diesen Code in das Terminal ein, das danach gefragt hat. Er funktioniert einmal, bis ${moment}.`,
+  typed: 'Code eingegeben',
+  notTyped: 'Noch hat kein Gerät diesen Code gesendet. Geben Sie ihn im Terminal ein und machen Sie dann hier weiter.',
+  compare: (device, account) =>
+    phrase`Ein Gerät, das sich ${device} nennt, hat den Code gesendet, um für ${account} zu handeln. Zeigt Ihr Terminal diese Zahl an?`,
+  same: 'Ja, dieselbe Zahl',
+  codeEnded: 'Der Code funktioniert nicht mehr. Fordern Sie einen neuen an, wenn Sie noch einen brauchen.',
+}
 
 const counted = createCounted('de')
 

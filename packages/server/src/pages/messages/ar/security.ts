@@ -1,6 +1,50 @@
-import type { enSecondFactor } from '../en/second-factor.js'
+import type { enDevices, enSecondFactor } from '../en/security.js'
 import { phrase } from '../parts/phrase.js'
 import { arCounted } from './formats.js'
+
+/** What the pages about a user's devices say in Arabic. */
+export const arDevices: typeof enDevices = {
+  heading: 'أجهزتي',
+  lead: 'تتصرف هذه الأجهزة نيابةً عنك بمفتاح خاص بكل منها. إذا فصلت جهازًا، فسينتهي كل وصوله فورًا، لكن يظل بإمكانه إثبات هويته لمدة تصل إلى ساعة.',
+  connectedOn: (moment) => phrase`تم ربطه في ${moment}.`,
+  lastUsedOn: (moment) => phrase`آخر استخدام في ${moment}.`,
+  lastUsedFrom: (moment, address) => phrase`آخر استخدام في ${moment} من ${address}.`,
+  endsOn: (moment) => phrase`تم ربطه برمز، وينتهي من تلقاء نفسه في ${moment}.`,
+  stays: 'يبقى حتى تفصله.',
+  disconnect: 'فصل',
+
+  connect: 'ربط هذا الحاسوب',
+  question: 'هل بدأت هذا على هذا الحاسوب للتو؟',
+  asks: (device) =>
+    phrase`يريد برنامج يسمّي هذا الحاسوب ${device} أن يتصرف نيابةً عنك من الآن فصاعدًا. وعليه أن يسألك قبل أن يحصل على وصول إلى أي شيء.`,
+  asked: 'ما الذي يجري ربطه',
+  account: 'الحساب',
+  device: 'الجهاز',
+  network: 'الشبكة',
+  time: 'الوقت',
+  unchecked: 'اختار البرنامج اسم الجهاز، ولم نتحقق منه.',
+  notYou: 'إذا أوصلتك إلى هنا رسالة أو موقع أو شخص آخر فاختر «لا».',
+  no: 'لا',
+  yes: 'نعم، اربطه',
+  tooMany: 'لديك أكبر عدد من الأجهزة يسمح به هذا الخادم. افصل جهازًا من «وكلائي» أولًا.',
+
+  goBack: 'العودة إلى الطرفية',
+  connected: 'يجري ربط هذا الحاسوب. يمكنك إغلاق هذه الصفحة والعودة إلى الطرفية.',
+  denied: 'لم يُربط أي شيء. يمكنك إغلاق هذه الصفحة.',
+
+  codeHeading: 'ربط جهاز برمز',
+  codeLead: 'لحاسوب بلا متصفح، مثل حاسوب تتصل به عن بُعد. يعمل لمدة يوم، ولا يمكنه الحذف ولا الإنفاق ولا التحكم الكامل.',
+  codeWarning:
+    'اكتب الرمز في طرفيتك أنت فقط. لا تخبر به أحدًا أبدًا، ولا تكتبه أبدًا حيث يطلب منك شخص آخر كتابته: من لديه الرمز يمكنه التصرف نيابةً عنك.',
+  getCode: 'الحصول على رمز',
+  typeCode: (moment) => phrase`اكتب هذا الرمز في الطرفية التي طلبته. يعمل مرة واحدة حتى ${moment}.`,
+  typed: 'كتبته',
+  notTyped: 'لم يرسل أي جهاز هذا الرمز بعد. اكتبه في الطرفية ثم تابع هنا.',
+  compare: (device, account) =>
+    phrase`أرسل الرمزَ جهازٌ يسمّي نفسه ${device} ليتصرف نيابةً عن ${account}. هل تعرض طرفيتك هذا الرقم؟`,
+  same: 'نعم، الرقم نفسه',
+  codeEnded: 'لم يعد الرمز يعمل. احصل على رمز آخر إذا كنت لا تزال تحتاج إليه.',
+}
 
 /** What the pages about the second factor say in Arabic. */
 export const arSecondFactor: typeof enSecondFactor = {
