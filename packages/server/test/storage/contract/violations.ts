@@ -184,12 +184,12 @@ export function violationContract(name: string, open: () => Promise<OpenTables>)
 export async function fillWithEverything(storage: Storage): Promise<void> {
   const alice = await newUser(storage, 'alice')
   await refreshable(storage, {}, {}, alice)
+  await storage.editUser({ userId: alice.id, email: 'alice@home.example' })
   for (const tokenHash of [freshHash(), freshHash()]) {
     await storage.createLink({ userId: alice.id, tokenHash, purpose: 'reset', lifetime: 60 })
     if ((await storage.listEvents({ event: 'link.used' })).length === 0)
       await storage.setPasswordByLink({ tokenHash, passwordHash: 'hash' })
   }
-  await storage.editUser({ userId: alice.id, email: 'alice@home.example' })
   await storage.queueEmail({ kind: 'confirm', username: 'alice', language: 'en' })
   const [email] = await storage.claimEmails({ limit: 1, lease: 60, perAddress: 5 })
   if (email) await storage.settleEmail({ id: email.id, attempt: 1, outcome: 'sent' })

@@ -339,7 +339,7 @@ describe('copyRows', () => {
     const { url } = await server.createDatabase(template)
     const [from, to] = [sqliteEngine(path), await openEngine(url, patient)]
     const { tables, rows } = await copyRows(from, to)
-    expect(tables).toBe(35)
+    expect(tables).toBe(37)
     expect(rows).toBeGreaterThan(1800)
     await expect(copyRows(from, to)).rejects.toThrow('use an empty database')
     await Promise.all([from.close(), to.close()])
