@@ -9,23 +9,20 @@ if (allow) guardClicks(allow)
 
 for (const label of document.querySelectorAll('label:has([data-reveals])')) offerReveal(label)
 showLocalTimes(document)
+groupByDay()
 const age = /** @type {HTMLTimeElement | null} */ (document.querySelector('[data-seconds-ago]'))
 if (age) keepAge(age)
 
 const deadline = /** @type {HTMLElement | null} */ (document.querySelector('[data-seconds-left]'))
 if (deadline) watchDeadline(deadline)
 
-const extend = /** @type {HTMLFormElement | null} */ (document.querySelector('form[data-extend]'))
-if (extend && deadline) extendInPlace(extend, deadline)
+const passkeys = 'PublicKeyCredential' in window && 'parseRequestOptionsFromJSON' in PublicKeyCredential
+if (passkeys) for (const advice of document.querySelectorAll('[data-without-passkeys]')) advice.remove()
 
-const sent = /** @type {HTMLFormElement | null} */ (document.querySelector('form[data-sends]'))
-if (sent) sent.submit()
-
-if ('PublicKeyCredential' in window && 'parseRequestOptionsFromJSON' in PublicKeyCredential) {
-  for (const form of document.querySelectorAll('form[data-passkey]')) {
-    offerPasskey(/** @type {HTMLFormElement} */ (form))
-  }
-  for (const advice of document.querySelectorAll('[data-without-passkeys]')) advice.remove()
+for (const form of document.forms) {
+  if (deadline && 'extend' in form.dataset) extendInPlace(form, deadline)
+  if (passkeys && 'passkey' in form.dataset) offerPasskey(form)
+  if ('sends' in form.dataset) form.submit()
 }
 
 /**
@@ -107,6 +104,16 @@ function showLocalTimes(within) {
     const clock = { hour: hour12 ? 'numeric' : '2-digit', minute: '2-digit' }
     const shown = { ...(shows === 'time' ? {} : day), ...(shows === 'day' ? {} : clock) }
     time.textContent = new Intl.DateTimeFormat(locale, shown).format(at)
+  }
+}
+
+/** Shows each day once. */
+function groupByDay() {
+  let day = ''
+  for (const heading of document.querySelectorAll('h2')) {
+    if (!('day' in heading.dataset)) continue
+    heading.hidden = heading.textContent === day
+    day = heading.textContent ?? ''
   }
 }
 

@@ -226,20 +226,32 @@ describe('account forms', () => {
 })
 
 describe('renderActivity', () => {
-  it('lists events in words, newest first, with time and device', () => {
+  it('lists events in words under their days, newest first, with time and device', () => {
     expectOrder(words(renderActivity({ ...accountFrame, activity })), [
-      'You removed access to cal.example for mail.example.',
       '15 January',
+      'You removed access to cal.example for mail.example.',
       '14:05 UTC',
       'calendar-helper.example used its access to cal.example.',
       'You signed in.',
       '12:06 UTC · Chrome, Linux',
-      'You didn’t give odd.example access to bank.example.',
       '14 January',
+      'You didn’t give odd.example access to bank.example.',
       'Failed sign-in attempt.',
       'Firefox, Windows',
-      'You added a passkey.',
       '21 March 2025',
+      'You added a passkey.',
+    ])
+  })
+
+  it('shows each day above the first entry of the day in UTC', () => {
+    const midnight = Date.UTC(2026, 0, 15) / 1000
+    const at = [midnight + 60, midnight, midnight - 1, midnight - 86_400]
+    const html = renderActivity({ ...accountFrame, activity: at.map((at) => ({ at, what: 'signed_in' as const })) })
+    expect([...html.matchAll(/<h2 data-day[^>]*?( hidden)?>/g)].map(([, hidden]) => hidden !== undefined)).toEqual([
+      false,
+      true,
+      false,
+      true,
     ])
   })
 })

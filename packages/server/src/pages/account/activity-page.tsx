@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { AgentDelegate, CallText, Host, Icon, type IconName } from '../components/marks.js'
-import { DayAndTime } from '../components/moment.js'
+import { Day, DayAndTime, TimeOfDay } from '../components/moment.js'
 import { en } from '../messages/en/en.js'
 import type { Messages } from '../messages/messages.js'
 import type { AccountEvent, Activity, ActivityPage, AgentEvent } from '../models/account-models.js'
@@ -29,7 +29,7 @@ export function renderActivity(model: ActivityPage, messages: Messages = en): st
         {activity.length === 0 ? (
           <p>{account.noActivity}</p>
         ) : (
-          <ActivityList activity={activity} now={now} messages={messages} isLinked />
+          <ActivityList activity={activity} now={now} messages={messages} isByDay />
         )}
         <OtherPages label={account.pages} newer={newer} older={older} messages={messages} />
       </>
@@ -79,21 +79,31 @@ interface List {
   activity: readonly Activity[]
   now: number
   messages: Messages
-  /** Whether agents link to their pages. @default false */
-  isLinked?: boolean | undefined
+  /** Whether days are headings, and agents link to their pages. @default false */
+  isByDay?: boolean | undefined
 }
 
 /** The activity in words, newest first. */
-export function ActivityList({ activity, now, messages, isLinked }: List) {
+export function ActivityList({ activity, now, messages, isByDay }: List) {
   return (
     <ul class="happened">
-      {activity.map((entry) => (
+      {activity.map((entry, index) => (
         <li>
+          {isByDay && (
+            // Shown above the first entry of a day. In the user's time zone, which only the script knows, that may be another entry.
+            <h2 data-day hidden={dayOf(entry) === dayOf(activity[index - 1])}>
+              <Day at={entry.at} now={now} messages={messages} />
+            </h2>
+          )}
           <Icon name={icons[entry.what]} />
           <div>
-            <p>{sentenceOf(entry, messages, isLinked)}</p>
+            <p>{sentenceOf(entry, messages, isByDay)}</p>
             <p class="small">
-              <DayAndTime at={entry.at} now={now} messages={messages} />
+              {isByDay ? (
+                <TimeOfDay at={entry.at} messages={messages} />
+              ) : (
+                <DayAndTime at={entry.at} now={now} messages={messages} />
+              )}
               {'device' in entry && entry.device !== undefined && [' · ', <bdi>{entry.device}</bdi>]}
             </p>
           </div>
@@ -101,6 +111,11 @@ export function ActivityList({ activity, now, messages, isLinked }: List) {
       ))}
     </ul>
   )
+}
+
+/** The entry's day in UTC, as a number. */
+function dayOf(entry: Activity | undefined): number | undefined {
+  return entry && Math.floor(entry.at / 86_400)
 }
 
 function sentenceOf(entry: Activity, messages: Messages, isLinked = false): ComponentChildren {
