@@ -119,7 +119,10 @@ async function requireNotTooSoon(
   request: AuthRequest,
 ): Promise<void> {
   const { session } = person
-  const left = await waitAfterDenials(context, session.user.id, { ...request, id: request.display.agent.id })
+  // This server vouches for its users' devices, each of which waits for itself.
+  const device = request.agent === context.issuer ? request.delegate : null
+  const id = request.display.agent.id ?? device ?? undefined
+  const left = await waitAfterDenials(context, session.user.id, { ...request, id })
   if (left === undefined) return
   const until = context.now() + left
   const by = { tokenHash: link.tokenHash, judged: request, ...inSession(person), revision: request.revision }

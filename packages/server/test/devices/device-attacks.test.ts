@@ -10,6 +10,7 @@ import {
   allowOnDevice,
   bob,
   browserOf,
+  type ConnectedDevice,
   callback,
   codeOn,
   connect,
@@ -134,6 +135,23 @@ describe('the permissions of a device', () => {
     await world.storage.createDeviceCode({ userId, credentialRevision, device, ...code })
     await world.storage.redeemDeviceCode({ ...code, ...device, ip: undefined })
     expect((await renew(world, signer)).body.error).toBe('revoked_delegate')
+  })
+
+  it('D15: wait after a denial of the same device only, whatever others are allowed', async () => {
+    const world = await openDevices()
+    const [denied, other] = [await connect(world), await connect(world)]
+    const ask = async ({ agent, pages, user }: ConnectedDevice) => {
+      const known = pages.length
+      agent.fetch(`${ids.resource}/data-auth`).catch(() => undefined)
+      await expect.poll(() => pages.length, { timeout: 30_000 }).toBeGreaterThan(known)
+      const url = pages.at(-1) ?? ''
+      return { url, page: await user.open(url) }
+    }
+    const { url, page } = await ask(denied)
+    const decided = await denied.user.submit(await page.text(), url, { consent: 'deny' })
+    await denied.agent.handler(new Request(decided.headers.get('location') ?? ''))
+    expect((await allowOnDevice(other)).status).toBe(200)
+    expect((await ask(denied)).page.status).toBe(429)
   })
 
   it('D06: end at once when it is disconnected, with its codes, refresh tokens and auth tokens', async () => {
