@@ -67,7 +67,7 @@ async function linkOf(context: ServerContext, { kind, user, address }: ClaimedEm
     const token = sealConfirmation(context, { userId: user.id, email: address, replaces })
     return `${issuer}${accountPaths.confirmEmail}?token=${token}`
   }
-  if (kind !== 'reset') return `${issuer}${accountPaths.security}`
+  if (kind !== 'reset') return `${issuer}${kind === 'device_connected' ? accountPaths.agents : accountPaths.security}`
   const created = await createPasswordLink(storage, { issuer, userId: user.id, purpose: 'reset' })
   return created.outcome === 'created' ? created.url : undefined
 }

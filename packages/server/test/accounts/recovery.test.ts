@@ -279,3 +279,19 @@ it('V24: a user whose address is confirmed is notified of a new password and of 
     [address, 'Your password was changed – Home Accounts', true],
   ])
 })
+
+it('D16: a notice of a device leads to the page that disconnects it', async () => {
+  const { stage, sent } = await opened({ name: 'Home Accounts' })
+  const userId = await setAddress(stage)
+  const { credentialRevision = 0 } = (await stage.storage.findUser(userId)) ?? {}
+  const [codeHash, thumbprint] = ['A'.repeat(43), 'E'.repeat(43)]
+  const device = { name: 'laptop', thumbprint }
+  await stage.storage.createDeviceCode({ userId, credentialRevision, codeHash, device, lifetime: 60, most: 1 })
+  const redemption = { codeHash, thumbprint, name: undefined, ip: undefined, lifetime: 60, most: 1 }
+  await stage.storage.redeemDeviceCode(redemption)
+  await settled(stage, 1)
+  const [notice] = sent
+  expect(notice?.subject).toBe('A device was connected – Home Accounts')
+  expect(notice?.text).toContain(`${stage.authServer}/account\n`)
+  expect(notice?.text).toContain('a new password does not disconnect it')
+})

@@ -33,7 +33,7 @@ export interface EmailConfirmation {
   language: string
 }
 
-/** What an email is for: a link to set a new password, a link that confirms an address, or a change to how the user signs in. */
+/** What an email is for: a link to set a new password, a link that confirms an address, or a change to who or what can act for the user. */
 export type EmailKind = RequestedEmail | NoticeKind
 
 /** An email that a user requests. */
@@ -46,6 +46,7 @@ export type NoticeKind =
   | 'passkey_removed'
   | 'factor_added'
   | 'factor_removed'
+  | 'device_connected'
   | 'identity_linked'
   | 'identity_unlinked'
   | 'new_device'

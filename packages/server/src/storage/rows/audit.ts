@@ -35,6 +35,7 @@ const notices: Partial<Record<AuditEventName, NoticeKind>> = {
   'identity.unlinked': 'identity_unlinked',
   'factor.added': 'factor_added',
   'factor.removed': 'factor_removed',
+  'device.connected': 'device_connected',
 }
 
 function noticeOf({ event, data }: AuditEntry): NoticeKind | undefined {

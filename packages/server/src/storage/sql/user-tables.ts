@@ -118,6 +118,7 @@ export const userTables = {
       | 'passkey_removed'
       | 'factor_added'
       | 'factor_removed'
+      | 'device_connected'
       | 'identity_linked'
       | 'identity_unlinked'
       | 'new_device'

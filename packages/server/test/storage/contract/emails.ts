@@ -1,7 +1,7 @@
 import type { Storage, User } from 'countersign-server'
 import { expect, test } from 'vitest'
 import { freshHash, newUser, readNow } from '../fixtures.js'
-import { inStorage, type MakeStorage, start } from './in-storage.js'
+import { day, inStorage, type MakeStorage, start } from './in-storage.js'
 
 const claim = { limit: 10, lease: 120, perAddress: 5 }
 const hour = 3600
@@ -209,6 +209,19 @@ export function emailContract(name: string, makeStorage: MakeStorage): void {
       await storage.unlinkFederated({ ...(await readNow(storage, alice.id)), ...identity, otherWays })
       const kinds = (await storage.claimEmails(claim)).map(({ kind }) => kind)
       expect(kinds).toEqual(['password_changed', 'identity_linked', 'identity_unlinked'])
+    })
+
+    test('a device that is connected queues a notice, once', async () => {
+      const { storage } = world
+      const { id: userId } = await withAddress(storage, 'alice@home.example')
+      const [codeHash, thumbprint] = [freshHash(), freshHash()]
+      const code = { codeHash, device: { name: 'laptop', thumbprint }, lifetime: 60, most: 20 }
+      await storage.createDeviceCode({ ...(await readNow(storage, userId)), ...code })
+      const redemption = { codeHash, thumbprint, name: undefined, ip: undefined, lifetime: day, most: 20 }
+      for (const key of [thumbprint, thumbprint, freshHash()])
+        await storage.redeemDeviceCode({ ...redemption, thumbprint: key })
+      const kinds = (await storage.claimEmails(claim)).map(({ kind }) => kind)
+      expect(kinds).toEqual(['device_connected'])
     })
 
     test('a new address replaces the one that the user had when they entered it, and ends links that were sent there', async () => {

@@ -90,6 +90,17 @@ export const deRecovery: typeof enRecovery = {
         'Wenn Sie das nicht waren, hat vielleicht jemand anderes Zugriff auf Ihr Konto: Melden Sie sich an, ändern Sie Ihr Passwort und Ihre E-Mail-Adresse und melden Sie sich überall ab.',
       ],
     },
+    device_connected: {
+      ...notice(
+        'Ein Gerät wurde verbunden',
+        (server, user) =>
+          `Mit Ihrem Konto ${user} bei ${server} wurde ein Gerät verbunden. Bevor es auf etwas zugreifen kann, fragt es Sie.`,
+      ),
+      action: 'Geräte prüfen',
+      after: [
+        'Wenn Sie das nicht waren, trennen Sie das Gerät unter „Meine Agenten“, denn ein neues Passwort trennt es nicht. Ändern Sie dann Ihr Passwort und melden Sie sich überall ab.',
+      ],
+    },
     identity_linked: notice(
       'Ein Anmeldedienst wurde verknüpft',
       (server, user) =>

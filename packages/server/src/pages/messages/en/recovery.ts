@@ -17,6 +17,7 @@ const emails: Record<
   | 'passkey_removed'
   | 'factor_added'
   | 'factor_removed'
+  | 'device_connected'
   | 'identity_linked'
   | 'identity_unlinked'
   | 'new_device'
@@ -71,6 +72,17 @@ const emails: Record<
     'Two-step sign-in was turned off',
     (server, user) => `Two-step sign-in was turned off for your account ${user} at ${server}.`,
   ),
+  device_connected: {
+    ...notice(
+      'A device was connected',
+      (server, user) =>
+        `A device was connected to your account ${user} at ${server}. It asks you before it gets access to anything.`,
+    ),
+    action: 'Review your devices',
+    after: [
+      'If it wasn’t you, disconnect the device under “My agents”, because a new password does not disconnect it. Then change your password, and sign out everywhere.',
+    ],
+  },
   identity_linked: notice(
     'A sign-in provider was linked',
     (server, user) =>

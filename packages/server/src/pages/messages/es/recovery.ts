@@ -90,6 +90,17 @@ export const esRecovery: typeof enRecovery = {
         'Si no has sido tú, puede que otra persona tenga acceso a tu cuenta: inicia sesión, cambia la contraseña y el correo electrónico, y cierra todas las sesiones.',
       ],
     },
+    device_connected: {
+      ...notice(
+        'Se ha conectado un dispositivo',
+        (server, user) =>
+          `Se ha conectado un dispositivo a tu cuenta ${user} en ${server}. Te preguntará antes de acceder a cualquier cosa.`,
+      ),
+      action: 'Revisar tus dispositivos',
+      after: [
+        'Si no has sido tú, desconecta el dispositivo en «Mis agentes», porque una contraseña nueva no lo desconecta. Después, cambia la contraseña y cierra todas las sesiones.',
+      ],
+    },
     identity_linked: notice(
       'Se ha vinculado un proveedor de inicio de sesión',
       (server, user) =>

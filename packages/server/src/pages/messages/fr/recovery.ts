@@ -90,6 +90,17 @@ export const frRecovery: typeof enRecovery = {
         'Si ce n’était pas vous, quelqu’un d’autre a peut-être accès à votre compte : connectez-vous, changez votre mot de passe et votre adresse e-mail, puis déconnectez-vous partout.',
       ],
     },
+    device_connected: {
+      ...notice(
+        'Un appareil a été connecté',
+        (server, user) =>
+          `Un appareil a été connecté à votre compte ${user} sur ${server}. Il demandera votre accord avant d’accéder à quoi que ce soit.`,
+      ),
+      action: 'Vérifier vos appareils',
+      after: [
+        'Si ce n’était pas vous, déconnectez l’appareil dans « Mes agents », car un nouveau mot de passe ne le déconnecte pas. Changez ensuite votre mot de passe et déconnectez-vous partout.',
+      ],
+    },
     identity_linked: notice(
       'Un fournisseur de connexion a été associé',
       (server, user) =>
