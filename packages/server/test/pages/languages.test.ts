@@ -76,7 +76,9 @@ describe.each(Object.values(languages))('$languageName', (messages) => {
     }
   })
 
-  it.runIf(messages !== en)('leaves no sentence in English', () => {
+  if (messages === en) return
+
+  it('leaves no sentence in English', () => {
     const english = new Set(spoken(en))
     const same = spoken(messages).filter((text) => english.has(text) && /[a-z]{2,} [a-z]/i.test(text))
     expect(same).toEqual([])

@@ -95,10 +95,10 @@ describe('an agent server that revokes an installation', () => {
     const next = await laptop.delegate().agentToken()
     expect(next).not.toBe(jwt)
     expect(await delegates.listTokens('laptop')).toHaveLength(2)
-    await openPerson(stage, {}, { ...(await laptop.by()), jwt })
+    const by = await laptop.by()
+    await openPerson(stage, {}, { ...by, jwt })
     expect(await open().revoke('laptop')).toEqual([{ authServer: stage.authServer, outcome: 'delivered' }])
-    for (const each of [jwt, next])
-      expect((await askPerson(stage, {}, { ...(await laptop.by()), jwt: each })).status).toBe(401)
+    for (const each of [jwt, next]) expect((await askPerson(stage, {}, { ...by, jwt: each })).status).toBe(401)
   })
 
   it('reports which person servers could not be told, after three attempts, and can try again', async () => {
@@ -111,13 +111,14 @@ describe('an agent server that revokes an installation', () => {
       return isDown ? new Response(null, { status: 503 }) : undefined
     })
     const laptop = await install('laptop')
-    await openPerson(stage, {}, await laptop.by())
+    const by = await laptop.by()
+    await openPerson(stage, {}, by)
     expect(await server.revoke('laptop')).toEqual([{ authServer: stage.authServer, outcome: 'failed' }])
     expect(attempts).toBe(3)
-    expect((await askPerson(stage, {}, await laptop.by())).status).toBe(202)
+    expect((await askPerson(stage, {}, by)).status).toBe(202)
     isDown = false
     expect(await server.revoke('laptop')).toEqual([{ authServer: stage.authServer, outcome: 'delivered' }])
-    expect(await problemIn(await askPerson(stage, {}, await laptop.by()))).toMatchObject({ error: 'revoked_jwt' })
+    expect(await problemIn(await askPerson(stage, {}, by))).toMatchObject({ error: 'revoked_jwt' })
   })
 
   it('does not tell a person server that has never seen one of its tokens, or that accepts no revocations', async () => {
