@@ -208,6 +208,9 @@ describe('rejects a body that names another method or path, even if only some se
     ['text/plain; charset=utf-7; type="/json"', '{"+AF8-method":"DELETE"}', undefined],
     ['text/plain; charset=utf-7', '+AHs-"+AF8-method":"DELETE"}', undefined],
     ['application/octet-stream', gzipSync('{"_method":"DELETE"}'), 'gzip'],
+    ['application/octet-stream', gzipSync(`{"a":"${'x'.repeat(9000)}","_method":"DELETE"}`), 'gzip'],
+    ['application/octet-stream', gzipSync(utf16('{"_method":"DELETE"}')), 'gzip'],
+    ['application/x-protobuf', gzipSync(`\n[${' '.repeat(9000)}{"url":"/a"}]`), 'gzip'],
     ['text/plain', deflateSync(' \n{"_method":"DELETE"}'), 'deflate'],
     ['text/plain', brotliCompressSync('\ufeff{"verb":"GET"}'), 'BR'],
     ['text/plain', gzipSync(`{"a":"${'x'.repeat(2_000_000)}","_method":"DELETE"}`), 'x-gzip'],
@@ -317,7 +320,7 @@ describe('text that starts like JSON, is not valid JSON, and mentions a name tha
     ['text/markdown', '- [ ] a\\_b: the url'],
     ['text/html', '{{ title }} during security'],
     ['text/plain', '{% if path %}[1]{% endif %}'.replace('path', 'pathless')],
-    ['text/markdown', '# {"_method":"DELETE"}\n\nThe method.'],
+    ['text/markdown', '# A {"_method":"DELETE"}\n\nThe method.'],
     ['text/plain', 'A {"_method": "DELETE"}'],
     ['application/octet-stream', "{'_method':'DELETE'}"],
     ['image/png', '{\0\0\0method'],
@@ -383,6 +386,8 @@ describe('accepts a compressed body that is not JSON', () => {
     ['text/csv', deflateRawSync(text), 'deflate'],
     ['text/csv', brotliCompressSync(text.slice(0, 100_000)), 'br'],
     ['application/x-protobuf', gzipSync(`\n\x05${'x'.repeat(5000)}`), 'gzip'],
+    ['application/x-protobuf', gzipSync(`\n{${'x'.repeat(5000)}`), 'gzip'],
+    ['application/octet-stream', gzipSync(Buffer.alloc(5000)), 'gzip'],
     ['text/plain', '', 'gzip'],
   ])('%s %#', async (type, body, coding) => {
     expect((await send(type, body, coding)).statuses).toEqual([200, 200])

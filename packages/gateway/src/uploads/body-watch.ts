@@ -3,9 +3,10 @@ import { brotliDecompressSync, constants, gunzipSync, inflateRawSync, inflateSyn
 import { AAuthError } from 'countersign/resource'
 import { type CheckedRequest, createFieldCheck } from '../routes/field-check.js'
 import { charsetsOf, isMultibyte, requireReadableCharsets } from './charsets.js'
+import { blanks } from './json-scanner.js'
 import { requireBoundary, type Watch, watchParameters, watchParts } from './watch-form.js'
-import { watchJson } from './watch-json.js'
-import { createStartFinder, watchAnyType } from './watch-text.js'
+import { scanMembers, watchJson } from './watch-json.js'
+import { createStartFinder, watchAnyType, wideStart } from './watch-text.js'
 
 /**
  * Inspects a body as it arrives, for a field or member that frameworks use as the method or the path (G02). The media type determines
@@ -26,7 +27,7 @@ export function createBodyWatch(headers: IncomingHttpHeaders, judged?: CheckedRe
   const coding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
   requireReadableCharsets(type)
   if (watches.length > 0 || mayBeRead) requireReadable(type, coding)
-  if (coding !== 'identity') watches.push(watchPackedStart(coding))
+  if (coding !== 'identity') watches.push(watchPackedStart(coding, binary.test(type)))
   if (isMultibyte(type)) watches.push(refuseJsonStart())
   // Many frameworks do not decode a body, so the raw bytes are inspected as well: a compressed body may also be JSON.
   watches.push(isStrict ? watchJson(fields) : watchAnyType(binary.test(type), fields))
@@ -78,7 +79,7 @@ function jsonNotUtf8(): AAuthError {
 
 /** Refuses a body that starts as JSON. */
 function refuseJsonStart(): Watch {
-  const find = createStartFinder()
+  const { find } = createStartFinder()
   let at: number | undefined = -1
   return {
     push(chunk) {
@@ -111,7 +112,7 @@ const unpacked: Readonly<Record<string, readonly ((packed: Uint8Array) => Buffer
  *
  * @throws AAuthError `media_type_unsupported`, also for codings other than gzip, deflate or br
  */
-function watchPackedStart(coding: string): Watch {
+function watchPackedStart(coding: string, isBinary: boolean): Watch {
   const unpack = Object.hasOwn(unpacked, coding) ? unpacked[coding] : undefined
   if (!unpack)
     throw new AAuthError('media_type_unsupported', 'Send bodies in gzip, deflate or br, or without Content-Encoding.')
@@ -121,7 +122,8 @@ function watchPackedStart(coding: string): Watch {
     const packed = start
     start = undefined
     if (!packed || packed.length === 0) return
-    const starts = unpack?.map((each) => startsAsJson(each, packed)) ?? []
+    const find = isBinary ? findValidJson : createStartFinder().find
+    const starts = unpack?.map((each) => startsAsJson((bytes) => find(each(bytes)), packed)) ?? []
     if (!starts.includes(false) || starts.some((start) => start === true || start === 'unknown'))
       throw new AAuthError(
         'media_type_unsupported',
@@ -143,13 +145,13 @@ function watchPackedStart(coding: string): Watch {
  * Whether a compressed body starts with an object or array. If decompressing the whole start yields too much output, a shorter prefix is
  * used instead: in an honest body, a few bytes suffice for the first character.
  */
-function startsAsJson(unpack: (packed: Uint8Array) => Buffer, packed: Uint8Array): boolean | 'unknown' | 'unreadable' {
-  const whole = unpackedStart(unpack, packed)
+function startsAsJson(find: FindStart, packed: Uint8Array): boolean | 'unknown' | 'unreadable' {
+  const whole = unpackedStart(find, packed)
   if (whole !== 'too long') return whole
   let [short, long] = [0, packed.length]
   while (long - short > 1) {
     const middle = (short + long) >> 1
-    const found = unpackedStart(unpack, packed.subarray(0, middle))
+    const found = unpackedStart(find, packed.subarray(0, middle))
     if (typeof found === 'boolean') return found
     if (found === 'too long') long = middle
     else short = middle
@@ -157,12 +159,22 @@ function startsAsJson(unpack: (packed: Uint8Array) => Buffer, packed: Uint8Array
   return 'unknown'
 }
 
-function unpackedStart(
-  unpack: (packed: Uint8Array) => Buffer,
-  packed: Uint8Array,
-): boolean | 'unknown' | 'unreadable' | 'too long' {
+/** Returns the position of JSON in a decompressed start, -1 if it may be in the rest, or undefined if there is none. */
+type FindStart = (packed: Uint8Array) => number | undefined
+
+/** Like a start finder, for a body that only parsers of valid JSON read: most binary bodies are soon invalid. */
+function findValidJson(start: Uint8Array): number | undefined {
+  const at = Buffer.from(start).findIndex((byte) => blanks[byte] === 0)
+  if (at === -1) return start.length < shown ? -1 : undefined
+  const isWide = wideStart.test(Buffer.from(start.subarray(at, at + 6)).toString('latin1'))
+  const scanner = scanMembers()
+  scanner.push(start.subarray(at))
+  return isWide || (!scanner.isInvalid && (start[at] === 0x7b || start[at] === 0x5b)) ? at : undefined
+}
+
+function unpackedStart(find: FindStart, packed: Uint8Array): boolean | 'unknown' | 'unreadable' | 'too long' {
   try {
-    const at = createStartFinder()(unpack(packed))
+    const at = find(packed)
     return at === -1 ? 'unknown' : at !== undefined
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'

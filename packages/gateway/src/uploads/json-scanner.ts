@@ -23,8 +23,10 @@ function tableOf(marks: string): Uint8Array {
 const escapes = tableOf('"\\/bfnrtu')
 const hexDigits = tableOf('0123456789abcdefABCDEF')
 
-/** JSON's whitespace, and the separator of JSON text sequences (RFC 7464). */
-const whitespace = tableOf(' \t\r\n\u001e')
+const whitespace = tableOf(' \t\r\n')
+
+/** Stands before each text in a sequence (RFC 7464). Within a text, Hjson reads it as part of a string. */
+const recordSeparator = 0x1e
 
 const skipped = new RegExp(`[${skippedBefore}]`)
 
@@ -177,7 +179,7 @@ export class JsonScanner {
   }
 
   #readMark(byte: number): void {
-    if (whitespace[byte] === 1) return
+    if (whitespace[byte] === 1 || (byte === recordSeparator && this.depth === 0)) return
     if (!this.#isBegun && blanks[byte] === 1) return
     this.#isBegun = true
     const next = this.#next

@@ -16,8 +16,8 @@ const longestValue = 8192
 /** Maximum number of encoded characters of a name to inspect; the names of a method or path are shorter. */
 const longestName = 1024
 
-/** Whitespace that PHP strips before a name. */
-const blanks = /^(?:[\s+]|%20|%0[09a-d])+/i
+/** What servers remove before a name: PHP whitespace, and Rack brackets. */
+const blanks = /^(?:[\s+[\]]|%20|%0[09a-d]|%5[bd])+/i
 
 /** The first bytes of a value that may be a path or JSON, possibly encoded, or after whitespace or a byte order mark. */
 const wantedStarts = Buffer.from('/\\[{%+\u00a0\u00c2\u00e1\u00e2\u00e3\u00ef\u00fe\u00ff', 'latin1')
@@ -265,8 +265,8 @@ function readHeaders(head: string): string[] {
       throw new AAuthError('media_type_unsupported', 'Send each part of a form without any encoding of its content.')
   }
   return names.map((name) => {
-    if (name.length > longestPartName || name.includes('=?'))
-      throw refused('a field’s name must be short, and in UTF-8')
+    if (name.length > longestPartName || /[;=]/.test(name))
+      throw refused('a field’s name must be short, in UTF-8, and without ; and =')
     const decoded = parameterName(name)
     requirePlainFormField(decoded)
     return decoded

@@ -19,37 +19,46 @@ const lineEnds: ReadonlySet<number> = new Set([0x0d, 0x85, 0xa8, 0xa9])
 
 /**
  * Finds the object or array with which a body starts, after comments and anything else that lenient parsers skip.
- *
- * @returns a function from each chunk to its position, -1 if it may be in a later chunk, or undefined if the body starts with something else
  */
-export function createStartFinder(): (chunk: Uint8Array) => number | undefined {
-  let state: 'start' | 'slash' | 'line' | 'line end' | 'block' | 'star' | 'other' = 'start'
+export function createStartFinder(): StartFinder {
+  let state: 'start' | 'slash' | 'hash' | 'line' | 'line end' | 'block' | 'star' | 'other' = 'start'
 
   function read(byte: number): typeof state {
     if (state === 'block' || state === 'star')
       return byte === star ? 'star' : state === 'star' && byte === slash ? 'start' : 'block'
-    if (state === 'line' || state === 'line end') {
+    if (state === 'hash' && starts[byte] === 1 && byte !== lineFeed && !lineEnds.has(byte)) return 'hash'
+    if (state === 'hash' || state === 'line' || state === 'line end') {
       if (byte === lineFeed) return 'start'
       return lineEnds.has(byte) || (state === 'line end' && starts[byte] === 1) ? 'line end' : 'line'
     }
     if (state === 'slash' && byte === star) return 'block'
-    if (byte === hash || (state === 'slash' && byte === slash)) return 'line'
+    // Some parsers skip the character alone, others the line.
+    if (byte === hash) return 'hash'
+    if (state === 'slash' && byte === slash) return 'line'
     return starts[byte] === 0 ? 'other' : byte === slash ? 'slash' : 'start'
   }
 
-  return (chunk) => {
+  const find = (chunk: Uint8Array) => {
     for (const [at, byte] of chunk.entries()) {
-      if (starts[byte] === 2 && /^(?:start|slash|line end)$/.test(state)) return at
+      if (starts[byte] === 2 && /^(?:start|slash|hash|line end)$/.test(state)) return at
       // Zero bytes occur anywhere in UTF-16.
       if (byte !== 0) state = read(byte)
       if (state === 'other') return undefined
     }
     return -1
   }
+  return { find, isOnlyStart: () => state !== 'line end' }
+}
+
+interface StartFinder {
+  /** Returns the position in each chunk, -1 if it may be in a later one, or undefined if the body starts with something else. */
+  find: (chunk: Uint8Array) => number | undefined
+  /** Whether no parser finds a later start, after a line end that the others do not recognize. */
+  isOnlyStart: () => boolean
 }
 
 /** The start of JSON in UTF-16 or UTF-32, which some parsers detect by its zero bytes. */
-const wideStart = /^[[{](?:\0|\0{3})[\s"[\]{}\dtfn-]\0/
+export const wideStart = /^[[{](?:\0|\0{3})[\s"[\]{}\dtfn-]\0/
 
 /**
  * Inspects a body that only some servers parse as JSON, because they parse any type.
@@ -58,7 +67,7 @@ const wideStart = /^[[{](?:\0|\0{3})[\s"[\]{}\dtfn-]\0/
  * that would matter in an object, because lenient parsers would find different members in it
  */
 export function watchAnyType(isBinary: boolean, fields?: FieldCheck): Watch {
-  const find = createStartFinder()
+  const { find, isOnlyStart } = createStartFinder()
   const scanner = scanMembers(fields)
   let mayBeJson: boolean | undefined
   let start = ''
@@ -89,7 +98,8 @@ export function watchAnyType(isBinary: boolean, fields?: FieldCheck): Watch {
       if (at === -1) return
       mayBeJson = at !== undefined
       if (at === undefined) return
-      if (!isBinary && fields?.isData !== true) mentions = createMentions(chunk[at] === bracket, fields)
+      if (!isBinary && fields?.isData !== true)
+        mentions = createMentions(chunk[at] === bracket && isOnlyStart(), fields)
       read(chunk.subarray(at))
     },
     end() {

@@ -65,6 +65,7 @@ describe('watchJson', () => {
     ...'01 - 1. .5 +1 1e 1e+ 1-2 1+ 1.e1 1.2.3 1e5.0 1e2e3 -a 0x1 1e999 1e308 NaN -Infinity tru True nulll'.split(' '),
     ...`'a' \`a\` a "\\q" "\\u00g0" "\\x41" "a /**/1 1// 1# : ,`.split(' '),
     '9'.repeat(309),
+    'true\x1e',
     '"\n"',
     '1 2',
     '"a" "b"',

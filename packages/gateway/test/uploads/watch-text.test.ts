@@ -25,7 +25,9 @@ describe('createStartFinder', () => {
     ['', -1],
     [' \r\n', -1],
     ['/* {', -1],
-    ['# {', -1],
+    ['# {', 2],
+    ['# a {', -1],
+    ['#\r[', 2],
     ['#a\r b{', -1],
     ['x{', undefined],
     ['\xc3\xa4{', undefined],
@@ -33,8 +35,8 @@ describe('createStartFinder', () => {
     ['//\nx{', undefined],
   ])('%j: %s', (start, expected) => {
     const body = Buffer.from(start, 'latin1')
-    expect(createStartFinder()(body)).toBe(expected)
-    const find = createStartFinder()
+    expect(createStartFinder().find(body)).toBe(expected)
+    const { find } = createStartFinder()
     const found = [...body].map((byte) => find(Uint8Array.of(byte)))
     const at = found.findIndex((each) => each !== -1)
     expect(at === -1 ? -1 : found[at] === undefined ? undefined : at).toBe(expected)
@@ -52,6 +54,11 @@ describe('watchAnyType', () => {
     ['/*x*/{"http_method":"put"}', ['member http_method: put']],
     ['#c\n{"_method":"put"}', refused],
     ['x{"http_method":"put"}', []],
+    ['#{"http_method":"put"}', ['member http_method: put']],
+    ['//\r[\n{"_method":"DELETE"}', odd],
+    ['//\xe2\x80\xa8[\n{_method:"DELETE"}', odd],
+    ['#\r[\n{_method: DELETE\n}', odd],
+    ['# [1.0.0]\nmethod', []],
     ['{"a":1', []],
     ['{"method":1', odd],
     ["{'a':1}", []],
