@@ -249,6 +249,20 @@ describe('an agent for the users of a chat', () => {
     expect(await bot.confirm(alice.id, digits)).toBe('none')
   })
 
+  it('connects another decision while an earlier one cannot be revoked', async () => {
+    const { world, bot, digitsFor } = await openScene()
+    const handler = world.origins.get(ids.authServer)
+    world.origins.set(ids.authServer, (request) =>
+      request.url.endsWith('/agent/revoke')
+        ? new Response('', { status: 503 })
+        : (handler?.(request) ?? new Response()),
+    )
+    const digits = await digitsFor('alice', (await bot.connect(alice, api)).url)
+    for (const by of [1, 2, 3]) await bot.confirm(alice.id, other(digits, by))
+    const next = await digitsFor('alice', (await bot.connect(alice, api)).url)
+    expect(await bot.confirm(alice.id, next)).toBe('connected')
+  })
+
   it('ignores text that is not six digits, without using up an attempt', async () => {
     const { bot, digitsFor } = await openScene()
     const digits = await digitsFor('alice', (await bot.connect(alice, api)).url)

@@ -158,8 +158,10 @@ export function createChatAgent(options: ChatAgentOptions): ChatAgent {
     },
     async confirm(user, text) {
       const digits = text.replaceAll(/\s/g, '')
-      const pending = (await chats.list()).find((each) => each.user.id === user && each.digits && each.until > now())
-      if (!/^\d{6}$/.test(digits) || !pending || pending.state !== 'session') return 'none'
+      const pending = (await chats.list()).find(
+        (each) => each.state === 'session' && each.user.id === user && each.digits && each.until > now(),
+      )
+      if (!/^\d{6}$/.test(digits) || !pending) return 'none'
       const left = await chats.guess(pending)
       if (left === undefined) return 'closed'
       if (digits === pending.digits) {
