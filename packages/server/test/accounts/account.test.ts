@@ -400,7 +400,7 @@ describe('activity', () => {
     const first = await alice.open('/account/activity')
     const older = /href="(\/account\/activity\?before=[^"]*)"/.exec(first.html)?.[1] ?? ''
     const second = await alice.open(older)
-    const count = (html: string) => [...html.matchAll(/<time /g)].length
+    const count = (html: string) => [...html.matchAll(/<h2 data-day/g)].length
     expect(count(first.html)).toBe(50)
     expect(count(second.html)).toBe(12)
     expect(count((await alice.open('/account/activity?before=1')).html)).toBe(50)
