@@ -65,6 +65,12 @@ describe.each(['january', 'draft-11'])('countersign demo --page of %s', (edition
     expect(refusals.at(-1)).toEqual(['303 See Other access_denied: the user did not allow it', undefined])
   })
 
+  it('says who signed only for the parties of the flow', () => {
+    const signers = [...html.matchAll(/Signed by the ([^.]*)\./g)].map(([, signer]) => signer)
+    expect([...new Set(signers)]).toEqual(['agent'])
+    expect(html).toContain('Sent by someone else, with a signature.')
+  })
+
   it('explains every claim', () => {
     const claims = [...html.matchAll(/<dt>([^<]*)<\/dt><dd><code>.*?<\/code>(<span class="why">)?/g)]
     expect(claims.length).toBeGreaterThan(30)

@@ -5,6 +5,8 @@ import type { DecodedParts, Line, Member, Message, RecurringValue } from './run-
 export interface MessageContext {
   /** Names of the parties. */
   nameOf: (party: string) => string
+  /** Whether it takes part in the run, rather than attacking it. */
+  isParty: (party: string) => boolean
   /** Marks the values that recur in the run. */
   mark: (text: string) => readonly (Html | string)[]
   /** Level of the heading. */
@@ -37,7 +39,7 @@ export function shortened(text: string): string {
 /** Renders a message with everything in it, and its explanations in place. */
 export function renderMessage(message: Message, context: MessageContext): Html {
   const { id, number, from, to, title, kind, lines, body, signature, refusal } = message
-  const { nameOf, mark, level, under, foot } = context
+  const { nameOf, isParty, mark, level, under, foot } = context
   const [start, ...headers] = lines
   const telling = headers.filter(isTelling)
   const others = headers.filter((line) => !isTelling(line))
@@ -45,7 +47,7 @@ export function renderMessage(message: Message, context: MessageContext): Html {
   return html`<article id="${id}" class="message" data-from="${from}" tabindex="-1" aria-labelledby="${under && `${under} `}${id}-title">
 ${level === 3 ? html`<h3 id="${id}-title">${heading}</h3>` : html`<h4 id="${id}-title">${heading}</h4>`}
 ${refusal && html`<p class="refusal"><strong>Refused:</strong> ${refusal}</p>`}
-${kind === 'request' && html`<p class="signed-by">${signature ? html`Signed by the ${nameOf(from)}. The marked lines are covered by the signature: if one of them changes, the request is refused.` : 'Not signed.'}</p>`}
+${kind === 'request' && html`<p class="signed-by">${signature ? html`${isParty(from) ? `Signed by the ${nameOf(from)}.` : 'Sent by someone else, with a signature.'} The marked lines are covered by the signature: if one of them changes, the request is refused.` : 'Not signed.'}</p>`}
 <div class="wire">
 ${start && renderLine(start, context)}
 ${telling.map((line) => renderLine(line, context))}

@@ -18,6 +18,7 @@ export function renderPage(run: RunModel): string {
   const names = new Map<string, string>(lanes.map(({ party, name }) => [party, name]))
   const context: MessageContext = {
     nameOf: (party) => names.get(party) ?? 'someone else',
+    isParty: (party) => names.has(party),
     mark: createMarker(values),
     level: 3,
   }
