@@ -13,7 +13,7 @@ import { clearedSession, endSession, knownCookie, type Proof, renewSession, sign
 import { type AccountHandler, pathWithNotice } from './account-handler.js'
 import { closePage } from './account-pages.js'
 import { endedGrants, endOf, liveGrants } from './agent-entries.js'
-import { changeEmail, changeName, requestConfirmation } from './confirm-email.js'
+import { changeAgentEmails, changeEmail, changeName, requestConfirmation } from './confirm-email.js'
 import { confirmUser, requireFreshSignIn, requireProof, requireSecondProof } from './confirm-person.js'
 import { checkDeviceCode, confirmDevice, connectDevice, disconnectDevice, newDeviceCode } from './device-pages.js'
 import { findIdentity, issuersOf } from './linked-providers.js'
@@ -205,6 +205,7 @@ export const accountActions: ReadonlyMap<string, AccountHandler> = new Map<strin
   ['confirm-email', requestConfirmation],
   ['remove-provider', requireProof(removeProvider, accountPaths.yours)],
   ['change-name', changeName],
+  ['agent-emails', changeAgentEmails],
   ['change-email', requireProof(changeEmail, accountPaths.changeEmail)],
   ['close-account', requireProof(closeAccount, accountPaths.close)],
 ])

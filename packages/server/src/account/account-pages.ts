@@ -48,6 +48,7 @@ const yoursPage: AccountHandler = async (context, visit) => {
     name: user.displayName ?? '',
     email: user.email ?? undefined,
     emailState: context.sendEmail && (user.emailConfirmedAt === null ? 'unconfirmed' : 'confirmed'),
+    agentEmails: context.sendEmail && user.emailConfirmedAt !== null ? user.agentEmails : undefined,
     emailRequested: what === 'email_requested',
     providers: await linkedProviders(context, user.id),
     providerNotice: what === 'provider_removed' || what === 'provider_only_way' ? what : undefined,

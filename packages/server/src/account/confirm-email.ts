@@ -100,6 +100,14 @@ export const changeEmail: AccountHandler = async (context, visit) => {
   return seeOther(accountPaths.yours)
 }
 
+/** Turns emails about agents on or off, as the form states. */
+export const changeAgentEmails: AccountHandler = async (context, { form, session }) => {
+  const emails = form.get('emails')
+  if (emails !== 'on' && emails !== 'off') throw new PageError('bad_form')
+  await context.storage.editUser({ userId: session.user.id, agentEmails: emails === 'on' })
+  return seeOther(accountPaths.yours)
+}
+
 /** The maximum number of characters of a name. */
 const longestName = 100
 

@@ -1,5 +1,6 @@
 import type { ServerContext } from '../http/context.js'
 import type { SentEmail } from '../outbound/email-sender.js'
+import { displayHost } from '../pages/components/marks.js'
 import { renderEmail } from '../pages/email.js'
 import { chooseMessages } from '../pages/messages/choose-messages.js'
 import { accountPaths } from '../pages/models/account-paths.js'
@@ -52,7 +53,12 @@ async function send(context: ServerContext, email: ClaimedEmail): Promise<SentEm
   const { id, kind, address: to, user } = email
   const href = await linkOf(context, email)
   if (href === undefined || !sendEmail) return { outcome: 'refused', reason: 'user_changed' }
-  const model = { kind, serverName, issuer, user: cleanUsername(user.username), href }
+  const { agent, resource } = email.about ?? {}
+  const about = {
+    agent: agent === undefined ? '' : displayHost(agent),
+    resource: resource === undefined ? '' : displayHost(resource),
+  }
+  const model = { kind, serverName, issuer, user: cleanUsername(user.username), about, href }
   return sendEmail(
     { id, fromName: serverName, to, ...renderEmail(model, chooseMessages(undefined, email.language)) },
     background.signal,
@@ -67,7 +73,8 @@ async function linkOf(context: ServerContext, { kind, user, address }: ClaimedEm
     const token = sealConfirmation(context, { userId: user.id, email: address, replaces })
     return `${issuer}${accountPaths.confirmEmail}?token=${token}`
   }
-  if (kind !== 'reset') return `${issuer}${kind === 'device_connected' ? accountPaths.agents : accountPaths.security}`
+  if (kind === 'agent_allowed' || kind === 'device_connected') return `${issuer}${accountPaths.agents}`
+  if (kind !== 'reset') return `${issuer}${accountPaths.security}`
   const created = await createPasswordLink(storage, { issuer, userId: user.id, purpose: 'reset' })
   return created.outcome === 'created' ? created.url : undefined
 }

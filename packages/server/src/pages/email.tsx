@@ -1,6 +1,7 @@
 import { renderToString } from 'preact-render-to-string'
 import { en } from './messages/en/en.js'
 import type { Messages } from './messages/messages.js'
+import type { EmailAbout } from './messages/parts/phrase.js'
 
 export interface EmailModel {
   kind: keyof Messages['recovery']['emails']
@@ -8,6 +9,8 @@ export interface EmailModel {
   issuer: string
   /** The username, cleaned. */
   user: string
+  /** What the email names, cleaned. @default nothing */
+  about?: EmailAbout | undefined
   /** The URL that the email is about. */
   href: string
 }
@@ -21,10 +24,10 @@ export function renderEmail(
   model: EmailModel,
   messages: Messages = en,
 ): { subject: string; text: string; html: string } {
-  const { serverName, issuer, href } = model
+  const { serverName, issuer, href, about = { agent: '', resource: '' } } = model
   const text = messages.recovery.emails[model.kind]
   const subject = text.subject(serverName)
-  const before = text.before(serverName, model.user)
+  const before = text.before(serverName, model.user, about)
   const html = (
     <html lang={messages.lang} dir={messages.dir}>
       <head>

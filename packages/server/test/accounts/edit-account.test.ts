@@ -1,6 +1,6 @@
 import type { EmailMessage } from 'countersign-server'
 import { expect, it, onTestFinished } from 'vitest'
-import { openRequest, ownRequest, view } from '../attacks/flow.js'
+import { allow, openRequest, ownRequest, view } from '../attacks/flow.js'
 import { identityOf } from '../attacks/party.js'
 import type { StageOptions } from '../attacks/stage.js'
 import { openAccount } from './person.js'
@@ -99,4 +99,21 @@ it('a sign-in of more than ten minutes ago must be repeated before the address i
   expect(await alice.post('/account', form)).toMatchObject({ location })
   expect(await alice.open('/account/change-email')).toMatchObject({ location })
   expect(await stage.storage.findUser(userId)).toMatchObject({ email: old })
+})
+
+it('an email names a new agent as text only, and says where to turn such emails off; the account page does', async () => {
+  const { stage, alice, userId, sent } = await sending()
+  await allow(stage, identityOf(stage.agent), {}, { user: alice.browser })
+  await expect.poll(() => sent, { timeout: 30_000 }).toHaveLength(1)
+  const { subject, text, html } = sent[0] ?? { subject: '', text: '', html: '' }
+  const host = new URL(stage.agent.id).host
+  expect(subject).toMatch(/^A new agent was allowed – /)
+  expect(text).toContain(`The agent ${host} was given access to`)
+  expect(text).toContain('You can turn these emails off on the “Account” page.')
+  expect(html).not.toContain(`//${host}`)
+  expect(text).toContain(`\n${stage.authServer}/account\n`)
+  expect((await alice.open('/account/yours')).html).toContain('Turn these emails off')
+  await alice.submit('/account/yours', { action: 'agent-emails', emails: 'off' })
+  expect(await stage.storage.findUser(userId)).toMatchObject({ agentEmails: false })
+  expect((await alice.open('/account/yours')).html).toContain('Turn these emails on')
 })

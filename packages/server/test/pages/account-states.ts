@@ -227,6 +227,20 @@ export function accountStates(messages: Messages): [string, string][] {
       'change-email-invalid',
       renderChangeEmail({ ...accountFrame, email: '', entered: 'alice', mustConfirm: false }, messages),
     ],
+    ...[true, false].map((agentEmails): [string, string] => [
+      `yours-agent-emails-${agentEmails ? 'on' : 'off'}`,
+      renderYours(
+        {
+          ...accountFrame,
+          name: 'Alice Moore',
+          email: 'alice@mail.example',
+          emailState: 'confirmed',
+          agentEmails,
+          since: now,
+        },
+        messages,
+      ),
+    ]),
     [
       'yours-providers',
       renderYours(

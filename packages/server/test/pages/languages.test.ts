@@ -160,10 +160,13 @@ describe('Arabic', () => {
   })
 })
 
+/** What an email names, and other sentences print. */
+const about = { agent: 3, resource: 3, toString: () => '3' }
+
 /** Every text of a catalog, with numbers in its placeholders. */
 function spoken(value: unknown): string[] {
   if (typeof value === 'string') return [value]
-  if (typeof value === 'function') return [[value(3, 12)].flat().join('')]
+  if (typeof value === 'function') return [[value(3, 12, about)].flat().join('')]
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(spoken) : []
 }
 

@@ -25,6 +25,7 @@ type System = 'sqlite' | 'postgres'
 
 /** The statements that undo a migration, by the schema version to which they return. */
 const downgrades: Readonly<Record<number, string | Readonly<Record<System, string>>>> = {
+  21: 'alter table app_user drop column agent_emails_off;',
   19: 'drop table recovery_code; drop table second_factor;',
   18: 'alter table app_user drop column email_language;',
   17: 'drop table email; alter table app_user drop column email_confirmed_at;',
@@ -95,7 +96,7 @@ const downgrades: Readonly<Record<number, string | Readonly<Record<System, strin
 
 /** The statements that return to a schema version. */
 function downgradeTo(version: number, system: System): string {
-  return [19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+  return [21, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
     .filter((each) => each >= version)
     .map((each) => downgrades[each] ?? '')
     .map((statements) => (typeof statements === 'string' ? statements : statements[system]))

@@ -90,6 +90,7 @@ export function renderYours(model: YoursPage, messages: Messages = en): string {
             </form>
           </section>
         )}
+        {model.agentEmails !== undefined && <AgentEmails model={model} isOn={model.agentEmails} messages={messages} />}
         {model.providers && model.providers.length > 0 && (
           <Providers providers={model.providers} now={model.now} messages={messages} />
         )}
@@ -114,6 +115,27 @@ export function renderYours(model: YoursPage, messages: Messages = en): string {
       </>
     ),
   })
+}
+
+function AgentEmails({ model, isOn, messages }: { model: YoursPage; isOn: boolean; messages: Messages }) {
+  const { heading, on, off, always } = messages.account.agentEmails
+  const { lead, change } = isOn ? on : off
+  return (
+    <section>
+      <h2>{heading}</h2>
+      <p>
+        {lead} {always}
+      </p>
+      <form class="then" role="none" method="post" action={accountPaths.actions}>
+        <Hidden name="action" value="agent-emails" />
+        <Hidden name="emails" value={isOn ? 'off' : 'on'} />
+        <HiddenFields form={formOf(model)} />
+        <button class="button quiet" type="submit">
+          {change}
+        </button>
+      </form>
+    </section>
+  )
 }
 
 function Providers(props: { providers: readonly LinkedProvider[]; now: number; messages: Messages }) {

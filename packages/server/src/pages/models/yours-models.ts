@@ -12,13 +12,17 @@ export interface RemoveProviderPage extends AccountFrame {
   provider: LinkedProvider
 }
 
-/** Posts `action=change-name`, `name` and `before`, the name that is shown. */
+/**
+ * Posts `action=change-name`, `name` and `before`, the name that is shown; or `action=agent-emails` and `emails`, `on` or `off`.
+ */
 export interface YoursPage extends AccountFrame {
   /** Empty if there is none. */
   name: string
   email?: string | undefined
   /** Whether the user has confirmed the address; absent if the server sends no emails. */
   emailState?: 'confirmed' | 'unconfirmed' | undefined
+  /** Whether the user is notified of new agents by email; absent if the server cannot send any. */
+  agentEmails?: boolean | undefined
   /** An email with which the user can confirm the address was just requested. */
   emailRequested?: boolean | undefined
   /** @default none */

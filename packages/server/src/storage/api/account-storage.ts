@@ -145,6 +145,8 @@ export interface UserEdit {
   userId: string
   displayName?: string | null | undefined
   email?: string | null | undefined
+  /** Whether the user is notified of new agents by email. Writes no event. */
+  agentEmails?: boolean | undefined
   /** What the user saw. @default any values */
   before?: Pick<UserEdit, 'displayName' | 'email'> | undefined
   /** Who made the change, for the audit log. Absent if the user made it. */

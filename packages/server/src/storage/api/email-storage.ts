@@ -13,7 +13,7 @@ export interface EmailStorage {
   /**
    * Claims emails that are due, oldest first, for one attempt of at most `lease` seconds. An email without a recipient is deleted. One that
    * was not settled within its lease is not sent again: it may have been accepted. One that exceeds `perAddress` in an hour, or has been
-   * waiting for too long, is not sent.
+   * waiting for too long, is not sent. At most two of these are about agents, and at least one is left for a link.
    */
   claimEmails(claim: { limit: number; lease: number; perAddress: number }): Promise<ClaimedEmail[]>
   /** Records the outcome of a claimed attempt. Returns false if the attempt is not the current one. */
@@ -41,6 +41,7 @@ export type RequestedEmail = 'reset' | 'confirm'
 
 /** A notice of a change, which is queued in the transaction that records the change in the audit log. */
 export type NoticeKind =
+  | 'agent_allowed'
   | 'password_changed'
   | 'passkey_added'
   | 'passkey_removed'
@@ -51,6 +52,12 @@ export type NoticeKind =
   | 'identity_unlinked'
   | 'new_device'
   | 'email_changed'
+
+/** The identifiers of the agent and the resource that a notice names. */
+export interface NoticeAbout {
+  agent?: string | undefined
+  resource?: string | undefined
+}
 
 export interface NewEmail {
   kind: RequestedEmail
@@ -70,6 +77,7 @@ export interface ClaimedEmail {
   language: string
   user: User
   address: string
+  about?: NoticeAbout | undefined
 }
 
 /**

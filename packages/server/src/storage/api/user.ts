@@ -6,6 +6,8 @@ export interface User {
   email: string | null
   /** When the user confirmed that they receive email at this address; null if they have not. */
   emailConfirmedAt: number | null
+  /** Whether the user is notified of new agents by email. */
+  agentEmails: boolean
   status: 'active' | 'disabled' | 'closed'
   createdAt: number
   /**

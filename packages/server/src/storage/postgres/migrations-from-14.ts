@@ -115,3 +115,11 @@ export const version21 = `
 
   update schema_version set version = 21;
 `
+
+/** Adds what an email names, and who turned off emails about agents. */
+export const version22 = `
+  alter table app_user add column agent_emails_off bigint not null default 0;
+  alter table email add column about text collate "C";
+
+  update schema_version set version = 22;
+`

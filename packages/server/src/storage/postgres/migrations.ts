@@ -9,6 +9,7 @@ import {
   version19,
   version20,
   version21,
+  version22,
 } from './migrations-from-14.js'
 
 const schema = `
@@ -16,7 +17,7 @@ const schema = `
     id smallint primary key check (id = 1),
     version integer not null
   );
-  insert into schema_version values (1, 21);
+  insert into schema_version values (1, 22);
   ${schemaIn('postgres')}
   ${auditLog}`
 
@@ -241,4 +242,5 @@ export const migrations: readonly string[] = [
   version19,
   version20,
   version21,
+  version22,
 ]

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { AuditEventName } from '../api/audit-events.js'
 import type { AuditEvent, AuditStorage, EventFilter, NewEvent, RecordedEvent } from '../api/audit-storage.js'
-import type { NoticeKind } from '../api/email-storage.js'
+import type { NoticeAbout, NoticeKind } from '../api/email-storage.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { cachedInsertion, cachedQuery, generateId, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
 import type { Row } from '../sql/tables.js'
@@ -48,7 +48,7 @@ export async function queueNotice(
   unit: Unit,
   userId: number,
   kind: NoticeKind,
-  address?: string | null,
+  { address, about }: { address?: string | null | undefined; about?: NoticeAbout } = {},
 ): Promise<void> {
   const user = await unit.db
     .selectFrom('app_user')
@@ -58,18 +58,31 @@ export async function queueNotice(
     .executeTakeFirst()
   if (!user) return
   const { username_key, email_language } = user
-  await insertEmail(unit, { kind, username_key, language: email_language ?? '', address: address ?? undefined })
+  await insertEmail(unit, { kind, username_key, language: email_language ?? '', address: address ?? undefined, about })
 }
 
 /** Adds an email to the queue, to be sent now. */
 export async function insertEmail(
   { db, now }: Unit,
-  email: Pick<Row<'email'>, 'kind' | 'username_key' | 'language'> & { address?: string | undefined },
+  {
+    about,
+    ...email
+  }: Pick<Row<'email'>, 'kind' | 'username_key' | 'language'> & {
+    address?: string | undefined
+    about?: NoticeAbout | undefined
+  },
 ): Promise<void> {
   const waiting = { due_at: now, claimed_at: null, attempts: 0, outcome: null, settled_at: null }
   await db
     .insertInto('email')
-    .values({ ...email, address: email.address ?? null, ...waiting, public_id: generateId(), created_at: now })
+    .values({
+      ...email,
+      address: email.address ?? null,
+      about: about ? JSON.stringify(about) : null,
+      ...waiting,
+      public_id: generateId(),
+      created_at: now,
+    })
     .execute()
 }
 

@@ -22,6 +22,8 @@ export const userTables = {
     email_confirmed_at: integer.orNull,
     /** The language in which the user confirmed it. */
     email_language: text.orNull,
+    /** 1 if the user turned off emails about agents. */
+    agent_emails_off: fromZero,
   },
 
   /** Skeletons of usernames. A username may have several, and no two users share one. */
@@ -122,6 +124,7 @@ export const userTables = {
       | 'identity_linked'
       | 'identity_unlinked'
       | 'new_device'
+      | 'agent_allowed'
       | 'email_changed'
     >({ type: 'text' }),
     username_key: text,
@@ -134,5 +137,7 @@ export const userTables = {
     settled_at: integer.orNull,
     /** The recipient, if it is not the user's address. */
     address: text.orNull,
+    /** What the email names, as JSON. */
+    about: text.orNull,
   },
 }

@@ -115,3 +115,11 @@ export const version21 = `
 
   pragma user_version = 21;
 `
+
+/** Adds what an email names, and who turned off emails about agents. */
+export const version22 = `
+  alter table app_user add column agent_emails_off integer not null default 0;
+  alter table email add column about text;
+
+  pragma user_version = 22;
+`

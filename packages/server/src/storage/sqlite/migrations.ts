@@ -12,6 +12,7 @@ import {
   version19,
   version20,
   version21,
+  version22,
 } from './migrations-from-14.js'
 
 const schema = `
@@ -34,7 +35,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 21;
+  pragma user_version = 22;
 `
 
 /**
@@ -267,6 +268,7 @@ export const migrations: readonly string[] = [
   version19,
   version20,
   version21,
+  version22,
 ]
 
 /** A database file's schema version. */

@@ -178,7 +178,8 @@ export async function replacePassword(
 }
 
 /** Implements {@link AccountStorage.editUser}: returns false for an unknown user, a closed account, or other values than before. */
-export async function editUser(unit: Unit, { userId, displayName, email, before, by }: UserEdit): Promise<boolean> {
+export async function editUser(unit: Unit, edit: UserEdit): Promise<boolean> {
+  const { userId, displayName, email, agentEmails, before, by } = edit
   const user = await lockUser(unit, userId, 'alone')
   if (!user || user.closed_at !== null) return false
   if (before?.displayName !== undefined && before.displayName !== user.display_name) return false
@@ -186,6 +187,10 @@ export async function editUser(unit: Unit, { userId, displayName, email, before,
   const changed = {
     ...(displayName !== undefined && displayName !== user.display_name && { display_name: displayName }),
     ...(email !== undefined && email !== user.email && { email }),
+  }
+  if (agentEmails !== undefined) {
+    const set = { agent_emails_off: agentEmails ? 0 : 1 }
+    await unit.db.updateTable('app_user').set(set).where('id', '=', user.id).execute()
   }
   await recordEdit(unit, user, changed, by)
   return true
@@ -205,7 +210,7 @@ export async function recordEdit(
   const { db } = unit
   const isNewAddress = 'email' in changed
   if (isNewAddress) {
-    await queueNotice(unit, user.id, 'email_changed', user.email)
+    await queueNotice(unit, user.id, 'email_changed', { address: user.email })
     await db.deleteFrom('one_time_link').where('user_id', '=', user.id).where('purpose', '=', 'reset').execute()
   }
   const set = { ...changed, ...(isNewAddress && { email_confirmed_at: null }) }

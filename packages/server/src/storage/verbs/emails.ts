@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import {
   type ClaimedEmail,
   type EmailConfirmation,
+  type EmailKind,
   type EmailStorage,
   emailAttempts,
   type NewEmail,
@@ -39,14 +40,15 @@ export async function claimEmails(
     if (row.claimed_at !== null) await settle(unit, row, 'unknown', 'interrupted')
     else if (row.created_at + emailAttempts.lifetime <= now) await settle(unit, row, 'failed', 'too_late')
     else if (!recipient) await db.deleteFrom('email').where('id', '=', row.id).execute()
-    else if (row.attempts === 0 && (await exceedsLimit(unit, recipient.address, perAddress)))
+    else if (row.attempts === 0 && (await exceedsLimit(unit, row.kind, recipient.address, perAddress)))
       await settle(unit, row, 'failed', 'too_many')
     else {
       const attempt = row.attempts + 1
       const claim = { attempts: attempt, claimed_at: now, due_at: now + lease }
       await db.updateTable('email').set(claim).where('id', '=', row.id).execute()
       const { kind, language } = row
-      claimed.push({ id: idText(row.public_id), kind, attempt, language, ...recipient })
+      const about = row.about === null ? undefined : JSON.parse(row.about)
+      claimed.push({ id: idText(row.public_id), kind, attempt, language, about, ...recipient })
     }
   }
   return claimed
@@ -67,6 +69,7 @@ async function findRecipient(
   const recipient = { user: toUser(row), address: row.email }
   if (kind === 'confirm') return row.email_confirmed_at === null ? recipient : undefined
   if (row.email_confirmed_at === null) return undefined
+  if (kind === 'agent_allowed' && row.agent_emails_off === 1) return undefined
   if (kind !== 'reset') return recipient
   const factors = await listFactors(unit, recipient.user.id)
   return factors.some((factor) => factor.kind !== 'identity') ? recipient : undefined
@@ -74,9 +77,16 @@ async function findRecipient(
 
 const hour = 3600
 
-async function exceedsLimit(unit: Unit, address: string, most: number): Promise<boolean> {
-  const key = createHash('sha256').update(`email to ${address.toLowerCase()}`).digest('base64url')
-  return (await countWithinLimits(unit, [{ key, window: hour, most }])) !== undefined
+/** Whether an address has received too many emails. Notices are counted again on their own, so that they leave some for links. */
+async function exceedsLimit(unit: Unit, kind: EmailKind, address: string, most: number): Promise<boolean> {
+  const limit = (what: string, most: number) => {
+    const key = createHash('sha256').update(`${what} to ${address.toLowerCase()}`).digest('base64url')
+    return { key, window: hour, most }
+  }
+  const limits = [limit('email', most)]
+  if (kind !== 'reset' && kind !== 'confirm') limits.push(limit('notice', most - 1))
+  if (kind === 'agent_allowed') limits.push(limit('agents', 2))
+  return (await countWithinLimits(unit, limits)) !== undefined
 }
 
 /** Implements {@link EmailStorage.settleEmail}. */

@@ -1,6 +1,6 @@
 import type { Storage, User } from 'countersign-server'
 import { expect, test } from 'vitest'
-import { freshHash, newUser, readNow } from '../fixtures.js'
+import { agent, allowedRequest, freshHash, newUser, readNow, resource } from '../fixtures.js'
 import { day, inStorage, type MakeStorage, start } from './in-storage.js'
 
 const claim = { limit: 10, lease: 120, perAddress: 5 }
@@ -194,9 +194,44 @@ export function emailContract(name: string, makeStorage: MakeStorage): void {
       await storage.setPasswordHash({ userId, passwordHash: 'third', by: 'operator:carol' })
       world.now += 86_400
       // A notice that no server sends is deleted, as are those that were sent, with the attempts that counted toward their limit.
-      expect(await storage.sweep()).toBe(11)
+      expect(await storage.sweep()).toBe(16)
       expect(await storage.claimEmails(claim)).toEqual([])
       expect(await storage.listEvents({ event: 'email.unsent' })).toEqual([])
+    })
+
+    test('the first time that a user allows an agent queues a notice, unless they turned these off', async () => {
+      const { storage } = world
+      const alice = await withAddress(storage, 'alice@home.example')
+      const allow = (changes: Parameters<typeof allowedRequest>[1]) =>
+        allowedRequest(storage, changes, { remembered: true }, alice)
+      await allow({ scope: 'a' })
+      await allow({ scope: 'a b' })
+      await allow({ resource: 'https://other.example' })
+      const about = { agent, resource }
+      expect(await storage.claimEmails(claim)).toMatchObject([{ kind: 'agent_allowed', about, user: alice }])
+      const another = { agent: 'https://new.example' }
+      await allow(another)
+      await storage.editUser({ userId: alice.id, agentEmails: false })
+      expect(await storage.findUser(alice.id)).toMatchObject({ agentEmails: false })
+      expect(await storage.claimEmails(claim)).toEqual([])
+      await storage.setPasswordHash({ userId: alice.id, passwordHash: 'hash', by: 'operator:carol' })
+      expect(await storage.claimEmails(claim)).toMatchObject([{ kind: 'password_changed' }])
+      await storage.editUser({ userId: alice.id, agentEmails: true })
+      await allow({ agent: 'https://third.example' })
+      expect(await storage.claimEmails(claim)).toMatchObject([{ kind: 'agent_allowed' }])
+    })
+
+    test('notices leave emails of an hour for links: at most four, of which two are about agents', async () => {
+      const { storage } = world
+      const alice = await withAddress(storage, 'alice@home.example')
+      for (const host of ['a', 'b', 'c']) await allowedRequest(storage, { agent: `https://${host}.example` }, {}, alice)
+      for (const passwordHash of ['1', '2', '3'])
+        await storage.setPasswordHash({ userId: alice.id, passwordHash, by: 'operator:carol' })
+      await storage.queueEmail(reset(alice))
+      await storage.queueEmail(reset(alice))
+      const kinds = (await storage.claimEmails(claim)).map(({ kind }) => kind)
+      const agents = ['agent_allowed', 'agent_allowed']
+      expect(kinds).toEqual([...agents, 'password_changed', 'password_changed', 'reset'])
     })
 
     test('a provider that is linked or unlinked queues a notice', async () => {

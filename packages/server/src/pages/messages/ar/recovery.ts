@@ -1,11 +1,20 @@
 import type { enRecovery } from '../en/recovery.js'
 import { createNotice, phrase } from '../parts/phrase.js'
 
-const notice = createNotice({
+const all = {
   unneeded: 'إذا كنت أنت من فعل ذلك، فلا يلزمك فعل شيء.',
   action: 'مراجعة إعدادات الأمان',
   otherwise:
     'إذا لم تكن أنت، فقد يكون لشخص آخر وصول إلى حسابك: غيّر كلمة المرور وسجّل الخروج من كل الأجهزة. إذا تعذّر عليك تسجيل الدخول، فاختر «هل نسيت كلمة المرور؟» في صفحة تسجيل الدخول.',
+}
+
+const notice = createNotice(all)
+
+const agentNotice = createNotice({
+  ...all,
+  action: 'مراجعة وكلائك',
+  otherwise: 'إذا لم تكن أنت، فقد يكون لشخص آخر وصول إلى حسابك: أزل الوكيل وغيّر كلمة المرور وسجّل الخروج من كل الأجهزة.',
+  optOut: 'يمكنك إيقاف هذه الرسائل في صفحة «الحساب».',
 })
 
 /** What the pages and emails for a forgotten password say in Arabic. */
@@ -102,6 +111,10 @@ export const arRecovery: typeof enRecovery = {
     identity_unlinked: notice(
       'أُزيل مزوّد لتسجيل الدخول',
       (server, user) => `أُزيل من حسابك ${user} في ${server} مزوّد كنت تستطيع تسجيل الدخول به.`,
+    ),
+    agent_allowed: agentNotice(
+      'تم السماح لوكيل جديد',
+      (server, user, about) => `حصل الوكيل ${about.agent} على وصول إلى ${about.resource} بحسابك ${user} في ${server}.`,
     ),
     new_device: notice(
       'تسجيل دخول جديد',

@@ -233,6 +233,18 @@ export const deAccount: typeof enAccount = {
   confirmEmailLead:
     'Wenn Sie Ihr Passwort vergessen, können wir einen Link dorthin senden, aber erst, wenn Sie die Adresse bestätigt haben.',
   confirmEmailYes: 'E-Mail anfordern',
+  agentEmails: {
+    heading: 'E-Mails zu Agenten',
+    on: {
+      lead: 'Wir senden Ihnen eine E-Mail, wenn Sie einem Agenten zum ersten Mal Zugriff erlauben.',
+      change: 'Diese E-Mails ausschalten',
+    },
+    off: {
+      lead: 'Wir senden Ihnen keine E-Mail, wenn Sie einem Agenten zum ersten Mal Zugriff erlauben.',
+      change: 'Diese E-Mails einschalten',
+    },
+    always: 'E-Mails zu Ihrer Anmeldung und Ihren Geräten senden wir immer.',
+  },
   emailRequested: 'Wir senden Ihnen eine E-Mail mit einem Link. Öffnen Sie ihn, um Ihre Adresse zu bestätigen.',
   madeOn: 'Erstellt am',
   download: 'Ihre Daten',

@@ -1,11 +1,21 @@
 import type { enRecovery } from '../en/recovery.js'
 import { createNotice, phrase } from '../parts/phrase.js'
 
-const notice = createNotice({
+const all = {
   unneeded: 'Wenn Sie das waren, brauchen Sie nichts zu tun.',
   action: 'Sicherheitseinstellungen prüfen',
   otherwise:
     'Wenn Sie das nicht waren, hat möglicherweise jemand anderes Zugriff auf Ihr Konto: Ändern Sie Ihr Passwort und melden Sie sich überall ab. Wenn Sie sich nicht anmelden können, wählen Sie auf der Anmeldeseite „Passwort vergessen?“.',
+}
+
+const notice = createNotice(all)
+
+const agentNotice = createNotice({
+  ...all,
+  action: 'Agenten prüfen',
+  otherwise:
+    'Wenn Sie das nicht waren, hat möglicherweise jemand anderes Zugriff auf Ihr Konto: Entfernen Sie den Agenten, ändern Sie Ihr Passwort und melden Sie sich überall ab.',
+  optOut: 'Sie können diese E-Mails auf der Seite „Konto“ ausschalten.',
 })
 
 /** The text of the pages for a forgotten password and for confirming an email address, in German. */
@@ -110,6 +120,11 @@ export const deRecovery: typeof enRecovery = {
       'Ein Anmeldedienst wurde entfernt',
       (server, user) =>
         `Aus Ihrem Konto ${user} bei ${server} wurde ein Dienst entfernt, mit dem Sie sich anmelden konnten.`,
+    ),
+    agent_allowed: agentNotice(
+      'Ein neuer Agent hat Zugriff erhalten',
+      (server, user, about) =>
+        `Der Agent ${about.agent} hat mit Ihrem Konto ${user} bei ${server} Zugriff auf ${about.resource} erhalten.`,
     ),
     new_device: notice(
       'Neue Anmeldung',

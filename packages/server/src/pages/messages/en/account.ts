@@ -265,6 +265,18 @@ export const enAccount = {
   confirmEmailLead:
     'If you forget your password, we can send a link there, but only once you’ve confirmed the address.',
   confirmEmailYes: 'Send me an email',
+  agentEmails: {
+    heading: 'Emails about agents',
+    on: {
+      lead: 'We’ll send you an email when you allow an agent for the first time.',
+      change: 'Turn these emails off',
+    },
+    off: {
+      lead: 'We don’t send you an email when you allow an agent for the first time.',
+      change: 'Turn these emails on',
+    },
+    always: 'Emails about how you sign in, and about your devices, are always sent.',
+  },
   emailRequested: 'We’re sending you an email with a link. Open it to confirm your address.',
   madeOn: 'Created',
   download: 'Your data',

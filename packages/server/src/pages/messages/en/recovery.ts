@@ -1,11 +1,21 @@
 import type { ComponentChildren } from 'preact'
 import { createNotice, type EmailText, phrase } from '../parts/phrase.js'
 
-const notice = createNotice({
+const all = {
   unneeded: 'If this was you, you don’t need to do anything.',
   action: 'Review your security settings',
   otherwise:
     'If it wasn’t you, someone else may have access to your account: change your password, and sign out everywhere. If you can’t sign in, choose “Forgot your password?” on the sign-in page.',
+}
+
+const notice = createNotice(all)
+
+const agentNotice = createNotice({
+  ...all,
+  action: 'Review your agents',
+  otherwise:
+    'If it wasn’t you, someone else may have access to your account: remove the agent, change your password, and sign out everywhere.',
+  optOut: 'You can turn these emails off on the “Account” page.',
 })
 
 /** The text of the emails to users, in English. */
@@ -21,6 +31,7 @@ const emails: Record<
   | 'identity_linked'
   | 'identity_unlinked'
   | 'new_device'
+  | 'agent_allowed'
   | 'email_changed',
   EmailText
 > = {
@@ -91,6 +102,11 @@ const emails: Record<
   identity_unlinked: notice(
     'A sign-in provider was removed',
     (server, user) => `A provider with which you could sign in was removed from your account ${user} at ${server}.`,
+  ),
+  agent_allowed: agentNotice(
+    'A new agent was allowed',
+    (server, user, about) =>
+      `The agent ${about.agent} was given access to ${about.resource} with your account ${user} at ${server}.`,
   ),
   new_device: notice(
     'New sign-in',

@@ -221,6 +221,18 @@ export const esAccount: typeof enAccount = {
   confirmEmailLead:
     'Si olvidas la contraseña, podemos enviarte allí un enlace, pero solo después de que hayas confirmado la dirección.',
   confirmEmailYes: 'Enviarme un correo',
+  agentEmails: {
+    heading: 'Correos sobre agentes',
+    on: {
+      lead: 'Te enviamos un correo cuando das permiso a un agente por primera vez.',
+      change: 'Desactivar estos correos',
+    },
+    off: {
+      lead: 'No te enviamos un correo cuando das permiso a un agente por primera vez.',
+      change: 'Activar estos correos',
+    },
+    always: 'Los correos sobre tu inicio de sesión y tus dispositivos se envían siempre.',
+  },
   emailRequested: 'Te estamos enviando un correo con un enlace. Ábrelo para confirmar tu dirección.',
   madeOn: 'Creada el',
   download: 'Tus datos',

@@ -1,11 +1,21 @@
 import type { enRecovery } from '../en/recovery.js'
 import { createNotice, phrase } from '../parts/phrase.js'
 
-const notice = createNotice({
+const all = {
   unneeded: 'Si has sido tú, no tienes que hacer nada.',
   action: 'Revisar la configuración de seguridad',
   otherwise:
     'Si no has sido tú, puede que otra persona tenga acceso a tu cuenta: cambia la contraseña y cierra todas las sesiones. Si no puedes iniciar sesión, elige «¿Has olvidado la contraseña?» en la página de inicio de sesión.',
+}
+
+const notice = createNotice(all)
+
+const agentNotice = createNotice({
+  ...all,
+  action: 'Revisar tus agentes',
+  otherwise:
+    'Si no has sido tú, puede que otra persona tenga acceso a tu cuenta: quita el agente, cambia la contraseña y cierra todas las sesiones.',
+  optOut: 'Puedes desactivar estos correos en la página «Cuenta».',
 })
 
 /** The text of the pages for a forgotten password and for confirming an email address, in Spanish. */
@@ -110,6 +120,11 @@ export const esRecovery: typeof enRecovery = {
       'Se ha quitado un proveedor de inicio de sesión',
       (server, user) =>
         `Se ha quitado de tu cuenta ${user} en ${server} un proveedor con el que podías iniciar sesión.`,
+    ),
+    agent_allowed: agentNotice(
+      'Se ha dado permiso a un agente nuevo',
+      (server, user, about) =>
+        `El agente ${about.agent} ha obtenido acceso a ${about.resource} con tu cuenta ${user} en ${server}.`,
     ),
     new_device: notice(
       'Nuevo inicio de sesión',

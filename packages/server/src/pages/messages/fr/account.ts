@@ -228,6 +228,18 @@ export const frAccount: typeof enAccount = {
   confirmEmailLead:
     'Si vous oubliez votre mot de passe, nous pouvons y envoyer un lien, mais seulement une fois que vous avez confirmé l’adresse.',
   confirmEmailYes: 'M’envoyer un e-mail',
+  agentEmails: {
+    heading: 'E-mails sur les agents',
+    on: {
+      lead: 'Nous vous envoyons un e-mail quand vous autorisez un agent pour la première fois.',
+      change: 'Désactiver ces e-mails',
+    },
+    off: {
+      lead: 'Nous ne vous envoyons pas d’e-mail quand vous autorisez un agent pour la première fois.',
+      change: 'Activer ces e-mails',
+    },
+    always: 'Les e-mails sur votre connexion et vos appareils sont toujours envoyés.',
+  },
   emailRequested: 'Nous vous envoyons un e-mail avec un lien. Ouvrez-le pour confirmer votre adresse.',
   madeOn: 'Créé le',
   download: 'Vos données',

@@ -1,11 +1,21 @@
 import type { enRecovery } from '../en/recovery.js'
 import { createNotice, phrase } from '../parts/phrase.js'
 
-const notice = createNotice({
+const all = {
   unneeded: 'Si c’était vous, vous n’avez rien à faire.',
   action: 'Vérifier vos paramètres de sécurité',
   otherwise:
     'Si ce n’était pas vous, quelqu’un d’autre a peut-être accès à votre compte : changez votre mot de passe et déconnectez-vous partout. Si vous ne parvenez pas à vous connecter, choisissez « Mot de passe oublié ? » sur la page de connexion.',
+}
+
+const notice = createNotice(all)
+
+const agentNotice = createNotice({
+  ...all,
+  action: 'Vérifier vos agents',
+  otherwise:
+    'Si ce n’était pas vous, quelqu’un d’autre a peut-être accès à votre compte : retirez l’agent, changez votre mot de passe et déconnectez-vous partout.',
+  optOut: 'Vous pouvez désactiver ces e-mails sur la page « Compte ».',
 })
 
 /** The text of the pages for a forgotten password and for confirming an email address, in French. */
@@ -98,7 +108,7 @@ export const frRecovery: typeof enRecovery = {
       ),
       action: 'Vérifier vos appareils',
       after: [
-        'Si ce n’était pas vous, déconnectez l’appareil dans « Mes agents », car un nouveau mot de passe ne le déconnecte pas. Changez ensuite votre mot de passe et déconnectez-vous partout.',
+        'Si ce n’était pas vous, déconnectez l’appareil dans « Mes agents », car un nouveau mot de passe ne le déconnecte pas. Changez ensuite votre mot de passe et déconnectez-vous partout.',
       ],
     },
     identity_linked: notice(
@@ -110,6 +120,11 @@ export const frRecovery: typeof enRecovery = {
       'Un fournisseur de connexion a été retiré',
       (server, user) =>
         `Un fournisseur avec lequel vous pouviez vous connecter a été retiré de votre compte ${user} sur ${server}.`,
+    ),
+    agent_allowed: agentNotice(
+      'Un nouvel agent a été autorisé',
+      (server, user, about) =>
+        `L’agent ${about.agent} a obtenu l’accès à ${about.resource} avec votre compte ${user} sur ${server}.`,
     ),
     new_device: notice(
       'Nouvelle connexion',

@@ -221,6 +221,12 @@ export const jaAccount: typeof enAccount = {
   confirmEmailLead:
     'パスワードを忘れた場合に、このアドレスにリンクを送信できます。ただし、アドレスの確認が済んでいる場合に限ります。',
   confirmEmailYes: '確認メールを送信',
+  agentEmails: {
+    heading: 'エージェントに関するメール',
+    on: { lead: 'エージェントを初めて許可したときに、メールでお知らせします。', change: 'このメールをオフにする' },
+    off: { lead: 'エージェントを初めて許可したときに、メールでお知らせしません。', change: 'このメールをオンにする' },
+    always: 'ログインとデバイスに関するメールは常に送信されます。',
+  },
   emailRequested: 'リンクを記載したメールを送信しています。リンクを開いて、アドレスを確認してください。',
   madeOn: '作成日',
   download: 'あなたのデータ',

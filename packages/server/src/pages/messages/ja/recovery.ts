@@ -1,11 +1,21 @@
 import type { enRecovery } from '../en/recovery.js'
 import { createNotice, phrase } from '../parts/phrase.js'
 
-const notice = createNotice({
+const all = {
   unneeded: 'お心当たりがある場合は、何もする必要はありません。',
   action: 'セキュリティ設定を確認',
   otherwise:
     'お心当たりがない場合は、ほかの人があなたのアカウントにアクセスできる可能性があります。パスワードを変更し、すべてのデバイスでログアウトしてください。ログインできない場合は、ログインページで「パスワードをお忘れですか？」を選んでください。',
+}
+
+const notice = createNotice(all)
+
+const agentNotice = createNotice({
+  ...all,
+  action: 'エージェントを確認',
+  otherwise:
+    'お心当たりがない場合は、ほかの人があなたのアカウントにアクセスできる可能性があります。エージェントを削除し、パスワードを変更し、すべてのデバイスでログアウトしてください。',
+  optOut: 'このようなメールは、「アカウント」ページでオフにできます。',
 })
 
 /** The text of the pages for a forgotten password and for confirming an email address, in Japanese. */
@@ -109,6 +119,11 @@ export const jaRecovery: typeof enRecovery = {
     identity_unlinked: notice(
       'ログインプロバイダーが削除されました',
       (server, user) => `${server}のアカウント${user}から、ログインに使えたプロバイダーが削除されました。`,
+    ),
+    agent_allowed: agentNotice(
+      '新しいエージェントが許可されました',
+      (server, user, about) =>
+        `${server}のアカウント「${user}」で、エージェント ${about.agent} に ${about.resource} へのアクセスが許可されました。`,
     ),
     new_device: notice(
       '新しいログイン',

@@ -22,20 +22,23 @@ export interface Problem {
   retry?: string
 }
 
+/** The hosts that an email names, as plain text; empty if it names none. */
+export type EmailAbout = Readonly<Record<'agent' | 'resource', string>>
+
 /** The text of an email: paragraphs before and after the link. Programs that show emails as text show no markup, so there is none. */
 export interface EmailText {
   subject: (server: string) => string
-  before: (server: string, user: string) => string[]
+  before: (server: string, user: string, about: EmailAbout) => string[]
   action: string
   after: string[]
 }
 
-/** Creates notices of changes to how the user signs in, from what all of them say. */
-export function createNotice(all: { unneeded: string; action: string; otherwise: string }) {
-  return (what: string, sentence: (server: string, user: string) => string): EmailText => ({
+/** Creates notices of changes to an account, from what all of them say; `optOut`: where the user can turn them off. */
+export function createNotice(all: { unneeded: string; action: string; otherwise: string; optOut?: string }) {
+  return (what: string, sentence: (...names: Parameters<EmailText['before']>) => string): EmailText => ({
     subject: (server) => `${what} – ${server}`,
-    before: (server, user) => [sentence(server, user), all.unneeded],
+    before: (...names) => [sentence(...names), all.unneeded],
     action: all.action,
-    after: [all.otherwise],
+    after: all.optOut === undefined ? [all.otherwise] : [all.otherwise, all.optOut],
   })
 }
