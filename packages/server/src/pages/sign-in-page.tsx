@@ -55,7 +55,10 @@ export function renderSignIn(model: SignInPage, messages: Messages = en): string
           </button>
         </form>
         <ForgottenPassword frame={model} messages={messages} />
-        {agentHost !== undefined && <p class="small">{messages.passwordStays(server, <Host>{agentHost}</Host>)}</p>}
+        {/* The agent of a user's own device is this server. */}
+        {agentHost !== undefined && agentHost !== model.issuerHost && (
+          <p class="small">{messages.passwordStays(server, <Host>{agentHost}</Host>)}</p>
+        )}
         <OtherWays model={model} messages={messages} />
         {model.signUpHref !== undefined && again === undefined && (
           <p class="small apart">{messages.noAccount(<a href={model.signUpHref}>{messages.signUp}</a>)}</p>

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { en, findAsset, renderConsent, renderProblem, renderSignIn } from 'countersign-server/pages'
 import { describe, expect, it, vi } from 'vitest'
-import { consentModel, problemModel, redirectModel, signInModel } from './models.js'
+import { consentModel, frame, problemModel, redirectModel, signInModel } from './models.js'
 import { expectInert, expectOrder, formsOf, payloads, words } from './reading.js'
 import { problemCodes, states, statesIn } from './states.js'
 
@@ -81,6 +81,9 @@ describe('the initial of an agent', () => {
 
 describe('renderSignIn', () => {
   it('shows the requesting agent above the form', () => {
+    const own = renderSignIn(signInModel({ agentHost: frame.issuerHost }))
+    expect(own).not.toContain('sees your password')
+    expect(renderSignIn(signInModel())).toContain('sees your password')
     expectOrder(renderSignIn(signInModel()), ['calendar-helper.example', 'cal.example', '<form', 'name="username"'])
   })
 
