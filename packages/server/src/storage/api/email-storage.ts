@@ -1,3 +1,4 @@
+import type { Row } from '../sql/tables.js'
 import type { User } from './user.js'
 
 /**
@@ -40,18 +41,7 @@ export type EmailKind = RequestedEmail | NoticeKind
 export type RequestedEmail = 'reset' | 'confirm'
 
 /** A notice of a change, which is queued in the transaction that records the change in the audit log. */
-export type NoticeKind =
-  | 'agent_allowed'
-  | 'password_changed'
-  | 'passkey_added'
-  | 'passkey_removed'
-  | 'factor_added'
-  | 'factor_removed'
-  | 'device_connected'
-  | 'identity_linked'
-  | 'identity_unlinked'
-  | 'new_device'
-  | 'email_changed'
+export type NoticeKind = Exclude<Row<'email'>['kind'], RequestedEmail>
 
 /** The identifiers of the agent and the resource that a notice names. */
 export interface NoticeAbout {
