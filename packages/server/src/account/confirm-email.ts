@@ -11,15 +11,11 @@ import { renderConfirmEmail } from '../pages/recovery-pages.js'
 import { isEmail } from '../policy/account-policy.js'
 import { cleanText } from '../policy/plain-text.js'
 import { requestEmail } from '../sign-in/request-email.js'
+import type { AddressChange, EmailConfirmation } from '../storage/api/email-storage.js'
 import { type AccountHandler, accountFrame, accountResponse, pathWithNotice } from './account-handler.js'
 
 /** What a link in an email confirms. Using it again changes nothing, so it need not be stored. */
-interface Confirmation {
-  userId: string
-  email: string
-  /** The address that the user had when they entered this one; null if none. @default they already have it */
-  replaces?: string | null | undefined
-}
+type Confirmation = Omit<EmailConfirmation, 'language'>
 
 const purpose = 'confirm-email'
 
@@ -31,10 +27,10 @@ export function sealConfirmation({ secrets, now }: ServerContext, confirmation: 
 }
 
 function requireConfirmation({ secrets, now }: ServerContext, token: string | undefined): Confirmation {
-  const { userId, email, replaces, expiresAt } = parseJsonObject(secrets.unseal(purpose, token ?? '') ?? '') ?? {}
+  const { userId, email, change, expiresAt } = parseJsonObject(secrets.unseal(purpose, token ?? '') ?? '') ?? {}
   if (typeof userId !== 'string' || typeof email !== 'string' || !(Number(expiresAt) > now()))
     throw new PageError('link_invalid')
-  return { userId, email, replaces: typeof replaces === 'string' || replaces === null ? replaces : undefined }
+  return { userId, email, change: change as AddressChange | undefined }
 }
 
 /** `GET /account/email`: asks whether to confirm the address. Opening the link does not confirm it. */
@@ -62,10 +58,14 @@ export async function submitConfirmEmail(context: ServerContext, visit: Visit): 
 export const requestConfirmation: AccountHandler = (context, visit) => sendConfirmation(context, visit)
 
 /** Sends an email to the user's address, or to one that then replaces it. */
-async function sendConfirmation(context: ServerContext, visit: SignedInVisit, address?: string): Promise<Response> {
+async function sendConfirmation(
+  context: ServerContext,
+  visit: SignedInVisit,
+  to: { address?: string; about?: { change: AddressChange } } = {},
+): Promise<Response> {
   if (!context.sendEmail) throw new PageError('not_found')
   const { username } = visit.session.user
-  const retryAfter = await requestEmail(context, visit, { kind: 'confirm', username, address })
+  const retryAfter = await requestEmail(context, visit, { kind: 'confirm', username, ...to })
   if (retryAfter !== undefined) throw new PageError('too_many_requests', { retryAfter })
   const notice = { path: accountPaths.yours, what: 'email_requested', at: context.now() }
   return seeOther(pathWithNotice(context, visit, notice))
@@ -95,7 +95,13 @@ export const changeEmail: AccountHandler = async (context, visit) => {
   if (!isEmail(email)) return changeEmailPage(context, visit, email)
   const user = await context.storage.findUser(session.user.id)
   if (user?.email !== before || email === before) return seeOther(accountPaths.yours)
-  if (context.sendEmail) return sendConfirmation(context, visit, email)
+  if (context.sendEmail) {
+    const { credentialRevision } = session.user
+    return sendConfirmation(context, visit, {
+      address: email,
+      about: { change: { replaces: before, credentialRevision } },
+    })
+  }
   await context.storage.editUser({ userId: user.id, email, before: { email: before } })
   return seeOther(accountPaths.yours)
 }

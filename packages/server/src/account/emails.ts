@@ -66,11 +66,13 @@ async function send(context: ServerContext, email: ClaimedEmail): Promise<SentEm
 }
 
 /** Creates the link that an email is about. Each attempt has its own, so that nothing secret is stored. */
-async function linkOf(context: ServerContext, { kind, user, address }: ClaimedEmail): Promise<string | undefined> {
+async function linkOf(
+  context: ServerContext,
+  { kind, user, address, about }: ClaimedEmail,
+): Promise<string | undefined> {
   const { issuer, storage } = context
   if (kind === 'confirm') {
-    const replaces = address === user.email ? undefined : user.email
-    const token = sealConfirmation(context, { userId: user.id, email: address, replaces })
+    const token = sealConfirmation(context, { userId: user.id, email: address, change: about?.change })
     return `${issuer}${accountPaths.confirmEmail}?token=${token}`
   }
   if (kind === 'agent_allowed' || kind === 'device_connected') return `${issuer}${accountPaths.agents}`

@@ -2,7 +2,7 @@ import { networkOf } from 'countersign/node'
 import type { ServerContext } from '../http/context.js'
 import type { Visit } from '../http/visit.js'
 import { hashSecret } from '../secrets/server-keys.js'
-import type { RequestedEmail } from '../storage/api/email-storage.js'
+import type { NewEmail } from '../storage/api/email-storage.js'
 
 /** Maximum number of emails per hour that one network (IPv4 /24, IPv6 /48) can request. */
 const perNetwork = { window: 3600, most: 60 } as const
@@ -14,7 +14,7 @@ const perNetwork = { window: 3600, most: 60 } as const
 export async function requestEmail(
   { storage, now }: ServerContext,
   { ip, messages }: Pick<Visit, 'ip' | 'messages'>,
-  email: { kind: RequestedEmail; username: string; address?: string | undefined },
+  email: Omit<NewEmail, 'language'>,
 ): Promise<number | undefined> {
   const network = ip === undefined ? '' : networkOf(ip, 'site')
   const reached = await storage.countWithinLimits([{ key: hashSecret(`emails from ${network}`), ...perNetwork }])

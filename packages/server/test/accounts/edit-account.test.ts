@@ -76,6 +76,16 @@ it('a new address replaces the old one once it is confirmed, and the old one is 
   expect(await stage.storage.findUser(userId)).toMatchObject({ email: 'third@home.example' })
 })
 
+it('V23: the link to a new address no longer works after the password has changed', async () => {
+  const { stage, alice, userId, sent } = await sending()
+  await alice.submit('/account/change-email', { action: 'change-email', email: fresh })
+  await expect.poll(() => sent, { timeout: 30_000 }).toHaveLength(1)
+  const link = new URL(/https:\S+/.exec(sent[0]?.text ?? '')?.[0] ?? '')
+  await stage.storage.setPasswordHash({ userId, passwordHash: '$argon2id$new', by: 'operator:carol' })
+  expect(await alice.submit(link.pathname + link.search, {})).toMatchObject({ problem: 'link_invalid' })
+  expect(await stage.storage.findUser(userId)).toMatchObject({ email: old })
+})
+
 it('without emails, a new address replaces the old one at once', async () => {
   const { stage, alice, userId } = await opened()
   await alice.submit('/account/change-email', { action: 'change-email', email: fresh })

@@ -20,8 +20,9 @@ export interface EmailStorage {
   /** Records the outcome of a claimed attempt. Returns false if the attempt is not the current one. */
   settleEmail(settlement: EmailSettlement): Promise<boolean>
   /**
-   * Records that a user receives email at an address, and in which language. With `replaces`, it becomes the user's address instead of that
-   * one, which is notified if it was confirmed. Returns false if the user is not active, or has neither of these addresses.
+   * Records that a user receives email at an address, and in which language. With `change`, it becomes the user's address instead of the
+   * one in `change`, which is notified if it was confirmed. Returns false if the user is not active, has neither of these addresses, or has
+   * changed since they entered the new one.
    */
   confirmEmail(confirmation: EmailConfirmation): Promise<boolean>
 }
@@ -29,9 +30,17 @@ export interface EmailStorage {
 export interface EmailConfirmation {
   userId: string
   email: string
-  /** The address that the user has until now; null if none. @default the user already has the address that is confirmed */
-  replaces?: string | null | undefined
+  /** @default the user already has the address that is confirmed */
+  change?: AddressChange | undefined
   language: string
+}
+
+/** What a user had when they entered a new address. */
+export interface AddressChange {
+  /** The address that the new one replaces; null if none. */
+  replaces: string | null
+  /** So that the new address is not confirmed after the user has changed how they sign in, or ended a session. */
+  credentialRevision: number
 }
 
 /** What an email is for: a link to set a new password, a link that confirms an address, or a change to who or what can act for the user. */
@@ -43,10 +52,11 @@ export type RequestedEmail = 'reset' | 'confirm'
 /** A notice of a change, which is queued in the transaction that records the change in the audit log. */
 export type NoticeKind = Exclude<Row<'email'>['kind'], RequestedEmail>
 
-/** The identifiers of the agent and the resource that a notice names. */
-export interface NoticeAbout {
+/** What an email is about: the identifiers of the agent and the resource that a notice names, or the change that a link confirms. */
+export interface EmailDetails {
   agent?: string | undefined
   resource?: string | undefined
+  change?: AddressChange | undefined
 }
 
 export interface NewEmail {
@@ -57,6 +67,7 @@ export interface NewEmail {
   language: string
   /** The recipient. @default the user's address */
   address?: string | undefined
+  about?: EmailDetails | undefined
 }
 
 export interface ClaimedEmail {
@@ -67,7 +78,7 @@ export interface ClaimedEmail {
   language: string
   user: User
   address: string
-  about?: NoticeAbout | undefined
+  about?: EmailDetails | undefined
 }
 
 /**

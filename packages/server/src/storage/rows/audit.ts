@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { AuditEventName } from '../api/audit-events.js'
 import type { AuditEvent, AuditStorage, EventFilter, NewEvent, RecordedEvent } from '../api/audit-storage.js'
-import type { NoticeAbout, NoticeKind } from '../api/email-storage.js'
+import type { EmailDetails, NoticeKind } from '../api/email-storage.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { cachedInsertion, cachedQuery, generateId, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
 import type { Row } from '../sql/tables.js'
@@ -48,7 +48,7 @@ export async function queueNotice(
   unit: Unit,
   userId: number,
   kind: NoticeKind,
-  { address, about }: { address?: string | null | undefined; about?: NoticeAbout } = {},
+  { address, about }: { address?: string | null | undefined; about?: EmailDetails } = {},
 ): Promise<void> {
   const user = await unit.db
     .selectFrom('app_user')
@@ -69,7 +69,7 @@ export async function insertEmail(
     ...email
   }: Pick<Row<'email'>, 'kind' | 'username_key' | 'language'> & {
     address?: string | undefined
-    about?: NoticeAbout | undefined
+    about?: EmailDetails | undefined
   },
 ): Promise<void> {
   const waiting = { due_at: now, claimed_at: null, attempts: 0, outcome: null, settled_at: null }

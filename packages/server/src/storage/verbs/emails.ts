@@ -130,12 +130,14 @@ async function settle(
 /** Implements {@link EmailStorage.confirmEmail}. */
 export async function confirmEmail(
   unit: Unit,
-  { userId, email, replaces = email, language }: EmailConfirmation,
+  { userId, email, change, language }: EmailConfirmation,
 ): Promise<boolean> {
   const user = await lockUser(unit, userId, 'alone')
-  if (!user || user.disabled_at !== null || (user.email !== email && user.email !== replaces)) return false
-  if (user.email === email && user.email_confirmed_at !== null) return true
-  await recordEdit(unit, user, user.email === email ? {} : { email })
+  if (!user || user.disabled_at !== null) return false
+  if (user.email !== email) {
+    if (user.email !== change?.replaces || user.credential_revision !== change.credentialRevision) return false
+    await recordEdit(unit, user, { email })
+  } else if (user.email_confirmed_at !== null) return true
   const confirmed = { email_confirmed_at: unit.now, email_language: language }
   await unit.db.updateTable('app_user').set(confirmed).where('id', '=', user.id).execute()
   await writeEvent(unit, { event: 'email.confirmed', userId: user.id })

@@ -261,9 +261,11 @@ export function emailContract(name: string, makeStorage: MakeStorage): void {
 
     test('a new address replaces the one that the user had when they entered it, and ends links that were sent there', async () => {
       const { storage } = world
-      const { id: userId } = await withAddress(storage, 'alice@home.example')
-      const confirm = (email: string, replaces?: string | null) =>
-        storage.confirmEmail({ userId, email, replaces, language: 'fr' })
+      const { id: userId, credentialRevision } = await withAddress(storage, 'alice@home.example')
+      const confirm = (email: string, replaces?: string | null) => {
+        const change = replaces === undefined ? undefined : { replaces, credentialRevision }
+        return storage.confirmEmail({ userId, email, change, language: 'fr' })
+      }
       const link = { userId, tokenHash: freshHash(), purpose: 'reset', lifetime: 600 } as const
       await storage.createLink(link)
       await storage.queueEmail({ kind: 'confirm', username: 'nobody', language: 'en', address: 'b@home.example' })
@@ -278,6 +280,22 @@ export function emailContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.listEvents({ event: 'user.edited', newest: true, limit: 1 })).toMatchObject([
         { data: { displayName: false, email: true } },
       ])
+    })
+
+    test.each(['a new password', 'the end of a session'])('%s ends a link to a new address', async (what) => {
+      const { storage } = world
+      const { id: userId, username, credentialRevision } = await withAddress(storage, 'alice@home.example')
+      const change = { replaces: 'alice@home.example', credentialRevision }
+      const email = { kind: 'confirm', username, language: 'en', address: 'b@home.example' } as const
+      await storage.queueEmail({ ...email, about: { change } })
+      if (what === 'a new password')
+        await storage.setPasswordHash({ userId, passwordHash: '$argon2id$new', by: 'operator:carol' })
+      else await storage.endSessions({ userId })
+      expect(await storage.claimEmails(claim)).toContainEqual(
+        expect.objectContaining({ kind: 'confirm', about: { change } }),
+      )
+      expect(await storage.confirmEmail({ userId, email: 'b@home.example', change, language: 'en' })).toBe(false)
+      expect(await storage.findUser(userId)).toMatchObject({ email: 'alice@home.example' })
     })
 
     test('emails are not sent again from a restored backup, and settled ones are deleted after a day', async () => {
