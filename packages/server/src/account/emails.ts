@@ -77,6 +77,6 @@ async function linkOf(
   }
   if (kind === 'agent_allowed' || kind === 'device_connected') return `${issuer}${accountPaths.agents}`
   if (kind !== 'reset') return `${issuer}${accountPaths.security}`
-  const created = await createPasswordLink(storage, { issuer, userId: user.id, purpose: 'reset' })
+  const created = await createPasswordLink(storage, { issuer, userId: user.id, purpose: 'reset', sentTo: address })
   return created.outcome === 'created' ? created.url : undefined
 }

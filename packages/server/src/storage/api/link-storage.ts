@@ -4,7 +4,7 @@ import type { User } from './user.js'
 export interface LinkStorage {
   /**
    * Stores a link for an active user. `has_factor`: the link is an invitation, but the user can already sign in. `unknown`: the user does not
-   * exist or is not active.
+   * exist, is not active, or has another email address than `sentTo`.
    */
   createLink(link: NewLink): Promise<'created' | 'has_factor' | 'unknown'>
   /** Returns the user of a link that can still be used. Using it is a separate step, so that a link preview does no harm. */
@@ -26,6 +26,8 @@ export interface NewLink {
   purpose: LinkPurpose
   /** Seconds. */
   lifetime: number
+  /** The email address to which it is sent. @default none */
+  sentTo?: string | undefined
   /** The operator who creates the link, for the audit log. */
   by?: string | undefined
 }

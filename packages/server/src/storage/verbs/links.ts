@@ -8,9 +8,9 @@ import { replacePassword } from './accounts.js'
 
 /** Implements {@link LinkStorage.createLink}. */
 export async function createLink(unit: Unit, link: NewLink): Promise<'created' | 'has_factor' | 'unknown'> {
-  const { userId, tokenHash, purpose, lifetime, by } = link
+  const { userId, tokenHash, purpose, lifetime, sentTo, by } = link
   const user = await lockUser(unit, userId, 'alone')
-  if (!user || user.disabled_at !== null) return 'unknown'
+  if (!user || user.disabled_at !== null || (sentTo !== undefined && sentTo !== user.email)) return 'unknown'
   if (purpose === 'invite' && (await listFactors(unit, userId)).length > 0) return 'has_factor'
   const id = generateId()
   await unit.db

@@ -108,6 +108,16 @@ export function linkContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findViolations()).toEqual([])
     })
 
+    test('a link is not created for an address that the user has replaced', async () => {
+      const { storage } = world
+      const { id: userId } = await newUser(storage)
+      await storage.editUser({ userId, email: 'new@home.example' })
+      const create = (sentTo: string) =>
+        storage.createLink({ userId, tokenHash: freshHash(), purpose: 'reset', lifetime: 60, sentTo })
+      expect(await create('old@home.example')).toBe('unknown')
+      expect(await create('new@home.example')).toBe('created')
+    })
+
     test('only an active user gets a link, and only a user who cannot sign in gets an invitation', async () => {
       const { storage } = world
       const alice = await newUser(storage)
