@@ -57,7 +57,7 @@ it('a name that changed since the page was shown is not overwritten', async () =
   expect(await stage.storage.findUser(userId)).toMatchObject({ displayName: 'Renamed' })
 })
 
-it('a new address replaces the old one once it is confirmed, and the old one is told', async () => {
+it('a new address replaces the old one once it is confirmed, and the old one is notified', async () => {
   const { stage, alice, userId, sent } = await sending()
   const asked = await alice.submit('/account/change-email', { action: 'change-email', email: fresh })
   expect((await alice.follow(asked)).html).toContain('We’re sending you an email with a link.')
@@ -111,7 +111,7 @@ it('a sign-in of more than ten minutes ago must be repeated before the address i
   expect(await stage.storage.findUser(userId)).toMatchObject({ email: old })
 })
 
-it('an email names a new agent as text only, and says where to turn such emails off; the account page does', async () => {
+it('an email names a new agent as text only, and where to turn such emails off; the account page turns them off', async () => {
   const { stage, alice, userId, sent } = await sending()
   await allow(stage, identityOf(stage.agent), {}, { user: alice.browser })
   await expect.poll(() => sent, { timeout: 30_000 }).toHaveLength(1)

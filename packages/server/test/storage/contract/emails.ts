@@ -268,7 +268,7 @@ export function emailContract(name: string, makeStorage: MakeStorage): void {
       }
       const link = { userId, tokenHash: freshHash(), purpose: 'reset', lifetime: 600 } as const
       await storage.createLink(link)
-      await storage.queueEmail({ kind: 'confirm', username: 'nobody', language: 'en', address: 'b@home.example' })
+      await storage.queueEmail({ kind: 'confirm', username: 'unknown', language: 'en', address: 'b@home.example' })
       expect(await storage.claimEmails(claim)).toEqual([])
       for (const replaces of [undefined, null, 'other@home.example'])
         expect(await confirm('b@home.example', replaces)).toBe(false)
