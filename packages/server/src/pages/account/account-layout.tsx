@@ -63,11 +63,37 @@ export function formOf(frame: AccountFrame): FormFields {
   return { action: accountPaths.actions, csrf: frame.csrf }
 }
 
-interface Confirm {
+interface Action {
   frame: AccountFrame
   action: string
   /** What the action applies to: the name of the field and its value. */
-  subject?: readonly [name: string, value: string]
+  subject?: readonly [name: string, value: string] | undefined
+}
+
+/** A button that performs an action without a confirmation. */
+export function ActionForm(props: Action & { label: ComponentChildren; effect?: ComponentChildren }) {
+  return (
+    <form class="then" role="none" method="post" action={accountPaths.actions}>
+      <ActionFields {...props} />
+      <button class="button quiet" type="submit">
+        {props.label}
+      </button>
+      {props.effect && <p class="small">{props.effect}</p>}
+    </form>
+  )
+}
+
+function ActionFields({ frame, action, subject }: Action) {
+  return (
+    <>
+      <Hidden name="action" value={action} />
+      {subject && <Hidden name={subject[0]} value={subject[1]} />}
+      <HiddenFields form={formOf(frame)} />
+    </>
+  )
+}
+
+interface Confirm extends Action {
   /** Names the form, if the page has another one. */
   label?: string
   /** The label of the button that performs the action. */
@@ -81,12 +107,9 @@ interface Confirm {
 
 /** The confirmation shown before something is ended. */
 export function ConfirmForm({ frame, action, subject, label, yes, no, back, children }: Confirm) {
-  const form = formOf(frame)
   return (
-    <form class="decision" method="post" action={form.action} aria-label={label}>
-      <Hidden name="action" value={action} />
-      {subject && <Hidden name={subject[0]} value={subject[1]} />}
-      <HiddenFields form={form} />
+    <form class="decision" method="post" action={accountPaths.actions} aria-label={label}>
+      <ActionFields frame={frame} action={action} subject={subject} />
       {children}
       <div class="choice">
         <a class="button" href={back}>

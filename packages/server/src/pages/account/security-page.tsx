@@ -7,7 +7,7 @@ import type { Messages } from '../messages/messages.js'
 import type { PasskeyEntry, SecurityPage } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'
 import type { FormFields } from '../models/models.js'
-import { formOf, renderAccountLayout } from './account-layout.js'
+import { ActionForm, formOf, renderAccountLayout } from './account-layout.js'
 
 /**
  * Renders the security settings of the account: password, second factor, passkeys and sessions, `data-state="security"`.
@@ -60,7 +60,6 @@ interface Factor {
 /** The account's second factor, and what the user can do with it. */
 function SecondFactor({ model, factor, messages }: Factor) {
   const { secondFactor } = messages
-  const form = formOf(model)
   return (
     <section>
       <h2>{secondFactor.name}</h2>
@@ -77,14 +76,12 @@ function SecondFactor({ model, factor, messages }: Factor) {
         </a>
       </p>
       {factor && (
-        <form class="then" role="none" method="post" action={form.action}>
-          <Hidden name="action" value="new-recovery-codes" />
-          <HiddenFields form={form} />
-          <button class="button quiet" type="submit">
-            {secondFactor.newCodes}
-          </button>
-          <p class="small">{secondFactor.newCodesEffect}</p>
-        </form>
+        <ActionForm
+          frame={model}
+          action="new-recovery-codes"
+          label={secondFactor.newCodes}
+          effect={secondFactor.newCodesEffect}
+        />
       )}
       {factor && !model.mustHaveFactor && (
         <p class="then">
@@ -212,23 +209,13 @@ function Sessions({ model, messages }: { model: SecurityPage; messages: Messages
           </li>
         ))}
       </ul>
-      {model.sessions.length > 1 && (
-        <form class="then" role="none" method="post" action={form.action}>
-          <Hidden name="action" value="end-other-sessions" />
-          <HiddenFields form={form} />
-          <button class="button quiet" type="submit">
-            {account.endOthers}
-          </button>
-        </form>
-      )}
-      <form class="then" role="none" method="post" action={form.action}>
-        <Hidden name="action" value="sign-out-everywhere" />
-        <HiddenFields form={form} />
-        <button class="button quiet" type="submit">
-          {account.signOutEverywhere}
-        </button>
-        <p class="small">{account.signOutEverywhereEffect}</p>
-      </form>
+      {model.sessions.length > 1 && <ActionForm frame={model} action="end-other-sessions" label={account.endOthers} />}
+      <ActionForm
+        frame={model}
+        action="sign-out-everywhere"
+        label={account.signOutEverywhere}
+        effect={account.signOutEverywhereEffect}
+      />
     </section>
   )
 }

@@ -6,7 +6,7 @@ import { en } from '../messages/en/en.js'
 import type { Messages } from '../messages/messages.js'
 import { accountPaths } from '../models/account-paths.js'
 import type { ChangeEmailPage, CloseAccountPage, LinkedProvider, YoursPage } from '../models/yours-models.js'
-import { ConfirmForm, formOf, renderAccountLayout } from './account-layout.js'
+import { ActionForm, ConfirmForm, formOf, renderAccountLayout } from './account-layout.js'
 
 /**
  * Renders the account's details, and the links to download or close it, `data-state="yours"`.
@@ -81,13 +81,7 @@ export function renderYours(model: YoursPage, messages: Messages = en): string {
           <section>
             <h2>{account.confirmEmail}</h2>
             <p>{account.confirmEmailLead}</p>
-            <form class="then" role="none" method="post" action={accountPaths.actions}>
-              <Hidden name="action" value="confirm-email" />
-              <HiddenFields form={formOf(model)} />
-              <button class="button quiet" type="submit">
-                {account.confirmEmailYes}
-              </button>
-            </form>
+            <ActionForm frame={model} action="confirm-email" label={account.confirmEmailYes} />
           </section>
         )}
         {model.agentEmails !== undefined && <AgentEmails model={model} isOn={model.agentEmails} messages={messages} />}
@@ -126,14 +120,7 @@ function AgentEmails({ model, isOn, messages }: { model: YoursPage; isOn: boolea
       <p>
         {lead} {always}
       </p>
-      <form class="then" role="none" method="post" action={accountPaths.actions}>
-        <Hidden name="action" value="agent-emails" />
-        <Hidden name="emails" value={isOn ? 'off' : 'on'} />
-        <HiddenFields form={formOf(model)} />
-        <button class="button quiet" type="submit">
-          {change}
-        </button>
-      </form>
+      <ActionForm frame={model} action="agent-emails" subject={['emails', isOn ? 'off' : 'on']} label={change} />
     </section>
   )
 }
