@@ -10,6 +10,7 @@ import { removedWith } from '../policy/policy.js'
 import { checkPassword } from '../sign-in/check-password.js'
 import { addPasskey } from '../sign-in/passkeys.js'
 import { clearedSession, endSession, knownCookie, type Proof, renewSession, signInChanged } from '../sign-in/session.js'
+import type { ListedGrant } from '../storage/api/storage.js'
 import { type AccountHandler, pathWithNotice } from './account-handler.js'
 import { closePage } from './account-pages.js'
 import { endedGrants, endOf, liveGrants } from './agent-entries.js'
@@ -26,12 +27,33 @@ const removeAgent: AccountHandler = async (context, visit) => {
   if (grant?.userId !== userId) throw new PageError('not_found', { retry: accountPaths.agents })
   // The page promised that the agent loses all access at this resource, so every live grant is revoked, not only this one.
   const now = context.now()
-  const live = await liveGrants(context, grant)
-  for (const { id } of live) await context.storage.revokeGrant({ grantId: id, by: userId, userId })
-  if (live.length > 0) return removedAt(context, visit, now)
+  const isRemoved = await endGrants(
+    () => liveGrants(context, grant),
+    (grantId) => context.storage.revokeGrant({ grantId, by: userId, userId }),
+  )
+  if (isRemoved) return removedAt(context, visit, now)
   // If the form is submitted again, the notice shows when access was revoked.
   const ends = (await endedGrants(context, grant)).flatMap((each) => endOf(each, now)?.at ?? [])
   return removedAt(context, visit, Math.max(...ends))
+}
+
+/**
+ * Ends the listed grants, and lists them again until none is left: what is left of a grant whose permission is removed at the same time is
+ * another grant. Returns whether there were any.
+ */
+async function endGrants(
+  list: () => Promise<{ id: string }[]>,
+  end: (grantId: string) => Promise<unknown>,
+): Promise<boolean> {
+  const ended = new Set<string>()
+  for (;;) {
+    const found = (await list()).filter(({ id }) => !ended.has(id))
+    if (found.length === 0) return ended.size > 0
+    for (const { id } of found) {
+      await end(id)
+      ended.add(id)
+    }
+  }
 }
 
 /** Removes a permission from every grant of the agent here. If the form is submitted again, nothing is left to do. */
@@ -40,9 +62,11 @@ const removePermission: AccountHandler = async (context, visit) => {
   const grant = await context.storage.findGrant(visit.form.get('agent') ?? '')
   if (grant?.userId !== userId) throw new PageError('not_found', { retry: accountPaths.agents })
   const names = removedWith(visit.form.get('permission') ?? '')
-  let isRemoved = false
-  for (const { id: grantId } of await liveGrants(context, grant))
-    if (await context.storage.removePermissions({ grantId, userId, names })) isRemoved = true
+  const has = ({ scope }: ListedGrant) => scope.split(' ').some((name) => names.includes(name))
+  const isRemoved = await endGrants(
+    async () => (await liveGrants(context, grant)).filter(has),
+    (grantId) => context.storage.removePermissions({ grantId, userId, names }),
+  )
   const path = accountPaths.agent(grant.id)
   if (!isRemoved) return seeOther(path)
   return seeOther(pathWithNotice(context, visit, { path, what: 'removed', at: context.now() }))

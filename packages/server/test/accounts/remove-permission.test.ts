@@ -41,6 +41,26 @@ it('one permission of an agent is removed from its page, and the others keep wor
   expect(activity.html).not.toContain('You removed access')
 })
 
+it('permissions that are removed at the same time are all removed (J05)', async () => {
+  const { stage, alice, agent, id, scopes } = await opened()
+  await allow(stage, agent, forever, { asked: { scope: 'data.list' }, user: alice.browser })
+  expect(await scopes()).toEqual(['data.read data.write data.list'])
+  const form = { agent: id, csrf: await alice.csrfAt('/account') }
+  const remove = (permission: string) => alice.post('/account', { ...form, action: 'remove-permission', permission })
+  await Promise.all([remove('data.write'), remove('data.list')])
+  expect(await scopes()).toEqual(['data.read'])
+})
+
+it('the agent loses all access if one of its permissions is removed at the same time', async () => {
+  const { alice, id, scopes } = await opened()
+  const form = { agent: id, csrf: await alice.csrfAt('/account') }
+  await Promise.all([
+    alice.post('/account', { ...form, action: 'remove-permission', permission: 'data.write' }),
+    alice.post('/account', { ...form, action: 'remove-agent' }),
+  ])
+  expect(await scopes()).toEqual([])
+})
+
 it('the form does nothing for what the agent does not have, and for the agents of others', async () => {
   const { stage, alice, id, scopes } = await opened()
   const csrf = await alice.csrfAt('/account')
