@@ -147,7 +147,7 @@ interface RevocationData {
   by: string
   /** The id of the grant that takes over what is left. */
   successor?: string | undefined
-  /** The permissions that are removed, if others are left. */
+  /** The permissions that the user removed; absent if the whole grant was revoked. */
   permissions?: string | undefined
 }
 
