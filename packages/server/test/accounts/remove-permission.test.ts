@@ -101,6 +101,16 @@ it('the user can allow it again if the agent asks for nothing else, or once no o
   expect(page).not.toContain('so it stays removed')
 })
 
+it('what an operator revoked is not left out: the user did not remove it', async () => {
+  const { stage, alice, agent, id } = await opened()
+  await stage.storage.revokeGrant({ grantId: id, by: 'operator:carol' })
+  await allow(stage, agent, forever, { asked: { scope: 'data.read' }, user: alice.browser })
+  const request = await openRequest(stage, agent, { scope: 'data.read data.write data.list' })
+  const { page } = await view(stage, request, alice.browser)
+  expect(page).toContain('data.write')
+  expect(page).not.toContain('so it stays removed')
+})
+
 it('a page that was opened before the removal is shown again, without what was removed (J05)', async () => {
   const { stage, alice, agent, remove, scopes } = await opened()
   const request = await openRequest(stage, agent, { scope: 'data.read data.write data.list' })

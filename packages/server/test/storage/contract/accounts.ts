@@ -224,6 +224,8 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       })
       expect(await storage.editUser({ userId, displayName: 'Alice', by: 'operator:carol' })).toBe(true)
       expect(await storage.findUser(userId)).toMatchObject({ displayName: 'Alice', email: 'a@example.org' })
+      for (const before of [{ email: 'other@example.org' }, { email: null }, { displayName: 'Bob' }])
+        expect(await storage.editUser({ userId, email: null, before })).toBe(false)
       expect(await storage.editUser({ userId, email: null, displayName: 'Alice' })).toBe(true)
       expect(await storage.findUser(userId)).toMatchObject({ displayName: 'Alice', email: null })
       expect(await storage.editUser({ userId, email: null })).toBe(true)
