@@ -79,6 +79,7 @@ export async function redeemDeviceCode(unit: Unit, redemption: DeviceRedemption)
     ({ outcome: 'refused', reason }) as const
   const { thumbprint, name, ip = null } = redemption
   const jkt = hashBytes(thumbprint)
+  await unit.exclusive(`device ${thumbprint}`)
   const found = await lockCode(unit, redemption.codeHash)
   if (!found) return refused('unknown')
   const { user, row } = found

@@ -87,6 +87,15 @@ export function deviceContract(name: string, makeStorage: MakeStorage): void {
       expect(await connected(storage, bob, { device })).toBe('key_taken')
     })
 
+    test('of 20 parallel redemptions of one key for 20 users, one connects a device', async () => {
+      const { storage } = world
+      const device = { name: 'laptop', thumbprint: freshHash() }
+      const codes = await Promise.all(parallel.map(async () => newCode(storage, await newUser(storage), { device })))
+      const redeemed = await Promise.all(codes.map(({ redemption }) => storage.redeemDeviceCode(redemption)))
+      expect(redeemed.map(outcomeOf).toSorted()).toEqual(['connected', ...Array(19).fill('key_taken')])
+      expect(await storage.listDevices()).toHaveLength(1)
+    })
+
     test('a user has at most so many live devices', async () => {
       const { storage } = world
       const alice = await newUser(storage)
