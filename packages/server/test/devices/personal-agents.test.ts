@@ -244,6 +244,23 @@ describe('a device without a browser', () => {
     expect(await world.storage.listGrants({ live: true })).toEqual([])
   })
 
+  it('D09: gets no token that outlives the device, for a code or a refresh token', async () => {
+    const world = await openDevices({ remote: true }, { server: { durations: ['until-removed'] } })
+    const end = world.clock.now + 86_400
+    const device = await connectRemotely(world)
+    world.clock.now = end - 6000
+    await allowOnDevice(device)
+    expect(await device.agent.tokens()).toMatchObject([{ expiresAt: end - 2400, isRenewable: true }])
+    world.clock.now = end - 2400
+    expect((await device.agent.fetch(`${ids.resource}/data-auth`)).status).toBe(200)
+    expect(await device.agent.tokens()).toMatchObject([{ expiresAt: end, isRenewable: true }])
+    await device.agent.forget()
+    await allowOnDevice(device)
+    expect(await device.agent.tokens()).toMatchObject([{ expiresAt: end }])
+    world.clock.now = end
+    await expect(device.agent.fetch(`${ids.resource}/data-auth`)).rejects.toMatchObject({ error: 'revoked_delegate' })
+  })
+
   it('is offered only if the operator allows it', async () => {
     const world = await openDevices()
     const user = await browserOf(world)

@@ -47,6 +47,7 @@ export function exchangeCode(
         redirectUri: form.get('redirect_uri'),
         requestTokenHash: requestToken === undefined ? undefined : hashSecret(requestToken),
         tokenLifetime: context.lifetimes.authToken,
+        notAfter: agent.device?.expiresAt ?? undefined,
         refresh: {
           tokenHash: hashSecret(refreshToken),
           idleSeconds: context.lifetimes.refreshIdle,
@@ -145,6 +146,7 @@ export function refreshToken(
         delegate: agent.delegate,
         jkt: agent.key.thumbprint,
         tokenLifetime: context.lifetimes.authToken,
+        notAfter: agent.device?.expiresAt ?? undefined,
         scope,
       })
       if (outcome.outcome === 'refused') throw refreshRefusal(outcome.reason)

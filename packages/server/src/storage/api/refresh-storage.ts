@@ -37,6 +37,8 @@ export interface Refresh extends OfSignedRequest {
   jkt: string
   /** Maximum lifetime of the auth token, in seconds. Shortened to the earliest expiry among its permissions. */
   tokenLifetime: number
+  /** The latest expiry of the auth token, in Unix seconds, such as that of the agent. @default any */
+  notAfter?: number | undefined
   /** The scope of the auth token, space-separated. @default the full scope of the refresh token */
   scope?: string | undefined
 }

@@ -68,6 +68,7 @@ function judge(token: FoundToken | undefined, refresh: Refresh, isHostBlocked: b
   const isDue = isUseDue(row.token_used_at, now) || isUseDue(row.last_used_at, now)
   const issue = generateTokenIssue(grant, scope, {
     tokenLifetime: refresh.tokenLifetime,
+    notAfter: refresh.notAfter,
     now,
     subjects: knownSubjects(row),
   })
@@ -241,7 +242,7 @@ interface RefreshRefusal {
 }
 
 /** Who presents which refresh token. */
-type Presentation = Pick<Rotation, 'tokenHash' | 'agent' | 'delegate' | 'jkt'>
+type Presentation = Pick<Rotation, 'tokenHash' | 'agent' | 'delegate' | 'jkt'> & Pick<Refresh, 'notAfter'>
 
 type Row = readonly [
   (token: FoundToken, by: Presentation, now: number, isHostBlocked: boolean) => boolean,
@@ -259,6 +260,7 @@ const refusals: readonly Row[] = [
   [(token, _by, now) => token.scope === '' || grantEnded(token.grant, now), { reason: 'grant_ended' }], // X13
   [({ row }) => row.token_revoked_at !== null, { reason: 'revoked' }],
   [({ row }, _by, now) => row.token_expires_at <= now, { reason: 'expired' }], // X14
+  [(_token, by, now) => by.notAfter !== undefined && by.notAfter <= now, { reason: 'expired' }],
   [({ row }, _by, now) => row.idle_expires_at <= now, { reason: 'idle' }], // X14
 ]
 

@@ -69,6 +69,15 @@ export function refreshContract(name: string, makeStorage: MakeStorage): void {
       expect(await eventNames(storage)).toEqual(before)
     })
 
+    test('a token never outlives notAfter, and none is issued after it', async () => {
+      const { storage } = world
+      const { refresh } = await refreshable(storage)
+      const until = (notAfter: number) => storage.refreshGrant({ ...refresh, notAfter })
+      expect(await until(start + 20)).toMatchObject({ issue: { expiresAt: start + 20 } })
+      expect(outcomeOf(await until(start))).toBe('expired')
+      expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')
+    })
+
     test('50 parallel refreshes all succeed and are all counted (X16)', async () => {
       const { storage } = world
       const { refresh, grantId, user } = await refreshable(storage)
