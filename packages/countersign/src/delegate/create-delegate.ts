@@ -64,8 +64,8 @@ export interface Delegate {
   readonly signer: Signer
   /**
    * Resolves to an agent token for the recipient of a request, or to one for every party if there is no URL, as the edition requires. The
-   * former is kept, and replaced a few minutes before it expires. The latter is new each time, because agents keep it themselves until a server
-   * no longer accepts it.
+   * former is kept, and replaced a few minutes before it expires. The latter is requested each time, because agents keep it themselves until a
+   * server no longer accepts it. While the agent server does not respond, the last token is returned until it expires.
    *
    * @throws AgentError `agent_token_refused`, with the agent server's code in `error`; `agent_server_unreachable`
    */

@@ -95,6 +95,22 @@ it('renews tokens before they expire, but not those of a revoked installation', 
   })
 })
 
+it('issues the current token each time, and installations use the last one while it does not respond', async () => {
+  const { world, install } = await openProvider()
+  const { delegate } = await install('laptop-7', world.person('Alice'))
+  const first = await delegate.agentToken()
+  world.advance(300)
+  const second = await delegate.agentToken()
+  expect(second).not.toBe(first)
+  world.origins.set(id, async () => {
+    throw new TypeError('fetch failed')
+  })
+  world.advance(3200)
+  expect(await delegate.agentToken()).toBe(second)
+  world.advance(400)
+  await expect(delegate.agentToken()).rejects.toMatchObject({ code: 'agent_server_unreachable' })
+})
+
 it('issues tokens that name only the auth servers that it allows, and refuses other settings', async () => {
   const { world, install } = await openProvider({ audiences: ['https://other.test'] })
   const { delegate } = await install('laptop-7', world.person('Alice'))
