@@ -1,9 +1,9 @@
-import { createFetchBudget, documentResponse } from 'countersign/discovery'
+import { createFetchBudget } from 'countersign/discovery'
 import { accessTokenType } from 'countersign/editions'
 import type { NonceClaim } from 'countersign/signatures'
 import type { OAuthSettings } from '../../config/oauth-settings.js'
 import type { ServerContext } from '../../http/context.js'
-import type { Endpoint, Route } from '../../http/route.js'
+import { documentRoute, type Endpoint, type Route } from '../../http/route.js'
 import { requireSeparateKeys, type SigningKeys } from '../../secrets/server-keys.js'
 import { type StoredKeysOptions, storedSigningKeys } from '../../secrets/stored-keys.js'
 import type { ServerEdition } from '../edition.js'
@@ -62,18 +62,15 @@ export function oauthEdition(options: OAuthOptions): ServerEdition {
         writeRefusal: writeOAuthRefusal,
         methods: { POST: endpoint },
       })
-      const document = (path: string, write: () => Response | Promise<Response>): Route => ({
-        path,
-        caller: 'agent',
+      const document = (path: string, write: Parameters<typeof documentRoute>[1]): Route => ({
+        ...documentRoute(new URL(path, context.issuer).href, write),
         writeRefusal: writeOAuthRefusal,
-        isLight: true,
-        methods: { GET: write },
       })
       return [
         document(`/.well-known/oauth-authorization-server${issuerPath === '/' ? '' : issuerPath}`, () =>
-          documentResponse(metadataOf(context, registration)),
+          metadataOf(context, registration),
         ),
-        document(paths.keys, async () => documentResponse({ keys: await keys.publicKeys() })),
+        document(paths.keys, async () => ({ keys: await keys.publicKeys() })),
         { path: paths.authorize, caller: 'browser', methods: { GET: createAuthorizationEndpoint(context, documents) } },
         form(paths.token, createTokenEndpoint(context, { keys, authenticate, registration, ...documents })),
         form(paths.revoke, createRevocationEndpoint(context, { keys, authenticate })),
