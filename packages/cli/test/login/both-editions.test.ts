@@ -92,7 +92,7 @@ describe.each(['january', 'draft-11'] as const)('a personal agent in the edition
 describe.each(['january', 'draft-11'] as const)('a command that is killed, in the edition %s', (name) => {
   const { flags } = editions[name]
 
-  it('while it logs in leaves nothing but a device that its owner can disconnect', async () => {
+  it('while it logs in leaves only a device that its owner can disconnect', async () => {
     const { home, user, run, connect, login, allow } = await newDevice(parties)
     const args = ['login', parties.authServer, '--name', 'killed-1', ...flags]
     const command = startCommand(args, { COUNTERSIGN_HOME: home })

@@ -84,7 +84,7 @@ describe('the permissions of a device in draft -11', () => {
     expect((await second.agent.fetch(`${api}/read`)).status).toBe(200)
   })
 
-  it('D06: end at once when it is disconnected, and its APIs are told', async () => {
+  it('D06: end at once when it is disconnected, and its APIs are notified', async () => {
     hurry()
     const world = await openDevices11()
     const device = await connect(world)
