@@ -1,5 +1,6 @@
 import * as platform from '#crypto'
 import type { AgentDescription, CallbackProblem } from '../editions/agent-protocol.js'
+import { chooseLanguage } from '../lib/choose-language.js'
 import { plainLine } from '../lib/plain-line.js'
 
 export interface CallbackPageOptions {
@@ -193,12 +194,7 @@ const ar: CallbackMessages = {
   back: 'العودة إلى {host}',
 }
 
-/** Returns the messages in whichever of the two languages the browser prefers; English by default (RFC 9110 §12.5.4). */
+/** Returns the messages in whichever of the two languages the browser prefers. */
 export function chooseCallbackMessages(acceptLanguage: string | null): CallbackMessages {
-  const ranges = (acceptLanguage ?? '').split(',', 50).map((range) => {
-    const [, language = '', weight = '1'] = /^\s*([a-z]+)[^;]*(?:;\s*q=([\d.]+))?/i.exec(range) ?? []
-    return { messages: [en, ar].find(({ lang }) => lang === language.toLowerCase()), weight: Number(weight) }
-  })
-  const best = ranges.toSorted((one, other) => other.weight - one.weight).find(({ messages }) => messages)
-  return best && best.weight > 0 ? (best.messages ?? en) : en
+  return chooseLanguage(acceptLanguage, [en, ar])
 }

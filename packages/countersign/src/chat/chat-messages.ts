@@ -1,3 +1,5 @@
+import { chooseLanguage } from '../lib/choose-language.js'
+
 /** The text of the chat agent's pages, in one language. Arguments are HTML. */
 export interface ChatMessages {
   lang: string
@@ -136,15 +138,7 @@ const ar: ChatMessages = {
   },
 }
 
-const languages = [en, de, fr, es, ja, ar]
-
-/** Returns the messages in the language that the browser prefers; English by default (RFC 9110 §12.5.4). */
+/** Returns the messages in the language that the browser prefers. */
 export function chooseChatMessages(request: Request): ChatMessages {
-  const ranges = (request.headers.get('accept-language') ?? '').split(',', 50).map((range) => {
-    const [, language = '', weight = '1'] = /^\s*([a-z]+)[^;]*(?:;\s*q=([\d.]+))?/i.exec(range) ?? []
-    return { language: language.toLowerCase(), weight: Number(weight) }
-  })
-  const known = ranges.filter(({ language, weight }) => weight > 0 && languages.some(({ lang }) => lang === language))
-  const best = known.toSorted((one, other) => other.weight - one.weight)[0]?.language
-  return languages.find(({ lang }) => lang === best) ?? en
+  return chooseLanguage(request.headers.get('accept-language'), [en, de, fr, es, ja, ar])
 }
