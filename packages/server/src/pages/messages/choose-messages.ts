@@ -45,18 +45,22 @@ function rangesOf(acceptLanguage: string): Range[] {
     .sort((one, other) => other.weight - one.weight)
 }
 
+/** English by region: finding out whether the platform knows a region takes a tenth of a millisecond. */
 const english = new Map<string, Messages>()
 
-/** English with the dates and times of the first requested region that has its own format. */
+/** English with the dates and times of the first requested region, if it has its own format. */
 function englishOf(ranges: readonly Range[]): Messages {
   const region = ranges.find((range) => known(range.subtag) === en && range.region !== undefined)?.region
   if (region === undefined) return en
-  const locale = `en-${region}`
-  // For an unknown region, the platform would fall back to another region's format.
-  if (new Intl.DateTimeFormat(locale).resolvedOptions().locale !== locale) return en
-  const messages = english.get(locale) ?? { ...en, ...createFormats(locale) }
-  english.set(locale, messages)
+  const messages = english.get(region) ?? englishIn(`en-${region}`)
+  english.set(region, messages)
   return messages
+}
+
+function englishIn(locale: string): Messages {
+  // For an unknown region, the platform would fall back to another region's format.
+  const isKnown = new Intl.DateTimeFormat(locale).resolvedOptions().locale === locale
+  return isKnown ? { ...en, ...createFormats(locale) } : en
 }
 
 function known(subtag: string): Messages | undefined {
