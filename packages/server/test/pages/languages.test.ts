@@ -130,6 +130,11 @@ describe('French', () => {
   })
 })
 
+it('has no space between Japanese sentences', () => {
+  for (const [name, html] of statesIn(languages.ja ?? en))
+    expect(html.replaceAll(/<[^>]*>/g, ''), name).not.toMatch(/[。：]\s|\s。/)
+})
+
 describe('Arabic', () => {
   it.each([
     [60, 'دقيقة واحدة'],

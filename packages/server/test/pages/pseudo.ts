@@ -24,7 +24,7 @@ function stretched(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, stretched(inner)]))
 }
 
-const { lang, dir, locale, colon } = en
+const { lang, dir, locale, colon, sentences } = en
 
 /** English with accents and longer sentences: text without accents is not from the catalog. */
-export const pseudo = { ...(stretched(en) as Messages), lang, dir, locale, colon }
+export const pseudo = { ...(stretched(en) as Messages), lang, dir, locale, colon, sentences }

@@ -103,14 +103,16 @@ export function Span({ agent, ended, now, messages }: Entry & { ended?: boolean 
   const endOf = (at: number) => (at - now < ENDS_SOON ? <DayAndTime at={at} now={now} messages={messages} /> : day(at))
   return (
     <>
-      <span class="phrase">{account.allowedOn(day(agent.since))}</span>{' '}
-      <span class="phrase">
-        {agent.lastUsed === undefined ? account.notUsedYet : account.lastUsedOn(day(agent.lastUsed))}
-      </span>{' '}
-      {!ended && (
+      {messages.sentences(
+        <span class="phrase">{account.allowedOn(day(agent.since))}</span>,
         <span class="phrase">
-          {agent.ends === undefined ? account.endsWhenRemoved : account.endsOn(endOf(agent.ends))}
-        </span>
+          {agent.lastUsed === undefined ? account.notUsedYet : account.lastUsedOn(day(agent.lastUsed))}
+        </span>,
+        !ended && (
+          <span class="phrase">
+            {agent.ends === undefined ? account.endsWhenRemoved : account.endsOn(endOf(agent.ends))}
+          </span>
+        ),
       )}
     </>
   )

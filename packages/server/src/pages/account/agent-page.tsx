@@ -37,10 +37,12 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
         {model.removed && <Removed removed={model.removed} messages={messages} />}
         {ended && (
           <p class="lead">
-            {agent.agentHost === agent.resourceHost
-              ? account.noLongerSignsIn(host)
-              : account.noLonger(host, <Host>{agent.resourceHost}</Host>)}{' '}
-            {account.ended[ended.by](<DayAndTime at={ended.at} now={now} messages={messages} />)}
+            {messages.sentences(
+              agent.agentHost === agent.resourceHost
+                ? account.noLongerSignsIn(host)
+                : account.noLonger(host, <Host>{agent.resourceHost}</Host>),
+              account.ended[ended.by](<DayAndTime at={ended.at} now={now} messages={messages} />),
+            )}
           </p>
         )}
         {model.told && <p>{account.told[model.told](<Host>{agent.resourceHost}</Host>)}</p>}

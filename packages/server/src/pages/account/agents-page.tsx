@@ -74,8 +74,10 @@ function Filled({ model, messages }: { model: AgentsPage; messages: Messages }) 
       )}
       {filter && filter.text !== '' && (
         <p class="small" role="status">
-          {account.found(new Set(agents.map(({ agentHost }) => agentHost)).size, filter.total)}{' '}
-          <a href={accountPaths.agents}>{account.showAll}</a>
+          {messages.sentences(
+            account.found(new Set(agents.map(({ agentHost }) => agentHost)).size, filter.total),
+            <a href={accountPaths.agents}>{account.showAll}</a>,
+          )}
         </p>
       )}
       {agents.length > 0 && (

@@ -264,11 +264,13 @@ export function Devices({ frame, devices: entries, messages }: DeviceList) {
                 <bdi>{name}</bdi>
               </p>
               <p class="small">
-                {devices.connectedOn(moment(since))}{' '}
-                {ip === undefined
-                  ? devices.lastUsedOn(moment(lastUsed))
-                  : devices.lastUsedFrom(moment(lastUsed), <bdi>{ip}</bdi>)}{' '}
-                {ends === undefined ? devices.stays : devices.endsOn(moment(ends))}
+                {messages.sentences(
+                  devices.connectedOn(moment(since)),
+                  ip === undefined
+                    ? devices.lastUsedOn(moment(lastUsed))
+                    : devices.lastUsedFrom(moment(lastUsed), <bdi>{ip}</bdi>),
+                  ends === undefined ? devices.stays : devices.endsOn(moment(ends)),
+                )}
               </p>
             </div>
             <form role="none" method="post" action={form.action}>

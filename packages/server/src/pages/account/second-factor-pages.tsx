@@ -28,8 +28,10 @@ export function renderSetUpFactor(model: SetUpFactorPage, messages: Messages = e
       <>
         <h1>{heading}</h1>
         <p class="lead">
-          {model.replaces ? secondFactor.replaceEffect : secondFactor.lead}{' '}
-          {model.mustSetUp && secondFactor.required(<bdi>{model.serverName}</bdi>)}
+          {messages.sentences(
+            model.replaces ? secondFactor.replaceEffect : secondFactor.lead,
+            model.mustSetUp && secondFactor.required(<bdi>{model.serverName}</bdi>),
+          )}
         </p>
         {problem && <ProblemBox>{messages.passwordProblems[problem]}</ProblemBox>}
         <p>{secondFactor.scan}</p>

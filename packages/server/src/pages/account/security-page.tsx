@@ -66,8 +66,10 @@ function SecondFactor({ model, factor, messages }: Factor) {
       <p>{secondFactor.lead}</p>
       {factor && (
         <p>
-          {secondFactor.since(<Day at={factor.since} now={model.now} messages={messages} />)}{' '}
-          {secondFactor.codesLeft(factor.codesLeft)}
+          {messages.sentences(
+            secondFactor.since(<Day at={factor.since} now={model.now} messages={messages} />),
+            secondFactor.codesLeft(factor.codesLeft),
+          )}
         </p>
       )}
       <p class="then">
@@ -118,8 +120,10 @@ function Passkeys({ model, passkeys, messages }: PasskeyList) {
                   <bdi>{name}</bdi>
                 </p>
                 <p class="small">
-                  {account.addedOn(day(added))}{' '}
-                  {lastUsed === undefined ? account.notUsedYet : account.lastUsedOn(day(lastUsed))}
+                  {messages.sentences(
+                    account.addedOn(day(added)),
+                    lastUsed === undefined ? account.notUsedYet : account.lastUsedOn(day(lastUsed)),
+                  )}
                 </p>
               </div>
               <a class="quietly" href={accountPaths.removePasskey(id)}>
@@ -188,7 +192,10 @@ function Sessions({ model, messages }: { model: SecurityPage; messages: Messages
                 {current && <strong class="new">{account.thisDevice}</strong>}
               </p>
               <p class="small">
-                {account.signedInOn(moment(since))} {lastSeen !== undefined && account.lastSeenOn(moment(lastSeen))}
+                {messages.sentences(
+                  account.signedInOn(moment(since)),
+                  lastSeen !== undefined && account.lastSeenOn(moment(lastSeen)),
+                )}
               </p>
             </div>
             {!current && (

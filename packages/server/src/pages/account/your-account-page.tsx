@@ -117,9 +117,7 @@ function AgentEmails({ model, isOn, messages }: { model: YoursPage; isOn: boolea
   return (
     <section>
       <h2>{heading}</h2>
-      <p>
-        {lead} {always}
-      </p>
+      <p>{messages.sentences(lead, always)}</p>
       <ActionForm frame={model} action="agent-emails" subject={['emails', isOn ? 'off' : 'on']} label={change} />
     </section>
   )

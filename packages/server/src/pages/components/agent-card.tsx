@@ -32,7 +32,10 @@ export function AgentCard({ model, messages }: Card) {
         <MissingInfo>{messages.noName}</MissingInfo>
       )}
       <p>
-        {origin(model, agent, messages)} {model.registeredBy !== 'operator' && unchecked(model, messages)}
+        {messages.sentences(
+          origin(model, agent, messages),
+          model.registeredBy !== 'operator' && unchecked(model, messages),
+        )}
       </p>
       <Seen model={model} messages={messages} />
     </section>
@@ -112,8 +115,10 @@ function changes(model: ConsentPage, messages: Messages): ComponentChildren {
       <ul class="bullets">
         {model.changes.map(({ what, before }) => (
           <li>
-            {messages.changes[what === 'name' && !model.agentName ? 'unnamed' : what]}{' '}
-            {before !== undefined && messages.before(<bdi>{before}</bdi>)}
+            {messages.sentences(
+              messages.changes[what === 'name' && !model.agentName ? 'unnamed' : what],
+              before !== undefined && messages.before(<bdi>{before}</bdi>),
+            )}
           </li>
         ))}
       </ul>
@@ -142,9 +147,11 @@ function Seen({ model, messages }: Card) {
   if (model.bearer && before === messages.requestedBefore) return null
   return (
     <p>
-      {before === messages.firstTime ? <strong>{before}</strong> : before}{' '}
-      {!model.bearer && messages.asked(<Ago at={model.requestedAt} now={model.now} messages={messages} />)}{' '}
-      {model.code !== undefined && <span class="code">{messages.code(<code>{model.code}</code>)}</span>}
+      {messages.sentences(
+        before === messages.firstTime ? <strong>{before}</strong> : before,
+        !model.bearer && messages.asked(<Ago at={model.requestedAt} now={model.now} messages={messages} />),
+        model.code !== undefined && <span class="code">{messages.code(<code>{model.code}</code>)}</span>,
+      )}
     </p>
   )
 }
@@ -164,8 +171,8 @@ function seen(model: ConsentPage, messages: Messages): ComponentChildren {
     const said = model.delegate === undefined ? messages.allowedOnlyCopy : messages.allowedOtherCopy
     return said(day(otherDelegateAllowed))
   }
-  const said = messages.allowedBefore(day(allowedBefore))
-  return model.able.some(({ isNew }) => isNew) ? [said, ' ', messages.asksForMore] : said
+  const asksForMore = model.able.some(({ isNew }) => isNew)
+  return messages.sentences(messages.allowedBefore(day(allowedBefore)), asksForMore && messages.asksForMore)
 }
 
 /** No one verifies who runs an agent, or what it says or shows about itself. */

@@ -237,9 +237,12 @@ export function DurationChoice({ model, messages }: { model: ConsentPage; messag
   const once = call && <OnceExplanation call={call} messages={messages} />
   const explanation = (
     <p class="after">
-      {model.agent !== model.resource && messages.whileAway}{' '}
-      {messages.removeIn(<a href={accountPath}>{messages.myAgents}</a>)} {messages.worksOn(model.tokenLifetime)}
-      {model.asksAgain && <> {messages.askedAgain}</>}
+      {messages.sentences(
+        model.agent !== model.resource && messages.whileAway,
+        messages.removeIn(<a href={accountPath}>{messages.myAgents}</a>),
+        messages.worksOn(model.tokenLifetime),
+        model.asksAgain && messages.askedAgain,
+      )}
     </p>
   )
   if (durations.choices.length === 1) {
@@ -285,12 +288,8 @@ export const passkeyFormId = 'with-passkey'
 
 /** What "just this once" allows. */
 function OnceExplanation({ call, messages }: { call: ShownCall; messages: Messages }) {
-  return (
-    <p class="after">
-      {messages.onceAllows(<CallText text={call.text} />, call.lifetime)}
-      {call.hasBody && <> {messages.onceSends}</>}
-    </p>
-  )
+  const allows = messages.onceAllows(<CallText text={call.text} />, call.lifetime)
+  return <p class="after">{messages.sentences(allows, call.hasBody && messages.onceSends)}</p>
 }
 
 function labelOf(duration: Extent, messages: Messages): string {

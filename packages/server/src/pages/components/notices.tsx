@@ -116,12 +116,14 @@ export function RequestedBy({
   if (!unverified && !(agent && resource)) return <p class="lead">{otherwise}</p>
   return (
     <p class="lead">
-      {unverified
-        ? linkClaim(agent, resource, messages)
-        : agentHost === resourceHost
-          ? messages.signInForAgent(agent)
-          : messages.signInReason(agent, resource)}{' '}
-      {next}
+      {messages.sentences(
+        unverified
+          ? linkClaim(agent, resource, messages)
+          : agentHost === resourceHost
+            ? messages.signInForAgent(agent)
+            : messages.signInReason(agent, resource),
+        next,
+      )}
     </p>
   )
 }

@@ -1,5 +1,5 @@
 import type { en } from '../en/en.js'
-import { phrase } from '../parts/phrase.js'
+import { createJoin, phrase } from '../parts/phrase.js'
 import { arAccount } from './account.js'
 import { arBlocks } from './blocks.js'
 import { arCounted, arDuration, arFormats } from './formats.js'
@@ -27,6 +27,7 @@ export const ar: typeof en = {
 
   title: (page, serverName) => `${page} – ${serverName}`,
   colon: ': ',
+  sentences: createJoin(' '),
   errorTitle: (title) => `خطأ: ${title}`,
   theAgent: 'الوكيل',
   quoted: (words) => phrase`«${words}»`,

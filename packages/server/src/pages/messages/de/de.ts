@@ -1,6 +1,6 @@
 import type { en } from '../en/en.js'
 import { createCounted, createDuration, createFormats } from '../parts/formats.js'
-import { phrase } from '../parts/phrase.js'
+import { createJoin, phrase } from '../parts/phrase.js'
 import { deAccount } from './account.js'
 import { deBlocks } from './blocks.js'
 import { deProblems } from './problems.js'
@@ -20,6 +20,7 @@ export const de: typeof en = {
 
   title: (page, serverName) => `${page} – ${serverName}`,
   colon: ': ',
+  sentences: createJoin(' '),
   errorTitle: (title) => `Fehler: ${title}`,
   theAgent: 'dem Agenten',
   quoted: (words) => phrase`„${words}“`,

@@ -1,7 +1,7 @@
 import type { Danger, Risk } from 'countersign/editions'
 import type { ComponentChildren } from 'preact'
 import { createDuration, createFormats } from '../parts/formats.js'
-import { phrase } from '../parts/phrase.js'
+import { createJoin, phrase } from '../parts/phrase.js'
 import { enAccount } from './account.js'
 import { enBlocks } from './blocks.js'
 import { enProblems } from './problems.js'
@@ -37,6 +37,8 @@ export const en = {
   title: (page: string, serverName: string) => `${page} – ${serverName}`,
   /** Between a label and a value. */
   colon: ': ',
+  /** Joins those of the sentences that there are. */
+  sentences: createJoin(' '),
   errorTitle: (title: string) => `Error: ${title}`,
   theAgent: 'the agent',
   /** Puts the agent's words in the language's quotation marks. */

@@ -1,6 +1,6 @@
 import type { en } from '../en/en.js'
 import { createCounted, createDuration, createFormats } from '../parts/formats.js'
-import { phrase } from '../parts/phrase.js'
+import { createJoin, phrase } from '../parts/phrase.js'
 import { esAccount } from './account.js'
 import { esBlocks } from './blocks.js'
 import { esProblems } from './problems.js'
@@ -20,6 +20,7 @@ export const es: typeof en = {
 
   title: (page, serverName) => `${page} – ${serverName}`,
   colon: ': ',
+  sentences: createJoin(' '),
   errorTitle: (title) => `Error: ${title}`,
   theAgent: 'este agente',
   quoted: (words) => phrase`«${words}»`,

@@ -1,6 +1,6 @@
 import type { en } from '../en/en.js'
 import { createCounted, createDuration, createFormats } from '../parts/formats.js'
-import { phrase } from '../parts/phrase.js'
+import { createJoin, phrase } from '../parts/phrase.js'
 import { frAccount } from './account.js'
 import { frBlocks } from './blocks.js'
 import { frProblems } from './problems.js'
@@ -20,6 +20,7 @@ export const fr: typeof en = {
 
   title: (page, serverName) => `${page} – ${serverName}`,
   colon: ' : ',
+  sentences: createJoin(' '),
   errorTitle: (title) => `Erreur : ${title}`,
   theAgent: 'l’agent',
   quoted: (words) => phrase`« ${words} »`,

@@ -1,6 +1,6 @@
 import type { en } from '../en/en.js'
 import { createCounted, createDuration, createFormats } from '../parts/formats.js'
-import { phrase } from '../parts/phrase.js'
+import { createJoin, phrase } from '../parts/phrase.js'
 import { jaAccount } from './account.js'
 import { jaBlocks } from './blocks.js'
 import { jaProblems } from './problems.js'
@@ -20,6 +20,7 @@ export const ja: typeof en = {
 
   title: (page, serverName) => `${page} – ${serverName}`,
   colon: '：',
+  sentences: createJoin(''),
   errorTitle: (title) => `エラー：${title}`,
   theAgent: 'エージェント',
   quoted: (words) => phrase`「${words}」`,

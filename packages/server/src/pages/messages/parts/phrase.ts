@@ -12,6 +12,14 @@ export function phrase(text: TemplateStringsArray, ...places: ComponentChildren[
   return pieces
 }
 
+/** Creates the function that joins sentences, with what the language puts between them; it omits those that are not there. */
+export function createJoin(gap: string) {
+  return (...sentences: ComponentChildren[]): ComponentChildren[] =>
+    sentences
+      .filter((sentence) => sentence !== undefined && sentence !== false)
+      .flatMap((sentence, index) => (index === 0 ? [sentence] : [gap, sentence]))
+}
+
 /** The text of a problem page; `agent` is the requesting host, or the words for "the agent" if the host must not be shown. */
 export interface Problem {
   heading: string
