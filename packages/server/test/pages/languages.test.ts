@@ -107,7 +107,9 @@ it.each([
   ['fr', 0, '0 agent perd son accès.'],
   ['fr', 2, '2 agents perdent leur accès.'],
   ['es', 1, '1 agente pierde el acceso.'],
-  ['es', 1_000_000, '1.000.000 agentes pierden el acceso.'],
+  ['fr', 1_000_000, '1\u202f000\u202f000 d’agents perdent leur accès.'],
+  ['es', 2, '2 agentes pierden el acceso.'],
+  ['es', 1_000_000, '1.000.000 de agentes pierden el acceso.'],
   ['ja', 1, '1 件のエージェントがアクセスできなくなります。'],
 ])('%s counts %d', (lang, count, said) => {
   expect(languages[lang]?.account.closeRemoves(count)).toBe(said)

@@ -19,7 +19,8 @@ export const esAccount: typeof enAccount = {
   morePermissions: (count) => counted(count, { one: 'y # permiso más', other: 'y # permisos más' }),
   filter: 'Buscar un agente',
   find: 'Buscar',
-  found: (shown, total) => `${shown} de ${counted(total, { one: '# agente', other: '# agentes' })}.`,
+  found: (shown, total) =>
+    `${shown} de ${counted(total, { one: '# agente', many: '# de agentes', other: '# agentes' })}.`,
   showAll: 'Mostrar todos',
   actsAt: (resource) => phrase`tiene acceso a ${resource}`,
   withAccount: (name) => phrase`con tu cuenta ${name} en ese servicio`,
@@ -89,7 +90,11 @@ export const esAccount: typeof enAccount = {
   removeAll: 'Quitar todos los agentes',
   removeAllQuestion: '¿Quitarles el acceso a todos los agentes?',
   removeAllEffect: (count) =>
-    counted(count, { one: 'Este agente dejará de tener acceso:', other: 'Estos # agentes dejarán de tener acceso:' }),
+    counted(count, {
+      one: 'Este agente dejará de tener acceso:',
+      many: 'Estos # de agentes dejarán de tener acceso:',
+      other: 'Estos # agentes dejarán de tener acceso:',
+    }),
   moreRemoved: 'Y otros que no caben en esta página.',
   removeAllYes: 'Quitar todos',
   keepAll: 'Conservarlos',
@@ -242,7 +247,12 @@ export const esAccount: typeof enAccount = {
   closeLead: 'Esto pone fin a tu cuenta y al acceso de todos tus agentes.',
   closeQuestion: '¿Cerrar tu cuenta para siempre?',
   closeEffect: 'No se puede deshacer.',
-  closeRemoves: (count) => counted(count, { one: '# agente pierde el acceso.', other: '# agentes pierden el acceso.' }),
+  closeRemoves: (count) =>
+    counted(count, {
+      one: '# agente pierde el acceso.',
+      many: '# de agentes pierden el acceso.',
+      other: '# agentes pierden el acceso.',
+    }),
   closeForgets: 'Ya no podrás iniciar sesión.',
   closeYes: 'Cerrar la cuenta',
   keepAccount: 'Conservar mi cuenta',

@@ -19,7 +19,7 @@ export const frAccount: typeof enAccount = {
   morePermissions: (count) => counted(count, { one: 'et # autre autorisation', other: 'et # autres autorisations' }),
   filter: 'Rechercher un agent',
   find: 'Rechercher',
-  found: (shown, total) => `${shown} sur ${counted(total, { one: '# agent', other: '# agents' })}.`,
+  found: (shown, total) => `${shown} sur ${counted(total, { one: '# agent', many: '# d’agents', other: '# agents' })}.`,
   showAll: 'Tout afficher',
   actsAt: (resource) => phrase`a accès à ${resource}`,
   withAccount: (name) => phrase`avec votre compte ${name} dans ce service`,
@@ -92,7 +92,11 @@ export const frAccount: typeof enAccount = {
   removeAll: 'Retirer tous les agents',
   removeAllQuestion: 'Retirer l’accès de tous les agents ?',
   removeAllEffect: (count) =>
-    counted(count, { one: 'Cet agent n’aura plus d’accès :', other: 'Ces # agents n’auront plus d’accès :' }),
+    counted(count, {
+      one: 'Cet agent n’aura plus d’accès :',
+      many: 'Ces # d’agents n’auront plus d’accès :',
+      other: 'Ces # agents n’auront plus d’accès :',
+    }),
   moreRemoved: 'Et d’autres qui ne tiennent pas sur cette page.',
   removeAllYes: 'Tout retirer',
   keepAll: 'Garder',
@@ -250,7 +254,12 @@ export const frAccount: typeof enAccount = {
   closeLead: 'Cela met fin à votre compte et à l’accès de tous vos agents.',
   closeQuestion: 'Fermer votre compte définitivement ?',
   closeEffect: 'Vous ne pourrez pas revenir en arrière.',
-  closeRemoves: (count) => counted(count, { one: '# agent perd son accès.', other: '# agents perdent leur accès.' }),
+  closeRemoves: (count) =>
+    counted(count, {
+      one: '# agent perd son accès.',
+      many: '# d’agents perdent leur accès.',
+      other: '# agents perdent leur accès.',
+    }),
   closeForgets: 'Vous ne pourrez plus vous connecter.',
   closeYes: 'Fermer le compte',
   keepAccount: 'Garder mon compte',
