@@ -55,7 +55,7 @@ describe.skipIf(!hasChromium())('the page of a run, in Chromium', () => {
   const current = (page: Page) => page.locator('nav [aria-current=true]').getAttribute('href')
 
   it.each(['january', 'january#m1', 'draft-11#m3'])(
-    '%s has no axe-core findings in light and dark mode, and fits 360 px and large text',
+    '%s has no accessibility findings in light and dark mode, and fits 360 px and large text',
     async (address) => {
       const { page } = await open(address, { bypassCSP: true })
       const name = `trace-${address.replace('#', '-')}`

@@ -51,7 +51,7 @@ describe.skipIf(!hasChromium())('the page after a consent, in Chromium', () => {
   const cases = Object.keys(states).flatMap((state) => ['en-GB', 'ar'].map((language) => [state, language] as const))
 
   it.each(cases)(
-    '%s (%s) has no axe-core findings in light and dark mode, and fits 320 px and large text',
+    '%s (%s) has no accessibility findings in light and dark mode, and fits 320 px and large text',
     async (state, language) => {
       const { page } = await openPage(state, language, true)
       const name = `callback-${state}${language === 'ar' ? '.rtl' : ''}`

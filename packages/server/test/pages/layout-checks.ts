@@ -55,7 +55,7 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
     })
 
     it.each([...documents.keys()])(
-      '%s has no axe-core findings in light and dark mode, fits 320 px and wide spacing, and scales with large text',
+      '%s has no accessibility findings in light and dark mode, fits 320 px and wide spacing, and scales with large text',
       async (name) => {
         await page.setViewportSize({ width: 800, height: 900 })
         await page.emulateMedia({ colorScheme: 'light' })
