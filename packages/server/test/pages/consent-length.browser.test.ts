@@ -1,16 +1,15 @@
-import type { AddressInfo } from 'node:net'
 import { ar, en, languages, type Messages } from 'countersign-server/pages'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasChromium, openChromium } from '../chromium.js'
-import { createPagesOrigin } from './pages-origin.js'
+import { type PagesOrigin, servePages } from './pages-origin.js'
 import { statesIn } from './states.js'
 
 const documents = new Map(Object.values(languages).map((messages) => [messages.lang, statesIn(messages)]))
-const server = createPagesOrigin((path) => {
+const documentOf = (path: string) => {
   const [lang = '', name = ''] = path.split('/')
   return documents.get(lang)?.get(name)
-})
+}
 
 /** The part of a sentence before its first placeholder. */
 const startOf = (sentence: (...values: string[]) => unknown) => [sentence('#', '#')].flat().join('').split('#')[0] ?? ''
@@ -73,24 +72,23 @@ function visibleText(page: Page): Promise<string> {
 }
 
 describe.skipIf(!hasChromium()).each(Object.values(languages))('the consent page in $languageName', (messages) => {
-  let origin: string
+  let server: PagesOrigin
   let browser: Browser
   let page: Page
 
   beforeAll(async () => {
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}/${messages.lang}`
+    server = await servePages(documentOf)
     browser = await openChromium()
     page = await browser.newPage({ javaScriptEnabled: false, viewport: { width: 1280, height: 800 } })
   })
 
   afterAll(async () => {
     await browser?.close()
-    await new Promise((resolve) => server.close(resolve))
+    await server?.close()
   })
 
   it('shows a first request for two permissions and both buttons without scrolling at 1280 × 800', async () => {
-    await page.goto(`${origin}/consent-usual`)
+    await page.goto(`${server.origin}/${messages.lang}/consent-usual`)
     const bottoms = await page.$$eval('.choice button', (buttons) =>
       buttons.map((button) => button.getBoundingClientRect().bottom),
     )
@@ -99,7 +97,7 @@ describe.skipIf(!hasChromium()).each(Object.values(languages))('the consent page
   })
 
   it('opens with one row of durations and one row of buttons', async () => {
-    await page.goto(`${origin}/consent-usual`)
+    await page.goto(`${server.origin}/${messages.lang}/consent-usual`)
     for (const selector of ['.options label', '.choice button']) {
       const tops = await page.$$eval(selector, (all) => all.map((each) => each.getBoundingClientRect().top))
       expect(new Set(tops).size, selector).toBe(1)
@@ -110,14 +108,14 @@ describe.skipIf(!hasChromium()).each(Object.values(languages))('the consent page
   if (messages !== en && messages !== ar) return
 
   it.each(Object.keys(shown))('%s collapses nothing that the decision depends on', async (state) => {
-    await page.goto(`${origin}/consent-${state}`)
+    await page.goto(`${server.origin}/${messages.lang}/consent-${state}`)
     const text = await visibleText(page)
     for (const words of shown[state]?.(messages) ?? []) expect(text).toContain(words)
     expect(await page.locator('details .box, details .able').count()).toBe(0)
   })
 
   it('collapses what the agent cannot do, and technical names', async () => {
-    await page.goto(`${origin}/consent-usual`)
+    await page.goto(`${server.origin}/${messages.lang}/consent-usual`)
     const collapsed = [
       messages.notSeePassword,
       messages.notElsewhere,
@@ -136,7 +134,7 @@ describe.skipIf(!hasChromium()).each(Object.values(languages))('the consent page
     ['look-alike', '.asking .host'],
     ['loopback', '.choice'],
   ])('%s has its caution above what it is about', async (state, selector) => {
-    await page.goto(`${origin}/consent-${state}`)
+    await page.goto(`${server.origin}/${messages.lang}/consent-${state}`)
     const caution = await page.locator('.box.caution').boundingBox()
     const subject = await page.locator(selector).last().boundingBox()
     expect((caution?.y ?? Number.NaN) + (caution?.height ?? 0)).toBeLessThanOrEqual(subject?.y ?? Number.NaN)

@@ -1,4 +1,3 @@
-import type { AddressInfo } from 'node:net'
 import type { Messages } from 'countersign-server/pages'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -6,7 +5,7 @@ import { hasChromium, openChromium } from '../chromium.js'
 import { isLong } from '../long.js'
 import { takeScreenshot, wantsScreenshots } from '../screenshot.js'
 import { loadEngines, violations } from '../violations.js'
-import { createPagesOrigin } from './pages-origin.js'
+import { type PagesOrigin, servePages } from './pages-origin.js'
 import { statesIn } from './states.js'
 
 /** Pages whose sentences end with an address, in states that are checked at every width. */
@@ -22,17 +21,15 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
   const documents = named ? new Map(named.map((name) => [name, all.get(name) ?? ''])) : all
   const isRightToLeft = messages.dir === 'rtl'
   const suffix = isRightToLeft ? '.rtl' : messages.lang === 'en' ? '' : `.${messages.lang}`
-  const server = createPagesOrigin((path) => documents.get(path))
 
   describe.skipIf(!hasChromium())(`pages in ${messages.languageName} in Chromium`, () => {
-    let origin: string
+    let server: PagesOrigin
     let browser: Browser
     /** One page, reused for every state. */
     let page: Page
 
     beforeAll(async () => {
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-      origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      server = await servePages((path) => documents.get(path))
       browser = await openChromium()
       page = await browser.newPage({ reducedMotion: 'reduce', bypassCSP: true })
       await loadEngines(page)
@@ -40,12 +37,12 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
 
     afterAll(async () => {
       await browser?.close()
-      await new Promise((resolve) => server.close(resolve))
+      await server?.close()
     })
 
     it.each(wantsScreenshots ? [...documents.keys()] : [])('%s: screenshots', async (name) => {
       await page.setViewportSize({ width: 800, height: 900 })
-      await page.goto(`${origin}/${name}`)
+      await page.goto(`${server.origin}/${name}`)
       for (const colorScheme of ['dark', 'light'] as const) {
         await page.emulateMedia({ colorScheme })
         await takeScreenshot(page, `${name}${suffix}.${colorScheme}`)
@@ -59,7 +56,7 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
       async (name) => {
         await page.setViewportSize({ width: 800, height: 900 })
         await page.emulateMedia({ colorScheme: 'light' })
-        await page.goto(`${origin}/${name}`)
+        await page.goto(`${server.origin}/${name}`)
         await openDetails(page)
         expect(await violations(page, 'all')).toEqual([])
         expect(await smallTargets(page)).toEqual([])
@@ -84,7 +81,7 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
     it.each(isRightToLeft || named ? [] : endWithAddress)(
       '%s starts no line with a period, at any width',
       async (name) => {
-        await page.goto(`${origin}/${name}`)
+        await page.goto(`${server.origin}/${name}`)
         for (let width = 280; width <= 620; width += isLong ? 4 : 20) {
           await page.setViewportSize({ width, height: 640 })
           expect((await layoutOf(page)).orphans, `${width}px`).toEqual([])

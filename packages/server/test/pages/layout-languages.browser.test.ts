@@ -1,10 +1,9 @@
-import type { AddressInfo } from 'node:net'
 import { languages } from 'countersign-server/pages'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasChromium, openChromium } from '../chromium.js'
 import { checkLayoutIn } from './layout-checks.js'
-import { createPagesOrigin } from './pages-origin.js'
+import { type PagesOrigin, servePages } from './pages-origin.js'
 import { pseudo } from './pseudo.js'
 import { statesIn } from './states.js'
 
@@ -30,25 +29,23 @@ for (const lang of ['de', 'ja']) checkLayoutIn(languages[lang] ?? pseudo, usual)
 
 describe.skipIf(!hasChromium())('pages in a language that is 40% longer than English', () => {
   const documents = statesIn(pseudo)
-  const server = createPagesOrigin((path) => documents.get(path))
-  let origin: string
+  let server: PagesOrigin
   let browser: Browser
   let page: Page
 
   beforeAll(async () => {
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    server = await servePages((path) => documents.get(path))
     browser = await openChromium()
     page = await browser.newPage({ javaScriptEnabled: false, viewport: { width: 320, height: 640 } })
   })
 
   afterAll(async () => {
     await browser?.close()
-    await new Promise((resolve) => server.close(resolve))
+    await server?.close()
   })
 
   it.each([...documents.keys()])('%s fits 320 px', async (name) => {
-    await page.goto(`${origin}/${name}`)
+    await page.goto(`${server.origin}/${name}`)
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320)
   })
 })

@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:http'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { findAsset } from 'countersign-server/pages'
 
 // An image of one pixel.
@@ -10,9 +11,15 @@ const logo = Buffer.from(
 const csp =
   "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-/** Serves documents by name, under the policy that the pages are made for. */
-export function createPagesOrigin(documentOf: (path: string) => string | undefined): Server {
-  return createServer((request, response) => {
+/** An origin that serves documents. */
+export interface PagesOrigin {
+  readonly origin: string
+  close(): Promise<void>
+}
+
+/** Serves documents by name on a free port of 127.0.0.1, under the policy that the pages are made for. */
+export async function servePages(documentOf: (path: string) => string | undefined): Promise<PagesOrigin> {
+  const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://127.0.0.1')
     const found = pathname.startsWith('/assets/') ? findAsset(pathname.slice('/assets/'.length)) : undefined
     if (found) return response.writeHead(200, { 'content-type': found.asset.type }).end(found.asset.body)
@@ -25,4 +32,9 @@ export function createPagesOrigin(documentOf: (path: string) => string | undefin
       })
       .end(html)
   })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  }
 }

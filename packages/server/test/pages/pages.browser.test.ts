@@ -1,17 +1,15 @@
-import type { AddressInfo } from 'node:net'
 import { ar } from 'countersign-server/pages'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasChromium, openChromium } from '../chromium.js'
 import { takeScreenshot } from '../screenshot.js'
-import { createPagesOrigin } from './pages-origin.js'
+import { type PagesOrigin, servePages } from './pages-origin.js'
 import { states, statesIn } from './states.js'
 
 const rightToLeft = statesIn(ar)
-const server = createPagesOrigin((path) => states.get(path) ?? rightToLeft.get(path.replace(/\.rtl$/, '')))
 
 describe.skipIf(!hasChromium())('pages in Chromium', () => {
-  let origin: string
+  let server: PagesOrigin
   let browser: Browser
   /** One page without scripts, reused for every state. */
   let scriptless: Page
@@ -20,8 +18,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
   const complaints: string[] = []
 
   beforeAll(async () => {
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    server = await servePages((path) => states.get(path) ?? rightToLeft.get(path.replace(/\.rtl$/, '')))
     browser = await openChromium()
     scriptless = await browser.newPage({ javaScriptEnabled: false, viewport: { width: 800, height: 900 } })
     page = await browser.newPage({ reducedMotion: 'reduce', viewport: { width: 800, height: 900 } })
@@ -31,7 +28,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
 
   afterAll(async () => {
     await browser?.close()
-    await new Promise((resolve) => server.close(resolve))
+    await server?.close()
   })
 
   async function opened(
@@ -42,7 +39,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
     const context = await browser.newContext({ viewport: { width: 800, height: 900 }, ...options })
     try {
       const opening = await context.newPage()
-      await opening.goto(`${origin}/${state}`)
+      await opening.goto(`${server.origin}/${state}`)
       await look(opening, context)
     } finally {
       await context.close()
@@ -51,7 +48,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
 
   it.each([...states.keys()])('%s violates no content security policy, without JavaScript', async (name) => {
     complaints.length = 0
-    const response = await scriptless.goto(`${origin}/${name}`)
+    const response = await scriptless.goto(`${server.origin}/${name}`)
     expect(response?.status()).toBe(200)
     expect(complaints).toEqual([])
     await takeScreenshot(scriptless, `${name}.without-script`)
@@ -224,7 +221,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
   it.each([...states.keys()])(
     '%s is used with the keyboard alone, with a visible focus, and keeps its borders in forced colors mode',
     async (name) => {
-      await page.goto(`${origin}/${name}`)
+      await page.goto(`${server.origin}/${name}`)
       const controls = await page.evaluate(startOfTabbing)
       for (const _ of controls) await page.keyboard.press('Tab')
       const stops = await page.evaluate(() => (window as unknown as Tabbing).stops)

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto'
-import type { AddressInfo } from 'node:net'
 import { renderActivity, renderConsent, renderSecurity, renderSignIn } from 'countersign-server/pages'
 import type { Browser, BrowserContext, CDPSession, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasChromium, openChromium } from '../chromium.js'
 import { accountFrame, activity, securityModel } from './account-models.js'
 import { fullConsent } from './consent-states.js'
-import { createPagesOrigin } from './pages-origin.js'
+import { type PagesOrigin, servePages } from './pages-origin.js'
 import { fullSignIn } from './sign-in-states.js'
 
 const sensitive = { ...fullConsent, dangers: ['spend' as const], askPassword: true }
@@ -27,17 +26,17 @@ const documents: Record<string, string> = {
   activity: renderActivity({ ...accountFrame, activity }),
   midnight: renderActivity({ ...accountFrame, activity: aroundMidnight }),
 }
-const server = createPagesOrigin((path) => documents[path])
 
 describe.skipIf(!hasChromium())('the script in Chromium', () => {
+  let server: PagesOrigin
   let origin: string
   let browser: Browser
   let context: BrowserContext
   let page: Page
 
   beforeAll(async () => {
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    origin = `http://localhost:${(server.address() as AddressInfo).port}`
+    server = await servePages((path) => documents[path])
+    origin = server.origin.replace('127.0.0.1', 'localhost')
     browser = await openChromium()
     context = await browser.newContext({ viewport: { width: 800, height: 2000 }, timezoneId: 'Asia/Tokyo' })
     page = await context.newPage()
@@ -45,7 +44,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
 
   afterAll(async () => {
     await browser?.close()
-    await new Promise((resolve) => server.close(resolve))
+    await server?.close()
   })
 
   /** Opens a page whose posts get the response `answer`, and returns what they contained. */
