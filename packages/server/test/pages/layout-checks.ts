@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasChromium, openChromium } from '../chromium.js'
 import { isLong } from '../long.js'
 import { takeScreenshot, wantsScreenshots } from '../screenshot.js'
-import { loadEngines, violations } from '../violations.js'
+import { loadAxe, loadEngines, violations } from '../violations.js'
 import { type PagesOrigin, servePages } from './pages-origin.js'
 import { statesIn } from './states.js'
 
@@ -32,7 +32,8 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
       server = await servePages((path) => documents.get(path))
       browser = await openChromium()
       page = await browser.newPage({ reducedMotion: 'reduce', bypassCSP: true })
-      await loadEngines(page)
+      // The engines other than axe-core know only English.
+      await (messages.lang === 'en' ? loadEngines(page) : loadAxe(page))
     })
 
     afterAll(async () => {
