@@ -1,4 +1,4 @@
-import type { Storage } from 'countersign-server'
+import { createPasswordLink, type Storage } from 'countersign-server'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { openRequest, view } from '../attacks/flow.js'
 import { openMapStage, people, type StageOptions } from '../attacks/stage.js'
@@ -242,13 +242,18 @@ describe('signing in with a second factor', () => {
   it('V26: is not bypassed by a new password from a link', async () => {
     const { stage, alice } = await protectedAlice()
     const { user } = (await stage.storage.findCredential('alice')) ?? {}
-    await stage.storage.setPasswordHash({
-      userId: user?.id ?? '',
-      passwordHash: (await stage.storage.findCredential('alice'))?.passwordHash ?? '',
-      by: 'operator:carol',
-    })
-    const { other } = await afterPassword(alice)
+    const link = { issuer: stage.authServer, userId: user?.id ?? '', purpose: 'reset', by: 'operator' } as const
+    const created = await createPasswordLink(stage.storage, link)
+    if (created.outcome !== 'created') throw new Error(created.outcome)
+    const other = createPerson(stage)
+    await other.follow(await other.open(created.url.slice(stage.authServer.length)))
+    const password = 'another long password'
+    const set = await other.submit('/account/new-password', { new_password: password })
+    expect(await other.follow(set)).toMatchObject({ state: 'password-set' })
+    const step = await other.submit(signInPath, { ...alicePassword, password })
+    expect(step).toMatchObject({ status: 200, state: 'second-step' })
     expect(await isIn(other)).toBe(false)
+    expect((await alice.open('/account')).status).toBe(303)
   })
 })
 

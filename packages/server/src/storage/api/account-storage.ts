@@ -32,9 +32,10 @@ export interface AccountStorage {
    */
   setUserStatus(userId: string, status: 'active' | 'disabled', by?: string): Promise<boolean>
   /**
-   * Replaces the password, or sets the first one. Also ends all other sessions and clears the known devices and the failed sign-ins.
-   * Resolves with the new credential revision. Resolves with undefined and changes nothing if the user does not exist, their account is
-   * closed, or, for a change by the user, their record has changed since it was read.
+   * Replaces the password, or sets the first one. Also ends all other sessions and clears the known devices and the failed sign-ins; the
+   * failed sign-ins of a user with a second factor are cleared only if an operator sets the password. Resolves with the new credential
+   * revision. Resolves with undefined and changes nothing if the user does not exist, their account is closed, or, for a change by the user,
+   * their record has changed since it was read.
    */
   setPasswordHash(change: PasswordChange): Promise<number | undefined>
   /**

@@ -10,8 +10,9 @@ export interface LinkStorage {
   /** Returns the user of a link that can still be used. Using it is a separate step, so that a link preview does no harm. */
   findLink(tokenHash: string): Promise<FoundLink | undefined>
   /**
-   * Uses a link to set a password: also ends all sessions of the user, clears the known devices and the failed sign-ins, and deletes the
-   * user's other links. Resolves with undefined and changes nothing if the link has expired or been used, or if the user is not active.
+   * Uses a link to set a password: also ends all sessions of the user, clears the known devices, and the failed sign-ins of a user without a
+   * second factor, and deletes the user's other links. Resolves with undefined and changes nothing if the link has expired or been used, or
+   * if the user is not active.
    */
   setPasswordByLink(change: { tokenHash: string; passwordHash: string }): Promise<User | undefined>
 }

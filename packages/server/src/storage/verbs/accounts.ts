@@ -5,8 +5,9 @@ import { type AsRead, foldUsername, type User } from '../api/user.js'
 import { actorOf, queueNotice, writeEvent } from '../rows/audit.js'
 import { type FoundUser, lockAsRead, lockUser, toUser, userIdOf, usernameSkeletons, users } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { contains, generateId, idBytes } from '../sql/kept-query.js'
+import { contains, generateId, idBytes, idText } from '../sql/kept-query.js'
 import { revokeIssuesOfUser } from './deliveries.js'
+import { findSecondFactor } from './second-factors.js'
 import { recordCredentialChange } from './sessions.js'
 import { clearAccountAttempts, rememberDevice } from './throttle.js'
 
@@ -164,6 +165,9 @@ export async function setPasswordHash(unit: Unit, change: PasswordChange): Promi
 /**
  * Sets the password of a locked user, ends their sessions, and clears their known devices and failed sign-ins. `isAdded`: the user did not
  * enter their old password. Returns the new credential revision.
+ *
+ * With a second factor, only an operator's new password clears the failed sign-ins: a link must not allow more guesses at the code (attacks
+ * V25).
  */
 export async function replacePassword(
   unit: Unit,
@@ -173,7 +177,8 @@ export async function replacePassword(
   await setPassword(unit, user.id, password)
   await unit.db.deleteFrom('known_device').where('user_id', '=', user.id).execute()
   if (keepBrowser !== undefined) await rememberDevice(unit, user.id, keepBrowser)
-  await clearAccountAttempts(unit, user.username)
+  const clears = by !== undefined || !(await findSecondFactor(unit, idText(user.user)))
+  if (clears) await clearAccountAttempts(unit, user.username)
   return recordCredentialChange(unit, user.id, { event: 'password.changed', by, ends: { exceptIdHash: keepSession } })
 }
 

@@ -133,6 +133,22 @@ export function secondFactorContract(name: string, makeStorage: MakeStorage): vo
       expect(await storage.useSecondFactor(useOf(user, { step: 103 }))).toMatchObject({ outcome: 'throttled' })
     })
 
+    test('a new password clears the attempts on an account with a second factor only if an operator sets it (V25)', async () => {
+      const { storage } = world
+      const user = await withFactor()
+      const { id: userId } = user
+      const own = { key: hashOf('own'), account: user.username, window: 900, most: 1 }
+      const isReached = async () => (await storage.findReachedLimit([own])) !== undefined
+      await storage.useSecondFactor(useOf(user, { limits: [own], own }))
+      const tokenHash = freshHash()
+      await storage.createLink({ userId, tokenHash, purpose: 'reset', lifetime: 60 })
+      expect(await storage.setPasswordByLink({ tokenHash, passwordHash: 'new' })).toMatchObject({ id: userId })
+      await storage.setPasswordHash({ ...(await readNow(storage, userId)), passwordHash: 'newer' })
+      expect(await isReached()).toBe(true)
+      await storage.setPasswordHash({ userId, passwordHash: 'newest', by: 'operator:carol' })
+      expect(await isReached()).toBe(false)
+    })
+
     test('removal by an operator ends the user’s sessions, and removal by the user ends none', async () => {
       const { storage } = world
       const [own, lost] = [await withFactor(), await withFactor()]
