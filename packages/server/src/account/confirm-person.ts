@@ -34,7 +34,10 @@ export function requireSecondProof(act: AccountHandler, returnTo: string): Accou
     (await needsMoreThanPassword(context, visit.session)) ? seeOther(confirmationPath(returnTo)) : act(context, visit)
 }
 
-/** Whether the user proved who they are in the last ten minutes: with a passkey if they have one that counts as proof, or else their second factor. */
+/**
+ * Whether the user proved who they are in the last ten minutes: with a passkey if they have one that counts as proof, or else with their
+ * second factor if they have one.
+ */
 export async function isProved(context: ServerContext, session: Session): Promise<boolean> {
   return isFresh(context, session) && !(await needsMoreThanPassword(context, session))
 }

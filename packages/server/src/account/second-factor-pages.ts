@@ -14,7 +14,7 @@ import {
   recoveryHash,
   stepOf,
 } from '../sign-in/one-time-codes.js'
-import { sealedFor, setUpFirst } from '../sign-in/second-factor.js'
+import { mustHaveFactor, sealedFor, setUpFirst } from '../sign-in/second-factor.js'
 import { renewSession, signInChanged } from '../sign-in/session.js'
 import { type AccountHandler, accountFrame, accountResponse, pathWithNotice } from './account-handler.js'
 
@@ -115,15 +115,24 @@ function recoveryCodesPage(
 }
 
 /** `/account/second-factor/remove`: asks whether to turn the second factor off. */
-export const removeFactorPage: AccountHandler = async (context, visit) =>
-  accountResponse(renderRemoveFactor(accountFrame(context, visit), visit.messages), visit)
+export const removeFactorPage: AccountHandler = async (context, visit) => {
+  await requireRemovable(context, visit)
+  return accountResponse(renderRemoveFactor(accountFrame(context, visit), visit.messages), visit)
+}
 
 /** `action=remove-factor` */
 export const removeFactor: AccountHandler = async (context, visit) => {
+  await requireRemovable(context, visit)
   const { id: userId, credentialRevision } = visit.session.user
   const removed = await context.storage.removeSecondFactor({ userId, credentialRevision })
   if (removed === 'changed') throw signInChanged({ path: accountPaths.security })
   if (removed === 'unknown') throw new PageError('not_found', { retry: accountPaths.security })
   const notice = { path: accountPaths.security, what: 'factor_removed', at: context.now() }
   return seeOther(pathWithNotice(context, visit, notice))
+}
+
+/** @throws PageError `policy_forbids` if the user must have a second factor */
+async function requireRemovable(context: ServerContext, { session }: SignedInVisit): Promise<void> {
+  if (await mustHaveFactor(context, session.user.id))
+    throw new PageError('policy_forbids', { retry: accountPaths.security })
 }

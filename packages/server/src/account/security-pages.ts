@@ -9,6 +9,7 @@ import type { PasswordPage, SecurityPage } from '../pages/models/account-models.
 import { accountPaths } from '../pages/models/account-paths.js'
 import { passwordMinimum } from '../policy/account-policy.js'
 import { cleanText } from '../policy/plain-text.js'
+import { mustHaveFactor } from '../sign-in/second-factor.js'
 import type { Passkey } from '../storage/api/passkey-storage.js'
 import { type AccountHandler, accountFrame, accountResponse, readNotice } from './account-handler.js'
 import { deviceOf } from './activity-of.js'
@@ -25,8 +26,8 @@ const done = [
 ] as const
 
 /**
- * `/account/security`: sessions, passkeys, the second factor, and the link to change the password. Shows the notice of a completed action, or that a passkey
- * failed.
+ * `/account/security`: sessions, passkeys, the second factor, and the link to change the password. Shows the notice of a completed action,
+ * or that a passkey failed.
  */
 export const securityPage = async (
   context: ServerContext,
@@ -44,7 +45,7 @@ export const securityPage = async (
     ...accountFrame(context, visit),
     password: credential !== undefined,
     secondFactor: credential && (factor ? { since: factor.addedAt, codesLeft: factor.recoveryCodes } : null),
-    mustHaveFactor: context.secondFactor === 'required' && !passkeys?.length,
+    mustHaveFactor: await mustHaveFactor(context, user.id),
     passkeys: passkeys?.map((passkey) => ({
       id: passkey.credentialId,
       name: passkeyName(passkey),

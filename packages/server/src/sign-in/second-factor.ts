@@ -69,6 +69,11 @@ async function hasPasskey(context: ServerContext, userId: string): Promise<boole
   return (await offeredFactors(context, userId)).some(({ kind }) => kind === 'passkey')
 }
 
+/** Whether the user must have a second factor: the server requires one, and they have no passkey, which counts as both. */
+export async function mustHaveFactor(context: ServerContext, userId: string): Promise<boolean> {
+  return context.secondFactor === 'required' && !(await hasPasskey(context, userId))
+}
+
 /**
  * If every user must have a second factor and this one has none, sends them to the page where they set it up, which returns to `path`. A
  * passkey, or an identity provider, counts as both factors.

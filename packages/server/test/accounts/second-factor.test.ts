@@ -374,6 +374,17 @@ describe('required', () => {
     expect(await isIn(alice)).toBe(true)
   })
 
+  it('V26: cannot be turned off by a user without a passkey', async () => {
+    const stage = await open(required)
+    const alice = await signedIn(stage)
+    await setUpFactor(alice)
+    expect((await alice.open(securityPath)).html).not.toContain('/account/second-factor/remove')
+    expect(await alice.open('/account/second-factor/remove')).toMatchObject({ status: 403, problem: 'policy_forbids' })
+    const refused = await alice.post('/account', { csrf: await alice.csrfAt(securityPath), action: 'remove-factor' })
+    expect(refused).toMatchObject({ status: 403, problem: 'policy_forbids' })
+    expect(await stage.storage.listEvents({ event: 'factor.removed' })).toEqual([])
+  })
+
   it('refuses every form of a user without a second factor, except to sign out', async () => {
     const stage = await open(required)
     const alice = await signedIn(stage)

@@ -221,7 +221,7 @@ export interface SecurityPage extends AccountFrame {
   proveHref?: string | undefined
   /** The second factor; null if the user has none, and absent if they have no password to go with it. */
   secondFactor?: { since: number; codesLeft: number } | null | undefined
-  /** Whether every user must have a second factor, so that the page does not offer to turn it off. */
+  /** Whether the user must have a second factor, so that the page does not offer to turn it off. */
   mustHaveFactor?: boolean | undefined
   sessions: readonly SessionEntry[]
   /** What was just done, or what failed. */
