@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomInt } from 'node:crypto'
 import { readParameters } from 'countersign/editions'
 import type { ServerContext } from '../http/context.js'
 import { htmlResponse, pageFrame, seeOther } from '../http/html-response.js'
@@ -11,14 +11,12 @@ import { accountPaths } from '../pages/models/account-paths.js'
 import type { DeviceCodePage } from '../pages/models/device-models.js'
 import { cleanName } from '../policy/plain-text.js'
 import { hashSecret } from '../secrets/server-keys.js'
+import { inGroups, randomCode } from '../sign-in/one-time-codes.js'
 import { signInChanged } from '../sign-in/session.js'
 import { type AccountHandler, accountFrame, accountResponse, pathWithNotice } from './account-handler.js'
 
 /** Lifetimes of a code that returns to the device at once, and of one that the user types in, in seconds. */
 const lifetimes = { returned: 60, typed: 300 }
-
-/** Without letters that look like others. */
-const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 /** Lets a handler serve users who may connect devices; others get 404. */
 function forOwners(
@@ -130,7 +128,7 @@ function codePage(
 
 /** `action=new-device-code`: shows a code to type into the device. */
 export const newDeviceCode = forOwners(async (context, visit, { most }) => {
-  const code = Array.from(randomBytes(8), (byte) => alphabet[byte % alphabet.length]).join('')
+  const code = randomCode(8)
   const { id: userId, credentialRevision } = visit.session.user
   const created = await context.storage.createDeviceCode({
     userId,
@@ -144,10 +142,6 @@ export const newDeviceCode = forOwners(async (context, visit, { most }) => {
   if (created === 'too_many') return codePage(context, visit, { problem: 'too_many_devices' })
   return codePage(context, visit, { issued: { code: inGroups(code), expiresAt: context.now() + lifetimes.typed } })
 }, isRemote)
-
-function inGroups(code: string): string {
-  return `${code.slice(0, 4)}-${code.slice(4)}`
-}
 
 /** The code in a form, as it was issued. */
 function codeIn({ form }: SignedInVisit): string {

@@ -36,12 +36,19 @@ const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 const codes = { count: 10, characters: 16 }
 
-/** Returns new recovery codes of 80 random bits, in groups of four characters. */
+/** Returns a random code that users type. */
+export function randomCode(characters: number): string {
+  return Array.from(randomBytes(characters), (byte) => alphabet[byte % alphabet.length]).join('')
+}
+
+/** Returns a code in groups of four characters, as pages show it. */
+export function inGroups(code: string): string {
+  return code.replaceAll(/(.{4})(?=.)/g, '$1-')
+}
+
+/** Returns new recovery codes of 80 random bits, in groups. */
 export function createRecoveryCodes(): string[] {
-  return Array.from({ length: codes.count }, () => {
-    const characters = [...randomBytes(codes.characters)].map((byte) => alphabet[byte % alphabet.length])
-    return characters.join('').replaceAll(/(.{4})(?=.)/g, '$1-')
-  })
+  return Array.from({ length: codes.count }, () => inGroups(randomCode(codes.characters)))
 }
 
 /** Returns the hash under which a user's recovery code is stored. */
