@@ -60,33 +60,35 @@ export function ForgottenPassword({ frame, messages }: { frame: PageFrame; messa
         <a href={frame.forgotHref}>{messages.forgotPassword}</a>
       </p>
     )
-  const whom = frame.contact ? <Contact contact={frame.contact} /> : messages.administrator
   return (
-    <details class="forgotten">
-      <summary>{messages.forgotPassword}</summary>
-      <p>{messages.askForPassword(whom)}</p>
-    </details>
+    <AskContact frame={frame} messages={messages} problem={messages.forgotPassword} ask={messages.askForPassword} />
   )
 }
 
 /** Help for a user who lost their passkey: whom to contact. */
 export function LostPasskey({ frame, messages }: { frame: PageFrame; messages: Messages }) {
-  const whom = frame.contact ? <Contact contact={frame.contact} /> : messages.administrator
-  return (
-    <details class="forgotten">
-      <summary>{messages.lostPasskey}</summary>
-      <p>{messages.askAboutPasskey(whom)}</p>
-    </details>
-  )
+  return <AskContact frame={frame} messages={messages} problem={messages.lostPasskey} ask={messages.askAboutPasskey} />
 }
 
 /** Help for a user who can enter no code: whom to contact. */
 export function LostFactor({ frame, messages }: { frame: PageFrame; messages: Messages }) {
-  const whom = frame.contact ? <Contact contact={frame.contact} /> : messages.administrator
+  const { lost, askToReset } = messages.secondFactor
+  return <AskContact frame={frame} messages={messages} problem={lost} ask={askToReset} />
+}
+
+interface AskContact {
+  frame: PageFrame
+  messages: Messages
+  problem: ComponentChildren
+  ask: (whom: ComponentChildren) => ComponentChildren
+}
+
+/** A problem that opens to show whom to contact about it. */
+function AskContact({ frame, messages, problem, ask }: AskContact) {
   return (
     <details class="forgotten">
-      <summary>{messages.secondFactor.lost}</summary>
-      <p>{messages.secondFactor.askToReset(whom)}</p>
+      <summary>{problem}</summary>
+      <p>{ask(frame.contact ? <Contact contact={frame.contact} /> : messages.administrator)}</p>
     </details>
   )
 }
