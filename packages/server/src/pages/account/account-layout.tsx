@@ -122,3 +122,31 @@ export function ConfirmForm({ frame, action, subject, label, yes, no, back, chil
     </form>
   )
 }
+
+interface Confirmation extends Omit<Confirm, 'children' | 'label' | 'back'> {
+  messages: Messages
+  title: string
+  section: AccountSection
+  question: ComponentChildren
+  effect: ComponentChildren
+}
+
+/** Renders the confirmation shown before an action of this section, with its effect. The page's `data-state` is the action. */
+export function renderConfirmation(confirmation: Confirmation): string {
+  const { frame, messages, action, section, title, question, effect } = confirmation
+  return renderAccountLayout({
+    frame,
+    messages,
+    title,
+    state: action,
+    section,
+    inside: true,
+    children: (
+      <>
+        <h1>{question}</h1>
+        <p class="lead">{effect}</p>
+        <ConfirmForm {...confirmation} back={accountPaths[section]} />
+      </>
+    ),
+  })
+}

@@ -11,7 +11,7 @@ import type {
 } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'
 import type { RemoveProviderPage } from '../models/yours-models.js'
-import { ConfirmForm, renderAccountLayout } from './account-layout.js'
+import { ConfirmForm, renderAccountLayout, renderConfirmation } from './account-layout.js'
 import { Parties } from './agent-entry.js'
 
 /**
@@ -159,27 +159,18 @@ export function renderRemoveAll(model: RemoveAllPage, messages: Messages = en): 
  */
 export function renderRemovePasskey(model: RemovePasskeyPage, messages: Messages = en): string {
   const { account } = messages
-  return renderAccountLayout({
+  const { id, name } = model.passkey
+  return renderConfirmation({
     frame: model,
     messages,
     title: account.removePasskey,
-    state: 'remove-passkey',
     section: 'security',
-    inside: true,
-    children: (
-      <>
-        <h1>{account.removePasskeyQuestion(<bdi>{model.passkey.name}</bdi>)}</h1>
-        <p class="lead">{account.removePasskeyEffect}</p>
-        <ConfirmForm
-          frame={model}
-          action="remove-passkey"
-          subject={['passkey', model.passkey.id]}
-          yes={account.removePasskey}
-          no={account.keep}
-          back={accountPaths.security}
-        />
-      </>
-    ),
+    question: account.removePasskeyQuestion(<bdi>{name}</bdi>),
+    effect: account.removePasskeyEffect,
+    action: 'remove-passkey',
+    subject: ['passkey', id],
+    yes: account.removePasskey,
+    no: account.keep,
   })
 }
 
@@ -191,26 +182,16 @@ export function renderRemovePasskey(model: RemovePasskeyPage, messages: Messages
 export function renderRemoveProvider(model: RemoveProviderPage, messages: Messages = en): string {
   const { account } = messages
   const { id, name } = model.provider
-  return renderAccountLayout({
+  return renderConfirmation({
     frame: model,
     messages,
     title: account.removeProvider,
-    state: 'remove-provider',
     section: 'yours',
-    inside: true,
-    children: (
-      <>
-        <h1>{account.removeProviderQuestion(<bdi>{name}</bdi>)}</h1>
-        <p class="lead">{account.removeProviderEffect}</p>
-        <ConfirmForm
-          frame={model}
-          action="remove-provider"
-          subject={['identity', id]}
-          yes={account.removeProvider}
-          no={account.keep}
-          back={accountPaths.yours}
-        />
-      </>
-    ),
+    question: account.removeProviderQuestion(<bdi>{name}</bdi>),
+    effect: account.removeProviderEffect,
+    action: 'remove-provider',
+    subject: ['identity', id],
+    yes: account.removeProvider,
+    no: account.keep,
   })
 }

@@ -5,7 +5,7 @@ import type { Messages } from '../messages/messages.js'
 import type { AccountFrame } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'
 import type { RecoveryCodesPage, SetUpFactorPage } from '../models/second-factor-models.js'
-import { ConfirmForm, formOf, renderAccountLayout } from './account-layout.js'
+import { formOf, renderAccountLayout, renderConfirmation } from './account-layout.js'
 
 /**
  * Renders the page on which an authenticator app gets its secret, `data-state="set-up-factor"`.
@@ -134,25 +134,15 @@ export function renderRecoveryCodes(model: RecoveryCodesPage, messages: Messages
  */
 export function renderRemoveFactor(model: AccountFrame, messages: Messages = en): string {
   const { secondFactor } = messages
-  return renderAccountLayout({
+  return renderConfirmation({
     frame: model,
     messages,
     title: secondFactor.turnOff,
-    state: 'remove-factor',
     section: 'security',
-    inside: true,
-    children: (
-      <>
-        <h1>{secondFactor.turnOffQuestion}</h1>
-        <p class="lead">{secondFactor.turnOffEffect}</p>
-        <ConfirmForm
-          frame={model}
-          action="remove-factor"
-          yes={secondFactor.turnOff}
-          no={secondFactor.keep}
-          back={accountPaths.security}
-        />
-      </>
-    ),
+    question: secondFactor.turnOffQuestion,
+    effect: secondFactor.turnOffEffect,
+    action: 'remove-factor',
+    yes: secondFactor.turnOff,
+    no: secondFactor.keep,
   })
 }
