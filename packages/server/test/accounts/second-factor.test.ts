@@ -81,6 +81,18 @@ describe('setting up a second factor', () => {
     expect((await submitOn(alice, html, { action: 'set-up-factor', code })).location).toContain('/account/confirm')
   })
 
+  it('offers another secret after an hour', async () => {
+    const stage = await open()
+    const alice = await signedIn(stage)
+    const { html } = await alice.open(setUpPath)
+    stage.clock.now += 3600
+    await alice.submit('/account/confirm', { action: 'reauthenticate', password: people.alice.password })
+    const code = codeAt(secretOn(html), stage.clock.now)
+    const again = await submitOn(alice, html, { action: 'set-up-factor', code })
+    expect(again).toMatchObject({ status: 200, state: 'set-up-factor' })
+    expect(secretOn(again.html)).not.toBe(secretOn(html))
+  })
+
   it('V27: in two tabs, the page that was opened first does not replace the factor of the other', async () => {
     const stage = await open()
     const alice = await signedIn(stage)
@@ -276,11 +288,26 @@ describe('changing a second factor', () => {
 
   it('V27: is refused in a session that began with the password alone', async () => {
     const stage = await open()
-    const [alice, old] = [await signedIn(stage), await signedIn(stage)]
-    const { html } = await old.open(securityPath)
+    const [old, alice] = [await signedIn(stage), await signedIn(stage)]
+    const proof = { action: 'reauthenticate', password: people.alice.password }
+    expect((await old.submit('/account/confirm', proof)).status).toBe(303)
+    const csrf = await old.csrfAt(securityPath)
     await setUpFactor(alice)
-    const form = { action: 'add-passkey', name: 'mine', credential: '{}' }
-    expect((await submitOn(old, html, form)).location).toContain('/account/confirm')
+    for (const action of ['add-passkey', 'set-up-factor', 'new-recovery-codes', 'remove-factor'])
+      expect((await old.post('/account', { csrf, action })).location).toContain('/account/confirm')
+    expect((await old.open('/account/second-factor/remove')).location).toContain('/account/confirm')
+    expect(await stage.storage.listEvents({ event: ['factor.removed', 'factor.codes_replaced'] })).toEqual([])
+  })
+
+  it('V27: is refused in a session that changed the password without a code', async () => {
+    const stage = await open()
+    const old = await signedIn(stage)
+    const password = 'another long password'
+    const change = { action: 'change-password', password: people.alice.password, new_password: password }
+    expect((await old.submit('/account/password', change)).status).toBe(303)
+    const alice = createPerson(stage)
+    await alice.submit(signInPath, { ...alicePassword, password })
+    await setUpFactor(alice)
     expect((await old.open('/account/second-factor/remove')).location).toContain('/account/confirm')
   })
 
@@ -329,6 +356,17 @@ describe('C24: something risky', () => {
     expect(await stage.storage.listGrants()).toEqual([])
     expect(await allow(factor.next())).toBe(303)
     expect(await stage.storage.listGrants()).toMatchObject([{ scope: 'data.delete' }])
+  })
+
+  it('needs a code also after a sign-in for the request, if it was with the password alone', async () => {
+    const stage = await open()
+    const opened = await openRequest(stage, undefined, risky)
+    const { user } = await view(stage, opened)
+    await setUpFactor(await signedIn(stage))
+    const page = await (await user.open(opened.url)).text()
+    expect(page).toContain('name="code"')
+    expect((await user.submit(page, opened.url, { consent: 'grant' })).status).toBe(401)
+    expect(await stage.storage.listGrants()).toEqual([])
   })
 
   it('for-risk: needs a second factor to be set up, and returns to the request', async () => {
