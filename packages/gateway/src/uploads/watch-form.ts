@@ -239,8 +239,12 @@ const headerLine = /^([a-z][a-z-]*): *([\t\x20-\x7e\x80-\xff]*)$/i
 const disposition =
   /^[\w-]+(?:; ?(?:name=(?:"[^"\\]*"|[\w.+%[\]-]+)|filename=(?:"(?!(?:[^"\\]|\\.)*name\s*\*?=)(?:[^"\\]|\\.)*"|[\w.+%-]+)|filename\*=[\w.+%'!#$&^`|~-]+))*;?$/i
 
+/** A name in any header of a part; if it is encoded, its `=` is part of the match. */
+const nameParameter = /(?<!file)name\s*(?:=\s*"([^"]*)"|=\s*([^;]*)|\*([^;]*))/gi
+
 /**
- * The names of a part, of which there is usually one: Rack uses the Content-ID if there is no other.
+ * The names of a part, of which there is usually one. Some servers search the whole head: Rack also finds a name in `X-Content-Disposition`,
+ * and uses the Content-ID if there is no other.
  *
  * @throws AAuthError `request_malformed` for a head that some servers may parse differently, or with a name that specifies another method or
  * path; `media_type_unsupported` if a server would decode the content, so that it cannot be inspected
@@ -254,19 +258,22 @@ function readHeaders(head: string): string[] {
     if (header === '' || seen.has(lower))
       throw refused('each header of a part must be on one line that ends with CR and LF, and occur once')
     seen.add(lower)
-    if (lower === 'content-disposition') {
-      if (!disposition.test(value) || /(?<!file)name=.*(?<!file)name=|filename=.*filename=/i.test(value))
-        throw refused('Content-Disposition must be form-data; name="…"; filename="…", without escapes in the name')
-      const found = /(?<!file)name=(?:"([^"]*)"|([^;]*))/i.exec(value)
-      names.push(found?.[1] ?? found?.[2] ?? '')
-    } else if (lower === 'content-id') names.push(value.replaceAll(/[<>]/g, ''))
-    else if (lower === 'content-type') requireReadableCharsets(value)
+    if (
+      lower === 'content-disposition' &&
+      (!disposition.test(value) || /(?<!file)name=.*(?<!file)name=|filename=.*filename=/i.test(value))
+    )
+      throw refused('Content-Disposition must be form-data; name="…"; filename="…", without escapes in the name')
+    for (const [, quoted, unquoted, encoded = ''] of line.matchAll(nameParameter))
+      names.push(quoted ?? unquoted ?? encoded)
+    const id = /content-id:(.*)/i.exec(line)?.[1]
+    if (id !== undefined) names.push(id.replaceAll(/[<>]/g, '').trim())
+    if (lower === 'content-type') requireReadableCharsets(value)
     else if (/^content-(?:transfer-)?encoding$/.test(lower) && !/^(?:7bit|8bit|binary|identity)\s*$/i.test(value))
       throw new AAuthError('media_type_unsupported', 'Send each part of a form without any encoding of its content.')
   }
   return names.map((name) => {
-    if (name.length > longestPartName || /[;=]/.test(name))
-      throw refused('a field’s name must be short, in UTF-8, and without ; and =')
+    if (name.length > longestPartName || /[;=\\]/.test(name))
+      throw refused('a field’s name must be short, in UTF-8, and without ;, = and escapes')
     const decoded = parameterName(name)
     requirePlainFormField(decoded)
     return decoded
