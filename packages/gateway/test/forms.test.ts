@@ -10,6 +10,21 @@ const part = (head: string, boundary = 'b-1') => `--${boundary}\r\n${head}\r\n\r
 const field = (rest: string) => part(`Content-Disposition: form-data; ${rest}`)
 const utf16 = (text: string) => Buffer.from(text, 'utf16le')
 
+/** A body in gzip whose first half contains only the first text, and whose end expands to several thousand bytes. */
+function slowlyUnpacked(first: string, second: string): Buffer {
+  const stored = (text: string) => Buffer.from([0, text.length, 0, ~text.length, 0xff, ...Buffer.from(text)])
+  const empty = Array.from({ length: 80 }, () => stored(''))
+  const start = gzipSync('').subarray(0, 10)
+  return Buffer.concat([
+    start,
+    stored(first),
+    ...empty,
+    stored(second),
+    ...empty.slice(60),
+    deflateRawSync('x'.repeat(9000)),
+  ])
+}
+
 /** Sends a body in one piece and byte by byte, unsigned, and returns both statuses and the requests that arrived. */
 async function send(type: string, body: string | Uint8Array, coding?: string, routes?: Route[]) {
   const { port, arrived } = await openGateway(routes && { routes })
@@ -153,6 +168,7 @@ describe('rejects a body that names another method or path', () => {
     [multipart, field('name="a"; filename="b"; filename="c"')],
     [multipart, field('name="a"\r\nContent-Disposition: form-data; name="b"')],
     [multipart, field('name="a"; filename="\\"; name=b"')],
+    [multipart, field('name="a"\r\nX-Content-Disposition: form-data; name="_method"')],
     ['multipart/form-data; boundary="b-1 "', field('name="a"')],
     ['multipart/form-data; xboundary=b; boundary=b-1', field('name="a"')],
     ['multipart/form-data; a="boundary"; b=c; boundary=b-1', field('name="a"')],
@@ -211,6 +227,9 @@ describe('rejects a body that names another method or path, even if only some se
     ['application/octet-stream', gzipSync(`{"a":"${'x'.repeat(9000)}","_method":"DELETE"}`), 'gzip'],
     ['application/octet-stream', gzipSync(utf16('{"_method":"DELETE"}')), 'gzip'],
     ['application/x-protobuf', gzipSync(`\n[${' '.repeat(9000)}{"url":"/a"}]`), 'gzip'],
+    ['application/octet-stream', gzipSync(`${' '.repeat(9000)}{"_method":"DELETE"}`), 'gzip'],
+    ['application/octet-stream', gzipSync('{\0"'), 'gzip'],
+    ['text/plain', slowlyUnpacked('/', '*\nx*/{"_method":"DELETE"}'), 'gzip'],
     ['text/plain', deflateSync(' \n{"_method":"DELETE"}'), 'deflate'],
     ['text/plain', brotliCompressSync('\ufeff{"verb":"GET"}'), 'BR'],
     ['text/plain', gzipSync(`{"a":"${'x'.repeat(2_000_000)}","_method":"DELETE"}`), 'x-gzip'],

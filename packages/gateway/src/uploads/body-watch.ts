@@ -3,9 +3,9 @@ import { brotliDecompressSync, constants, gunzipSync, inflateRawSync, inflateSyn
 import { AAuthError } from 'countersign/resource'
 import { type CheckedRequest, createFieldCheck } from '../routes/field-check.js'
 import { charsetsOf, isMultibyte, requireReadableCharsets } from './charsets.js'
-import { blanks } from './json-scanner.js'
+import { blanks, JsonScanner } from './json-scanner.js'
 import { requireBoundary, type Watch, watchParameters, watchParts } from './watch-form.js'
-import { scanMembers, watchJson } from './watch-json.js'
+import { watchJson } from './watch-json.js'
 import { createStartFinder, watchAnyType, wideStart } from './watch-text.js'
 
 /**
@@ -23,14 +23,15 @@ export function createBodyWatch(headers: IncomingHttpHeaders, judged?: CheckedRe
   if (type === '' || namesParameters(type)) watches.push(watchParameters(fields))
   if (namesParts(type)) watches.push(watchParts(requireBoundary(type), fields))
   const isStrict = isJson(type)
+  const isBinary = binary.test(type)
   const mayBeRead = isStrict || type === '' || /json/i.test(type)
   const coding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
   requireReadableCharsets(type)
   if (watches.length > 0 || mayBeRead) requireReadable(type, coding)
-  if (coding !== 'identity') watches.push(watchPackedStart(coding, binary.test(type)))
+  if (coding !== 'identity') watches.push(watchPackedStart(coding, isBinary))
   if (isMultibyte(type)) watches.push(refuseJsonStart())
   // Many frameworks do not decode a body, so the raw bytes are inspected as well: a compressed body may also be JSON.
-  watches.push(isStrict ? watchJson(fields) : watchAnyType(binary.test(type), fields))
+  watches.push(isStrict ? watchJson(fields) : watchAnyType(isBinary, fields))
   return {
     push(chunk) {
       for (const watch of watches) watch.push(chunk)
@@ -100,7 +101,7 @@ const limits = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength }
 const brotliLimits = { finishFlush: constants.BROTLI_OPERATION_FLUSH, maxOutputLength }
 
 /** The ways in which servers decompress a body. */
-const unpacked: Readonly<Record<string, readonly ((packed: Uint8Array) => Buffer)[]>> = {
+const unpacked: Readonly<Record<string, readonly Unpack[]>> = {
   gzip: [(packed) => gunzipSync(packed, limits)],
   'x-gzip': [(packed) => gunzipSync(packed, limits)],
   deflate: [(packed) => inflateSync(packed, limits), (packed) => inflateRawSync(packed, limits)],
@@ -122,8 +123,8 @@ function watchPackedStart(coding: string, isBinary: boolean): Watch {
     const packed = start
     start = undefined
     if (!packed || packed.length === 0) return
-    const find = isBinary ? findValidJson : createStartFinder().find
-    const starts = unpack?.map((each) => startsAsJson((bytes) => find(each(bytes)), packed)) ?? []
+    const judge = isBinary ? startsAsValidJson : startsAsText
+    const starts = unpack?.map((each) => startsAsJson(each, judge, packed)) ?? []
     if (!starts.includes(false) || starts.some((start) => start === true || start === 'unknown'))
       throw new AAuthError(
         'media_type_unsupported',
@@ -141,17 +142,22 @@ function watchPackedStart(coding: string, isBinary: boolean): Watch {
   }
 }
 
+type Unpack = (packed: Uint8Array) => Buffer
+
+/** Whether a decompressed start is JSON; `unknown` if JSON may be in the rest. */
+type JudgeStart = (start: Buffer) => boolean | 'unknown'
+
 /**
  * Whether a compressed body starts with an object or array. If decompressing the whole start yields too much output, a shorter prefix is
  * used instead: in an honest body, a few bytes suffice for the first character.
  */
-function startsAsJson(find: FindStart, packed: Uint8Array): boolean | 'unknown' | 'unreadable' {
-  const whole = unpackedStart(find, packed)
+function startsAsJson(unpack: Unpack, judge: JudgeStart, packed: Uint8Array): boolean | 'unknown' | 'unreadable' {
+  const whole = unpackedStart(unpack, judge, packed)
   if (whole !== 'too long') return whole
   let [short, long] = [0, packed.length]
   while (long - short > 1) {
     const middle = (short + long) >> 1
-    const found = unpackedStart(find, packed.subarray(0, middle))
+    const found = unpackedStart(unpack, judge, packed.subarray(0, middle))
     if (typeof found === 'boolean') return found
     if (found === 'too long') long = middle
     else short = middle
@@ -159,26 +165,40 @@ function startsAsJson(find: FindStart, packed: Uint8Array): boolean | 'unknown' 
   return 'unknown'
 }
 
-/** Returns the position of JSON in a decompressed start, -1 if it may be in the rest, or undefined if there is none. */
-type FindStart = (packed: Uint8Array) => number | undefined
-
-/** Like a start finder, for a body that only parsers of valid JSON read: most binary bodies are soon invalid. */
-function findValidJson(start: Uint8Array): number | undefined {
-  const at = Buffer.from(start).findIndex((byte) => blanks[byte] === 0)
-  if (at === -1) return start.length < shown ? -1 : undefined
-  const isWide = wideStart.test(Buffer.from(start.subarray(at, at + 6)).toString('latin1'))
-  const scanner = scanMembers()
-  scanner.push(start.subarray(at))
-  return isWide || (!scanner.isInvalid && (start[at] === 0x7b || start[at] === 0x5b)) ? at : undefined
-}
-
-function unpackedStart(find: FindStart, packed: Uint8Array): boolean | 'unknown' | 'unreadable' | 'too long' {
+function unpackedStart(
+  unpack: Unpack,
+  judge: JudgeStart,
+  packed: Uint8Array,
+): boolean | 'unknown' | 'unreadable' | 'too long' {
+  let start: Buffer
   try {
-    const at = find(packed)
-    return at === -1 ? 'unknown' : at !== undefined
+    start = unpack(packed)
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
       ? 'too long'
       : 'unreadable'
   }
+  return judge(start)
+}
+
+function startsAsText(start: Buffer): boolean | 'unknown' {
+  const at = createStartFinder().find(start)
+  return at === -1 ? 'unknown' : at !== undefined
+}
+
+/** For a body that only parsers of valid JSON read: most binary bodies are soon invalid, and may start with many zero bytes. */
+function startsAsValidJson(start: Buffer): boolean | 'unknown' {
+  const at = start.findIndex((byte) => blanks[byte] === 0)
+  if (at === -1) return start.length >= shown && start.every((byte) => byte === 0) ? false : 'unknown'
+  const first = start.toString('latin1', at, at + 6)
+  if (wideStart.test(first)) return true
+  if (/^[[{]\0{1,3}[^\0]?$/.test(first)) return 'unknown'
+  const scanner = new JsonScanner({
+    string: () => false,
+    endString: () => undefined,
+    bare: () => undefined,
+    open: () => undefined,
+  })
+  scanner.push(start.subarray(at))
+  return !scanner.isInvalid && /[[{]/.test(String.fromCharCode(start[at] as number))
 }
