@@ -22,6 +22,7 @@ const lineEnds: ReadonlySet<number> = new Set([0x0d, 0x85, 0xa8, 0xa9])
  */
 export function createStartFinder(): StartFinder {
   let state: 'start' | 'slash' | 'hash' | 'line' | 'line end' | 'block' | 'star' | 'other' = 'start'
+  let isCertain = true
 
   function read(byte: number): typeof state {
     if (state === 'block' || state === 'star')
@@ -41,20 +42,21 @@ export function createStartFinder(): StartFinder {
   const find = (chunk: Uint8Array) => {
     for (const [at, byte] of chunk.entries()) {
       if (starts[byte] === 2 && /^(?:start|slash|hash|line end)$/.test(state)) return at
+      isCertain &&= blanks[byte] === 1
       // Zero bytes occur anywhere in UTF-16.
       if (byte !== 0) state = read(byte)
       if (state === 'other') return undefined
     }
     return -1
   }
-  return { find, isOnlyStart: () => state !== 'line end' }
+  return { find, isCertain: () => isCertain }
 }
 
 interface StartFinder {
   /** Returns the position in each chunk, -1 if it may be in a later one, or undefined if the body starts with something else. */
   find: (chunk: Uint8Array) => number | undefined
-  /** Whether no parser finds a later start, after a line end that the others do not recognize. */
-  isOnlyStart: () => boolean
+  /** Whether only {@link blanks} precede the start. Anything else is a comment for some parsers, which find a later start. */
+  isCertain: () => boolean
 }
 
 /** The start of JSON in UTF-16 or UTF-32, which some parsers detect by its zero bytes. */
@@ -67,7 +69,7 @@ export const wideStart = /^[[{](?:\0|\0{3})[\s"[\]{}\dtfn-]\0/
  * that would matter in an object, because lenient parsers would find different members in it
  */
 export function watchAnyType(isBinary: boolean, fields?: FieldCheck): Watch {
-  const { find, isOnlyStart } = createStartFinder()
+  const { find, isCertain } = createStartFinder()
   const scanner = scanMembers(fields)
   let mayBeJson: boolean | undefined
   let start = ''
@@ -82,7 +84,7 @@ export function watchAnyType(isBinary: boolean, fields?: FieldCheck): Watch {
   }
 
   function requireNoMention(): void {
-    const mention = scanner.isInvalid ? mentions?.found() : undefined
+    const mention = scanner.isInvalid || !isCertain() ? mentions?.found() : undefined
     if (mention !== undefined)
       throw new AAuthError(
         'media_type_unsupported',
@@ -99,7 +101,7 @@ export function watchAnyType(isBinary: boolean, fields?: FieldCheck): Watch {
       mayBeJson = at !== undefined
       if (at === undefined) return
       if (!isBinary && fields?.isData !== true)
-        mentions = createMentions(chunk[at] === bracket && isOnlyStart(), fields)
+        mentions = createMentions({ isArray: chunk[at] === bracket, isCertain: isCertain(), fields })
       read(chunk.subarray(at))
     },
     end() {
@@ -146,8 +148,17 @@ function lettersIn(text: string): string {
  * them.
  *
  * @param isArray whether the text starts with an array, in which only the URLs of objects matter
+ * @param isCertain whether this is the only start. If not, an object may follow
  */
-function createMentions(isArray: boolean, fields?: FieldCheck) {
+function createMentions({
+  isArray,
+  isCertain,
+  fields,
+}: {
+  isArray: boolean
+  isCertain: boolean
+  fields: FieldCheck | undefined
+}) {
   let pending = ''
   let letters = ''
   let name: string | undefined
@@ -156,7 +167,7 @@ function createMentions(isArray: boolean, fields?: FieldCheck) {
   let hasContainer = false
 
   function search(text: string): void {
-    if (!isArray && name === undefined) {
+    if (!(isArray && isCertain) && name === undefined) {
       letters = letters.slice(-longestName) + lettersIn(text)
       name = (mentionedNames.exec(letters) ?? mentionedWords.exec(text))?.[0]
     }
@@ -181,7 +192,8 @@ function createMentions(isArray: boolean, fields?: FieldCheck) {
     /** What makes the text ambiguous, if it is not valid JSON. */
     found(): string | undefined {
       const urlOrHidden = hasContainer && fields?.mayNest() ? (url ?? hidden) : undefined
-      const found = isArray ? urlOrHidden : (name ?? hidden ?? urlOrHidden)
+      const mayBeObject = !isArray || (!isCertain && hasContainer)
+      const found = mayBeObject ? (name ?? hidden ?? urlOrHidden) : urlOrHidden
       return found === undefined || found.startsWith('a ') ? found : `“${found}”`
     },
   }
