@@ -1,29 +1,18 @@
 import { createContext, runInContext } from 'node:vm'
 import { AAuthError } from 'countersign/resource'
-import { createRouteTable, type Route } from 'countersign-gateway'
 import { expect, it } from 'vitest'
 import { parse as parseYaml } from 'yaml'
 import { createBodyWatch } from '../../src/uploads/body-watch.js'
+import { checkedRequest } from './checked-request.js'
 
-const open: Route = { method: 'POST', path: '/x', require: 'none' }
-const stricter: Route[] = [
+const checked = checkedRequest([
   { method: 'DELETE', path: '/x', require: 'identity' },
   { method: '*', path: '/secret', require: 'identity' },
-]
-const table = createRouteTable([open, ...stricter])
-const head = { method: 'POST', rawTarget: '/x', rawHeaders: [] }
-const need = {
-  routes: [open],
-  level: 'none',
-  scope: undefined,
-  maxBody: undefined,
-  acceptsOAuth: false,
-  isBodyUnseen: false,
-} as const
+])
 
 function isRefused(type: string, body: Buffer): boolean {
   try {
-    const watch = createBodyWatch({ 'content-type': type }, { head, need, rules: { table, otherwise: 'refuse' } })
+    const watch = createBodyWatch({ 'content-type': type }, checked)
     watch.push(body)
     watch.end()
     return false
@@ -78,7 +67,24 @@ function list(item: (depth: number) => string, depth: number): string {
 const object = (depth: number): string =>
   `{${gap()}${list(() => `${name()}${gap()}:${gap()}${value(depth)}${gap()}`, depth)}}`
 
-const before = ['', '', '', ' ', '\ufeff', '/*{*/', '//[\n', '\u3000', '\u2028', '(', ';', '\n//\r\n', '/**//**/']
+const before = [
+  '',
+  '',
+  '',
+  ' ',
+  '\ufeff',
+  '/*{*/',
+  '//[\n',
+  '\u3000',
+  '\u2028',
+  '(',
+  ';',
+  '\n//\r\n',
+  '/**//**/',
+  '#[\n',
+  '# {\n',
+  '<!--[\n',
+]
 
 const context = createContext({})
 
@@ -87,7 +93,8 @@ const parsers: Record<string, (body: Buffer) => unknown> = {
   utf16: (body) => JSON.parse(body.toString('utf16le')),
   bigEndian: (body) => JSON.parse(Buffer.from(body).swap16().toString('utf16le')),
   javaScript: (body) => runInContext(`(${body.toString().replace(/^[\s;(]+/, '')})`, context),
-  yaml: (body) => (/^\s*\{/.test(body.toString()) ? parseYaml(body.toString(), { logLevel: 'silent' }) : undefined),
+  yaml: (body) =>
+    /^(?:\s*#.*\n)*\s*\{/.test(body.toString()) ? parseYaml(body.toString(), { logLevel: 'silent' }) : undefined,
 }
 
 const isDecisive = (member: string, text: unknown) =>
