@@ -13,20 +13,22 @@ export interface Watch {
 /** Maximum number of characters of a value to inspect: more than servers accept in a path. */
 const longestValue = 8192
 
+/** Number of characters of the shortest name that matters, such as `verb`. Shorter names are skipped. */
+const shortestName = 4
+
 /** Maximum number of encoded characters of a name to inspect; the names of a method or path are shorter. */
 const longestName = 1024
 
 /** What servers remove before a name: PHP whitespace, and Rack brackets. */
 const blanks = /^(?:[\s+[\]]|%20|%0[09a-d]|%5[bd])+/i
 
-/** The first bytes of a value that may be a path or JSON, possibly encoded, or after whitespace or a byte order mark. */
-const wantedStarts = Buffer.from('/\\[{%+\u00a0\u00c2\u00e1\u00e2\u00e3\u00ef\u00fe\u00ff', 'latin1')
+/** By byte: whether a value that starts with it may be a path or JSON, possibly encoded, or after whitespace or a byte order mark. */
+const wantedStarts = Array.from({ length: 256 }, (_, byte) =>
+  /[\0-\x20/\\[{%+\xa0\xc2\xe1-\xe3\xef\xfe\xff]/.test(String.fromCharCode(byte)),
+)
 
 /** The content of a part that may be a path or JSON, possibly encoded. */
 const wantedContent = new RegExp(String.raw`^[${skippedBefore}]*[%/\\[{]`)
-
-/** All bytes up to and including this one are whitespace or control characters. */
-const blank = 0x20
 
 const [ampersand, semicolon, equals] = [0x26, 0x3b, 0x3d]
 
@@ -50,8 +52,7 @@ export function watchParameters(fields?: FieldCheck): Watch {
 
   function readValue(text: Buffer, from: number, end: number): void {
     if (!fields || from === end) return
-    const first = text[from] as number
-    isWanted ??= mayBeMethod || first <= blank || wantedStarts.includes(first)
+    isWanted ??= mayBeMethod || wantedStarts[text[from] as number]
     if (isWanted && value.length < longestValue)
       value += text.toString('latin1', from, Math.min(end, from + longestValue))
   }
@@ -71,7 +72,7 @@ export function watchParameters(fields?: FieldCheck): Watch {
   }
 
   function endName(): void {
-    if (name.length > 3) {
+    if (name.length >= shortestName) {
       name = parameterName(name)
       requirePlainFormField(name)
       fields?.name(name)
@@ -102,7 +103,7 @@ export function watchParameters(fields?: FieldCheck): Watch {
         const isEnd = byte === ampersand || byte === semicolon
         if (byte !== undefined && !isEnd && (isValue || byte !== equals)) continue
         if (isValue) readValue(text, from, at)
-        else readName(text, from, at)
+        else if (byte === undefined || name !== '' || at - from >= shortestName) readName(text, from, at)
         if (joined !== '') readJoined(text, from, byte === ampersand ? at : at + 1)
         else if (byte === semicolon && mayBeBatch.test(value)) joined = `${value};`
         from = at + 1
