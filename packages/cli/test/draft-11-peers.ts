@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import {
   draft11Documents,
@@ -9,10 +7,10 @@ import {
   draft11Tokens,
   serializeRequirement,
 } from 'countersign/editions/draft-11'
-import { createNodeListener } from 'countersign/node'
 import { createResource } from 'countersign/resource'
 import { confirmationJwk, decodeToken, issueToken, publishedJwk } from 'countersign/tokens'
 import { afterAll, beforeAll } from 'vitest'
+import { listenOnLoopback } from '../../server/test/listening-origin.js'
 
 /** A person server and an API of draft -11 on this machine, for the tests of a file. */
 export interface Draft11Peers {
@@ -33,25 +31,19 @@ type Answer = (request: Request) => Promise<Response>
 
 export function openDraft11Peers(): Draft11Peers {
   const peers: Draft11Peers = { personServer: '', api: '', decision: 'allow', seen: [] }
-  const stops: (() => void)[] = []
+  const stops: (() => Promise<void>)[] = []
   async function listen(create: (origin: string) => Promise<Answer>): Promise<string> {
-    const server = createServer()
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    const answer = await create(origin)
-    server.on('request', createNodeListener(answer, { origin, replaceGlobals: false }))
-    stops.push(() => {
-      server.closeAllConnections()
-      server.close()
-    })
-    return origin
+    const site = await listenOnLoopback({ replaceGlobals: false })
+    stops.push(() => site.close())
+    site.serve(await create(site.origin))
+    return site.origin
   }
   beforeAll(async () => {
     peers.personServer = await listen((origin) => createPersonServer(peers, origin))
     peers.api = await listen((origin) => createApi(origin, peers.personServer))
   })
-  afterAll(() => {
-    for (const stop of stops) stop()
+  afterAll(async () => {
+    for (const stop of stops) await stop()
   })
   return peers
 }

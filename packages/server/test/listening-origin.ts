@@ -10,8 +10,12 @@ export interface ListeningOrigin {
   close(): Promise<void>
 }
 
-/** Listens on a free port of 127.0.0.1; responds with 503 until a handler is set. */
-export async function listenOnLoopback(): Promise<ListeningOrigin> {
+/**
+ * Listens on a free port of 127.0.0.1; responds with 503 until a handler is set.
+ *
+ * @param options `replaceGlobals` as for {@link createNodeListener}
+ */
+export async function listenOnLoopback({ replaceGlobals = true } = {}): Promise<ListeningOrigin> {
   const server = createServer((_request, response) => response.writeHead(503).end())
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -19,7 +23,7 @@ export async function listenOnLoopback(): Promise<ListeningOrigin> {
     origin,
     serve(handler, as = origin) {
       server.removeAllListeners('request')
-      server.on('request', createNodeListener(handler, { origin: as }))
+      server.on('request', createNodeListener(handler, { origin: as, replaceGlobals }))
     },
     close() {
       server.closeAllConnections()

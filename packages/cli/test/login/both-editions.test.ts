@@ -6,22 +6,31 @@ import { openClient } from '../mcp/clients.js'
 import { pagesIn } from '../mcp/open-protected.js'
 import { protectServer } from '../mcp/protected-server.js'
 import { startCommand } from '../run-command.js'
+import type { RunningProgram } from '../run-program.js'
 import { type Device, editions, newDevice, openDeviceParties } from './device-parties.js'
 
 const parties = openDeviceParties()
 
 const plain = (text: string) => text.replaceAll(/\s+/g, ' ')
 
+const sidecarFor = (url: string) => ['sidecar', '--allow-host', new URL(url).host, '--port', '0']
+
+/** Waits until a sidecar listens. Returns a function that requests a URL through it. */
+async function throughSidecar({ seen }: Pick<RunningProgram, 'seen'>, { home }: Device) {
+  const [, sidecar] = await seen(/^(http:\/\/127\.0\.0\.1:\d+)\n/)
+  const secret = readFileSync(join(home, 'sidecar-secret'), 'utf8').trim()
+  const authorization = `Basic ${Buffer.from(`x:${secret}`).toString('base64')}`
+  return async (url: string) => fetch(`${sidecar}/${url}`, { headers: { authorization } })
+}
+
 describe.each(['january', 'draft-11'] as const)('a personal agent in the edition %s', (name) => {
   const { edition, flags } = editions[name]
 
-  async function openSidecar({ home, start, allow }: Pick<Device, 'home' | 'start' | 'allow'>) {
-    const { host } = new URL(parties.apis[name])
-    const running = start(['sidecar', '--allow-host', host, '--port', '0'], { person: (url) => void allow(url) })
-    const [, sidecar] = await running.seen(/^(http:\/\/127\.0\.0\.1:\d+)\n/)
-    const secret = readFileSync(join(home, 'sidecar-secret'), 'utf8').trim()
-    const authorization = `Basic ${Buffer.from(`x:${secret}`).toString('base64')}`
-    return { running, call: () => fetch(`${sidecar}/http://${host}/data`, { headers: { authorization } }) }
+  async function openSidecar(device: Device) {
+    const url = `${parties.apis[name]}/data`
+    const running = device.start(sidecarFor(url), { person: (page) => void device.allow(page) })
+    const request = await throughSidecar(running, device)
+    return { running, call: async () => request(url) }
   }
 
   it('fetches, until its owner disconnects it', async () => {
@@ -66,23 +75,24 @@ describe.each(['january', 'draft-11'] as const)('a personal agent in the edition
   })
 
   it('runs the sidecar', async () => {
-    const { home, start, login, allow } = await newDevice(parties)
-    await login(...flags)
-    const { running, call } = await openSidecar({ home, start, allow })
+    const device = await newDevice(parties)
+    await device.login(...flags)
+    const { running, call } = await openSidecar(device)
     const response = await call()
     expect([response.status, await response.text()]).toEqual([200, '{"scope":["data.read"]}'])
     await running.stop('SIGINT')
   })
 
   it('D13: leaves nothing behind if it logs out while another command runs', async () => {
-    const { home, start, run, login, allow } = await newDevice(parties)
-    await login(...flags)
-    const { running, call } = await openSidecar({ home, start, allow })
+    const device = await newDevice(parties)
+    const { home, run } = device
+    await device.login(...flags)
+    const { running, call } = await openSidecar(device)
     expect((await call()).status).toBe(200)
     const [calls, ended] = await Promise.all([Promise.all([call(), call(), call()]), run(['logout'])])
     expect(ended).toMatchObject({ status: 0 })
     expect(calls.map(({ status }) => status).every((status) => [200, 401, 403, 502].includes(status))).toBe(true)
-    await call()
+    expect((await call()).status, 'the device is disconnected').toBe(502)
     await running.stop('SIGINT')
     expect(readdirSync(join(home, 'logins'))).toEqual([])
     expect(await run(['fetch', `${parties.apis[name]}/data`])).toMatchObject({ status: 2 })
@@ -92,7 +102,7 @@ describe.each(['january', 'draft-11'] as const)('a personal agent in the edition
 describe.each(['january', 'draft-11'] as const)('a command that is killed, in the edition %s', (name) => {
   const { flags } = editions[name]
 
-  it('while it logs in leaves only a device that its owner can disconnect', async () => {
+  it('while it logs in leaves only a device, which its owner can disconnect', async () => {
     const { home, user, run, connect, login, allow } = await newDevice(parties)
     const args = ['login', parties.authServer, '--name', 'killed-1', ...flags]
     const command = startCommand(args, { COUNTERSIGN_HOME: home })
@@ -113,17 +123,14 @@ describe.each(['january', 'draft-11'] as const)('a command that is killed, in th
     expect(await run(['fetch', `${parties.apis[name]}/data`], allow)).toMatchObject({ status: 0 })
   })
 
-  it('while its user decides is no obstacle to the next one', async () => {
-    const { home, run, login, allow } = await newDevice(parties)
+  it('while its user decides does not prevent the next one', async () => {
+    const device = await newDevice(parties)
+    const { home, run, login, allow } = device
     await login(...flags)
     const url = `${parties.apis[name]}/data`
-    const command = startCommand(['sidecar', '--allow-host', new URL(url).host, '--port', '0'], {
-      COUNTERSIGN_HOME: home,
-    })
-    const [, sidecar] = await command.seen(/^(http:\/\/127\.0\.0\.1:\d+)\n/)
-    const secret = readFileSync(join(home, 'sidecar-secret'), 'utf8').trim()
-    const authorization = `Basic ${Buffer.from(`x:${secret}`).toString('base64')}`
-    await fetch(`${sidecar}/${url}`, { headers: { authorization } })
+    const command = startCommand(sidecarFor(url), { COUNTERSIGN_HOME: home })
+    const request = await throughSidecar(command, device)
+    await request(url)
     command.child.kill('SIGKILL')
     await command.finished
     expect(await run(['fetch', url], allow)).toMatchObject({ status: 0 })

@@ -1,15 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { draft11Resource } from 'countersign/editions/draft-11'
-import { createNodeListener } from 'countersign/node'
 import { createResource, type ResourceOptions } from 'countersign/resource'
 import { type AuthServer, createAuthServer, draft11Server, fixedKeys, januaryServer } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
+import { listenOnLoopback } from '../../../server/test/listening-origin.js'
 import { createScriptedUser, hiddenFields, signInToAccount } from '../../../server/test/scripted-user.js'
 import { type ProgramOptions, startProgram } from '../run-program.js'
 
@@ -29,7 +27,7 @@ export interface DeviceParties {
   onConnected: () => Promise<unknown>
 }
 
-export const person = { username: 'ada', password: 'a long password' }
+const person = { username: 'ada', password: 'a long password' }
 
 type Handler = (request: Request) => Promise<Response>
 
@@ -43,15 +41,10 @@ export function openDeviceParties(): DeviceParties {
   const stops: (() => unknown)[] = []
 
   async function listen(create: (origin: string) => Promise<Handler>): Promise<string> {
-    const server = createServer()
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    server.on('request', createNodeListener(await create(origin), { origin, replaceGlobals: false }))
-    stops.push(() => {
-      server.closeAllConnections()
-      server.close()
-    })
-    return origin
+    const site = await listenOnLoopback({ replaceGlobals: false })
+    stops.push(() => site.close())
+    site.serve(await create(site.origin))
+    return site.origin
   }
 
   beforeAll(async () => {
