@@ -88,6 +88,7 @@ describe('mutations', () => {
     ['arithmetic changed', "x = a + 'b'", []],
     ['boolean flipped', 'x = true', ['x = false']],
     ['boolean flipped', 'const names = { a: true, b: true, ...c }', []],
+    ['boolean flipped', 'const options = { a: true }', ['const options = { a: false }']],
     ['boolean flipped', 'const a = { b: true, c: 1 }', ['const a = { b: false, c: 1 }']],
     ['boolean flipped', 'const f = () => ({ b: true })', ['const f = () => ({ b: false })']],
     ['boolean flipped', 'function f() { const a = { b: true } }', ['function f() { const a = { b: false } }']],

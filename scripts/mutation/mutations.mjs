@@ -69,11 +69,14 @@ export function mutationsOf(source) {
   }
 }
 
-/** Whether a value is a table such as `{ store: true, fetch: true }`, of which only the names are ever read. */
+/**
+ * Whether a value is a table of names, such as `{ id: true, store: true, fetch: true }`, whose values no code reads. Objects with one or two
+ * members are usually options, such as `{ allowPath: true }`.
+ */
 function isNameTable({ type, properties }) {
   if (type !== 'ObjectExpression') return false
   const values = properties.flatMap((each) => (each.type === 'Property' ? [each.value] : []))
-  return values.length > 0 && values.every(({ value }) => value === true)
+  return properties.length > 2 && values.every(({ value }) => value === true)
 }
 
 /** @returns {string} the module with one mutation */
