@@ -112,7 +112,7 @@ it('aborts the response with a warning if it cannot be rewritten', async () => {
   expect(rejections).toEqual([])
 })
 
-it('drops the headers that describe the content that it changed, and no other', async () => {
+it('drops only the headers that describe the content that it changed', async () => {
   const tools = [{ name: 'read_note' }, { name: 'not_listed' }]
   const list = JSON.stringify({ jsonrpc: '2.0', id: 1, result: { tools } })
   const described = { 'content-length': list.length, 'content-encoding': 'identity', etag: '"a"' }

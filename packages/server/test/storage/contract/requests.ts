@@ -100,7 +100,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findViewedRequest({ tokenHash: freshHash(), sessionHash })).toBeUndefined()
     })
 
-    test('tells whether the viewer has denied the agent a request', async () => {
+    test('reports whether the viewer has denied the agent a request', async () => {
       const { storage, tokenHash, viewer, user, sessionHash } = await viewing()
       const wasDenied = async () => (await storage.findViewedRequest({ tokenHash, sessionHash }))?.wasDenied
       await storage.recordEvent({ event: 'request.denied', userId: user.id, agent })

@@ -122,7 +122,7 @@ export function secondFactorContract(name: string, makeStorage: MakeStorage): vo
       expect(await storage.useSecondFactor(right)).toEqual({ outcome: 'used' })
     })
 
-    test('an accepted code clears the attempts of its own limit, and no other', async () => {
+    test('an accepted code clears only the attempts that count against the same limit', async () => {
       const { storage } = world
       const user = await withFactor()
       const outcomes = []
