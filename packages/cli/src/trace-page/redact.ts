@@ -95,7 +95,7 @@ function redactHeader(name: string, value: string, context: Context): string {
   if (name === 'location') return redactUrl(value, context)
   // The other parameters state where the key is published. A token that cannot be decoded is removed as a whole.
   if (name === 'signature-key')
-    return value.replaceAll(/(?<=\bjwt=")[^"]*/g, (jwt) => redactMember('jwt', jwt, context))
+    return value.replaceAll(/(?<=\bjwt=")(?:[^"\\]|\\.)*/g, (jwt) => redactMember('jwt', jwt, context))
   if (context.ownHeaders.includes(name))
     return value.replaceAll(
       /([\w-]+)="((?:[^"\\]|\\.)*)"/g,

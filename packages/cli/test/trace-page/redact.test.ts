@@ -81,7 +81,7 @@ describe('a trace that is shared', () => {
   it('removes a token that it cannot decode, and the secrets in the headers of the edition', () => {
     const [header] = token.split('.')
     const required = 'requirement=interaction;url="https://auth.example/interact";code="secret-13\\"secret-14"'
-    const headers = [['signature-key', `sig=jwt;jwt="${header}.ewp9.c2VjcmV0";kid="key-1"`]] as const
+    const headers = [['signature-key', `sig=jwt;jwt="${header}.ewp9.c2VjcmV0\\"secret-16";kid="key-1"`]] as const
     const request = { method: 'GET', url: 'https://api.example/notes', headers, body: null }
     const response = { status: 202, headers: [['aauth-requirement', required]] as const, body: null }
     const exchange = { from: 'agent', to: 'resource', request, response, respondedAfter: 1 } as const
