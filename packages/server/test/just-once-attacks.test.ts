@@ -105,7 +105,7 @@ describe('R07: a token for one call', () => {
     expect((await remove(world)).status).toBe(200)
   })
 
-  it('is for the host of the resource’s identifier, and offered for no other', async () => {
+  it('is offered only for the host of the resource’s identifier', async () => {
     const other = 'https://other.example'
     const hosts = [ids.resource, other].map((origin) => new URL(origin).host) as [string, string]
     const { world, pages } = await prompted(undefined, { resource: { authorities: hosts } })

@@ -32,7 +32,7 @@ const accepted: readonly [rule: string, elements: string][] = [
   ['element_tabbable_unobscured', 'html:has(.found) *'],
   // The background of the diagram is its lanes, which its text names.
   ['img_alt_background', '.arrows'],
-  // The engine asks four questions about every stylesheet. Forced colors, text of 200% and the focus have tests of their own, and a color
+  // The engine asks four questions about every stylesheet. Forced colors, text of 200% and the focus have their own tests, and a color
   // that is the only sign of a link is reported by axe-core.
   ['style_color_misuse', 'link, style'],
   ['style_highcontrast_visible', 'link, style'],

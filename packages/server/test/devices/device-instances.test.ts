@@ -63,8 +63,8 @@ describe.each(engines)('two instances on %s', (_, open) => {
     const { world } = await openInstances()
     const signer = await newSigner()
     const { code = '' } = await decideOnDevice(await browserOf(world), connectUrl(signer))
-    const redeemed = await Promise.all(Array.from({ length: 4 }, () => redeem(world, signer, code)))
-    expect(new Set(redeemed.map(({ status, body }) => `${status} ${String(body.name)}`)).size).toBe(1)
+    const responses = await Promise.all(Array.from({ length: 4 }, () => redeem(world, signer, code)))
+    expect(new Set(responses.map(({ status, body }) => `${status} ${String(body.name)}`)).size).toBe(1)
     expect(await world.storage.listDevices()).toHaveLength(1)
   })
 
