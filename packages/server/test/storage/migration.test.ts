@@ -96,10 +96,10 @@ const downgrades: Readonly<Record<number, string | Readonly<Record<System, strin
 
 /** The statements that return to a schema version. */
 function downgradeTo(version: number, system: System): string {
-  return [21, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
-    .filter((each) => each >= version)
-    .map((each) => downgrades[each] ?? '')
-    .map((statements) => (typeof statements === 'string' ? statements : statements[system]))
+  return Object.entries(downgrades)
+    .toReversed()
+    .filter(([each]) => Number(each) >= version)
+    .map(([, statements]) => (typeof statements === 'string' ? statements : statements[system]))
     .join('')
 }
 
