@@ -25,7 +25,8 @@ type System = 'sqlite' | 'postgres'
 
 /** The statements that undo a migration, by the schema version to which they return. */
 const downgrades: Readonly<Record<number, string | Readonly<Record<System, string>>>> = {
-  21: 'alter table app_user drop column agent_emails_off;',
+  21: 'alter table app_user drop column agent_emails_off; alter table email drop column about;',
+  20: 'alter table email drop column address;',
   19: 'drop table recovery_code; drop table second_factor;',
   18: 'alter table app_user drop column email_language;',
   17: 'drop table email; alter table app_user drop column email_confirmed_at;',
@@ -284,6 +285,11 @@ it.each([
   ['SQLite', 14, sqlite],
   ['SQLite', 15, sqlite],
   ['SQLite', 16, sqlite],
+  ['SQLite', 17, sqlite],
+  ['SQLite', 18, sqlite],
+  ['SQLite', 19, sqlite],
+  ['SQLite', 20, sqlite],
+  ['SQLite', 21, sqlite],
   ['PostgreSQL', 1, postgres],
   ['PostgreSQL', 3, postgres],
   ['PostgreSQL', 4, postgres],
@@ -299,6 +305,11 @@ it.each([
   ['PostgreSQL', 14, postgres],
   ['PostgreSQL', 15, postgres],
   ['PostgreSQL', 16, postgres],
+  ['PostgreSQL', 17, postgres],
+  ['PostgreSQL', 18, postgres],
+  ['PostgreSQL', 19, postgres],
+  ['PostgreSQL', 20, postgres],
+  ['PostgreSQL', 21, postgres],
 ] as const)(
   'opens a %s database of schema %i with its users, sessions, keys, codes and refresh tokens, counts credential revisions from 0, and assumes the first edition',
   {
