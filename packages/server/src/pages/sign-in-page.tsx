@@ -16,6 +16,7 @@ import type { SignInPage } from './models/models.js'
 export function renderSignIn(model: SignInPage, messages: Messages = en): string {
   const { form, problem, agentHost, again } = model
   const server = <bdi>{model.serverName}</bdi>
+  const address = model.issuerHost && <Host>{`${model.issuerHost}/`}</Host>
   const field = {
     described: problem === 'wrong_password' || problem === 'throttled',
     invalid: problem === 'wrong_password',
@@ -49,7 +50,12 @@ export function renderSignIn(model: SignInPage, messages: Messages = en): string
             value={model.username}
             {...field}
           />
-          <PasswordField messages={messages} revealed={model.script !== undefined} {...field} />
+          <PasswordField
+            messages={messages}
+            hint={address && messages.passwordAddress(address)}
+            revealed={model.script !== undefined}
+            {...field}
+          />
           <button class="button" type="submit">
             {messages.signIn}
           </button>

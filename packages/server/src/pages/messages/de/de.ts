@@ -38,6 +38,7 @@ export const de: typeof en = {
   signInNext: 'Melden Sie sich an, um zu sehen, worum es geht. Nichts Neues wird erlaubt, bevor Sie zustimmen.',
   userName: 'Benutzername',
   password: 'Passwort',
+  passwordAddress: (host) => phrase`Geben Sie es nur ein, wenn die Adresse dieser Seite mit ${host} beginnt.`,
   passwordStays: (server, agent) => phrase`Nur ${server} sieht Ihr Passwort, niemals ${agent}.`,
   signInProblems: {
     wrong_password:

@@ -39,6 +39,7 @@ export const ja: typeof en = {
     'ログインすると、求められている内容を確認できます。あなたが許可するまで、新たに許可されることはありません。',
   userName: 'ユーザー名',
   password: 'パスワード',
+  passwordAddress: (host) => phrase`このページのアドレスが${host}で始まる場合にだけ入力してください。`,
   passwordStays: (server, agent) => phrase`パスワードが伝わるのは${server}だけです。${agent}に伝わることはありません。`,
   signInProblems: {
     wrong_password: 'このユーザー名とパスワードではログインできません。確認して、もう一度お試しください。',
