@@ -99,6 +99,7 @@ const entries: ReadonlyMap<string, Entry> = new Map([
   ['request.remembered', ofAgent('remembered')],
   ['code.redeemed', ofAgent('used')],
   ['grant.revoked', endOfGrant],
+  ['access.blocked', ofAgent('blocked_by_server')],
   ['permission.removed', (event, grant) => ofAgent('permission_removed', permissionsIn(event))(event, grant)],
 ])
 

@@ -6,38 +6,45 @@ import { chooseMessages } from '../pages/messages/choose-messages.js'
 import { accountPaths } from '../pages/models/account-paths.js'
 import { cleanUsername } from '../policy/plain-text.js'
 import { createPasswordLink } from '../sign-in/one-time-link.js'
-import type { ClaimedEmail } from '../storage/api/email-storage.js'
+import { type ClaimedEmail, isAgentNotice } from '../storage/api/email-storage.js'
 import { sealConfirmation } from './confirm-email.js'
 
 /** Seconds: how often to look for due emails, and in which time an attempt must be settled. */
 const seconds = { interval: 2, lease: 120 } as const
 
-/** How many emails one instance sends at once, and how many one address receives per hour. */
-const most = { atOnce: 10, perAddress: 5 } as const
+/**
+ * How many emails one instance sends at once, how many of these are about agents, so that they cannot delay others, how many one address
+ * receives per hour, and how many emails about blocked agents wait at the same time.
+ */
+const most = { atOnce: 10, ofAgents: 5, perAddress: 5, ofBlocks: 50 } as const
 
-/** Sends emails in the background, until the server closes. */
+/** Notifies users of blocked agents, and sends emails, in the background, until the server closes. */
 export function startEmails(context: ServerContext): void {
   const { background, storage, sendEmail } = context
-  if (!sendEmail) return
-  let sending = 0
+  const sending = new Set<ClaimedEmail>()
 
   async function look(): Promise<void> {
-    const limit = most.atOnce - sending
+    const limit = most.atOnce - sending.size
     if (limit <= 0) return
-    const claimed = await storage.claimEmails({ limit, lease: seconds.lease, perAddress: most.perAddress })
-    sending += claimed.length
-    for (const email of claimed) {
-      const sent = () =>
-        attempt(context, email).finally(() => {
-          sending -= 1
-        })
+    const agentLimit = most.ofAgents - [...sending].filter(({ kind }) => isAgentNotice(kind)).length
+    const { perAddress } = most
+    for (const email of await storage.claimEmails({ limit, agentLimit, lease: seconds.lease, perAddress })) {
+      sending.add(email)
+      const sent = () => attempt(context, email).finally(() => sending.delete(email))
       // If the server is closing, `run` would skip the attempt, and the email would seem interrupted when its lease ends.
       if (background.ending) await sent()
       else background.run(sent)
     }
   }
 
-  background.repeat(seconds.interval, look)
+  async function notify(): Promise<void> {
+    const notification = { most: most.ofBlocks, emails: sendEmail !== undefined }
+    for (let pages = 0; pages < 10 && !background.ending; pages++)
+      if (!(await storage.notifyOfBlocks(notification))) return
+  }
+
+  background.repeat(seconds.interval, notify)
+  if (sendEmail) background.repeat(seconds.interval, look)
 }
 
 async function attempt(context: ServerContext, email: ClaimedEmail): Promise<void> {
@@ -75,7 +82,7 @@ async function linkOf(
     const token = sealConfirmation(context, { userId: user.id, email: address, change: about?.change })
     return `${issuer}${accountPaths.confirmEmail}?token=${token}`
   }
-  if (kind === 'agent_allowed' || kind === 'device_connected') return `${issuer}${accountPaths.agents}`
+  if (isAgentNotice(kind) || kind === 'device_connected') return `${issuer}${accountPaths.agents}`
   if (kind !== 'reset') return `${issuer}${accountPaths.security}`
   const created = await createPasswordLink(storage, { issuer, userId: user.id, purpose: 'reset', sentTo: address })
   return created.outcome === 'created' ? created.url : undefined

@@ -80,6 +80,7 @@ describe('activityOf', () => {
     ['grant.revoked', undefined, 'removed_by_server'],
     ['grant.revoked', { by: 'replaced' }, undefined],
     ['grant.revoked', { by: 'alice', permissions: 'a' }, undefined],
+    ['access.blocked', undefined, 'blocked_by_server'],
     ['permission.removed', { permissions: 'a' }, 'permission_removed'],
     ['refresh.foreign_agent', undefined, undefined],
   ]

@@ -3,6 +3,7 @@ import type { EmailMessage, SentEmail } from 'countersign-server'
 import { expect, it, onTestFinished } from 'vitest'
 import { fetchFrom, openMapStage, type Stage, type StageOptions } from '../attacks/stage.js'
 import { createScriptedUser } from '../scripted-user.js'
+import { allowedRequest } from '../storage/fixtures.js'
 import { createPerson, type Person, signedIn } from './person.js'
 
 const fresh = 'another long password'
@@ -101,18 +102,42 @@ it('V22: the response does not depend on whether the account exists, or can get 
   expect(sent.map(({ to }) => to)).toEqual([address])
 })
 
-it('V22: an address receives five emails an hour, and a network requests sixty', async () => {
+it('V22: an address receives three links an hour, which leave two emails for notices, and a network requests sixty', async () => {
   const { stage, sent } = await opened()
-  await setAddress(stage)
+  const userId = await setAddress(stage)
   const person = createPerson(stage)
   for (let time = 0; time < 60; time++) expect(await forget(person)).toMatchObject({ status: 303 })
   expect(await forget(person, 'unknown')).toMatchObject({ status: 429, state: 'forgot', problem: 'throttled' })
   const elsewhere = createPerson(stage, createScriptedUser(fetchFrom(stage, '198.51.100.1')))
   expect(await forget(elsewhere, 'unknown')).toMatchObject({ status: 303 })
   const outcomes = await settled(stage, 60)
-  expect(outcomes.filter((outcome) => outcome === 'email.sent')).toHaveLength(5)
-  expect(outcomes.filter((outcome) => outcome === 'email.unsent failed too_many')).toHaveLength(55)
+  expect(outcomes.filter((outcome) => outcome === 'email.sent')).toHaveLength(3)
+  expect(outcomes.filter((outcome) => outcome === 'email.unsent failed too_many')).toHaveLength(57)
+  for (const passwordHash of ['1', '2', '3'])
+    await stage.storage.setPasswordHash({ userId, passwordHash, by: 'operator:carol' })
+  await settled(stage, 63)
   expect(sent).toHaveLength(5)
+})
+
+it('a user is notified of an agent that an operator blocked, unless they turned these emails off', async () => {
+  const { stage, sent } = await opened()
+  const { storage } = stage
+  for (const name of ['alice', 'bob']) {
+    const userId = await setAddress(stage, name, `${name}@home.example`)
+    const user = await storage.findUser(userId)
+    await allowedRequest(storage, { agent: 'https://rogue.example' }, { remembered: true }, user)
+    if (name === 'bob') await storage.editUser({ userId, agentEmails: false })
+  }
+  await settled(stage)
+  await storage.setAgentBlocked({ agent: 'https://rogue.example', blocked: true, by: 'operator:carol' })
+  await settled(stage, 2)
+  expect(sent.map(({ to, subject }) => [to, subject])).toMatchObject([
+    [address, expect.stringMatching(/^A new agent was allowed/)],
+    [address, expect.stringMatching(/^An agent was blocked/)],
+  ])
+  expect(sent[1]?.text).toContain('blocked the agent rogue.example.')
+  expect(sent[1]?.text).toContain('/account\n')
+  expect(await storage.listEvents({ event: 'access.blocked' })).toHaveLength(2)
 })
 
 it('V23: only opening the form and submitting it confirms an address, and the email shows nothing that the user chose', async () => {

@@ -798,6 +798,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
               own,
             })
           },
+          notifyOfBlocks: () => storage.notifyOfBlocks({ most: 1, emails: true }),
           queueEmail: () => storage.queueEmail({ kind: 'reset', username: 'alice', language: 'en' }),
           claimEmails: () => storage.claimEmails({ limit: 1, lease: 60, perAddress: 5 }),
           settleEmail: () => storage.settleEmail({ id: 'id', attempt: 1, outcome: 'sent' }),

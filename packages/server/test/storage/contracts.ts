@@ -2,6 +2,7 @@ import { accountContract } from './contract/accounts.js'
 import { agentContract } from './contract/agents.js'
 import { auditContract } from './contract/audit.js'
 import { bindingContract } from './contract/bindings.js'
+import { blockNoticeContract } from './contract/block-notices.js'
 import { clientContract } from './contract/clients.js'
 import { deliveryContract } from './contract/deliveries.js'
 import { deploymentContract } from './contract/deployment.js'
@@ -36,6 +37,7 @@ export const contracts = [
   passkeyContract,
   secondFactorContract,
   linkContract,
+  blockNoticeContract,
   emailContract,
   throttleContract,
   nonceContract,

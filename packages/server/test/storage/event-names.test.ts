@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 
 const source = fileURLToPath(new URL('../../src/', import.meta.url))
 const written =
-  /'((?:account|agent|audit|code|consent|database|device|email|factor|form|grant|identity|keys?|link|passkey|password|permission|refresh|requests?|revocation|sessions?|signin|token|user)\.[a-z_]+)'/g
+  /'((?:access|account|agent|audit|code|consent|database|device|email|factor|form|grant|identity|keys?|link|passkey|password|permission|refresh|requests?|revocation|sessions?|signin|token|user)\.[a-z_]+)'/g
 
 it('lists every event that the server writes, and no other', () => {
   const names = readdirSync(source, { recursive: true, encoding: 'utf8' })

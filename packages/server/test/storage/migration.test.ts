@@ -25,6 +25,7 @@ type System = 'sqlite' | 'postgres'
 
 /** The statements that undo a migration, by the schema version to which they return. */
 const downgrades: Readonly<Record<number, string | Readonly<Record<System, string>>>> = {
+  22: 'drop index agent_notified; alter table agent drop column notified_up_to;',
   21: 'alter table app_user drop column agent_emails_off; alter table email drop column about;',
   20: 'alter table email drop column address;',
   19: 'drop table recovery_code; drop table second_factor;',

@@ -417,6 +417,7 @@ const searches: readonly [string, string][] = [
   ['select * from session where user_id = ? and idle_expires_at > ?', 'session_of_user'],
   ['select * from passkey where user_id = ?', 'passkey_user'],
   ['select * from email where due_at <= ? order by due_at limit 10', 'email_due'],
+  ['select * from agent where notified_up_to is not null order by notified_up_to limit 1', 'agent_notified'],
   ['delete from email where settled_at <= ?', 'email_settled'],
   ['delete from one_time_link where user_id = ?', 'one_time_link_user'],
   ['delete from one_time_link where expires_at <= ?', 'one_time_link_expiry'],

@@ -45,6 +45,7 @@ const icons: Record<AccountEvent | AgentEvent, IconName> = {
   used: 'notice',
   removed: 'no',
   removed_by_server: 'no',
+  blocked_by_server: 'no',
   permission_removed: 'no',
   signed_up: 'notice',
   signed_in: 'notice',

@@ -164,6 +164,7 @@ export type AgentEvent =
   | 'used'
   | 'removed'
   | 'removed_by_server'
+  | 'blocked_by_server'
   | 'permission_removed'
 
 export type Activity = { at: number } & (

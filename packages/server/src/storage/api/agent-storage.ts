@@ -11,6 +11,12 @@ export interface AgentStorage {
    * changed.
    */
   setAgentBlocked(block: { agent: string; blocked: boolean; by: string }): Promise<boolean>
+  /**
+   * Notifies users of the blocks of agents that they allow, in a transaction that considers at most 500 users and notifies at most `most`:
+   * writes an event for each user and, with `emails`, queues an email unless `most` of these are waiting. Returns whether the next
+   * transaction has more to do now.
+   */
+  notifyOfBlocks(notification: { most: number; emails: boolean }): Promise<boolean>
   findStanding(agent: string): Promise<AgentStanding>
 }
 

@@ -3,6 +3,7 @@
  * generated from these descriptions.
  */
 export const auditEvents = {
+  'access.blocked': 'An operator blocked an agent, or all agents on a host, that the user gives access',
   'account.closed': 'A user closed their account; `sessionsEnded`',
   'account.exported': 'A user downloaded their data',
   'agent.blocked': 'An operator blocked an agent; `by`, and `abandoned`, the number of its open requests that ended',

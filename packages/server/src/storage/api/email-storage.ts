@@ -12,11 +12,12 @@ export interface EmailStorage {
    */
   queueEmail(email: NewEmail): Promise<void>
   /**
-   * Claims emails that are due, oldest first, for one attempt of at most `lease` seconds. An email without a recipient is deleted. One that
-   * was not settled within its lease is not sent again: it may have been accepted. One that exceeds `perAddress` in an hour, or has been
-   * waiting for too long, is not sent. At most two of these are about agents, and at least one is left for a link.
+   * Claims emails that are due, for one attempt of at most `lease` seconds: first links and notices about the account, then up to
+   * `agentLimit` notices of agents, each oldest first. An email without a recipient is deleted. One that was not settled within its lease is
+   * not sent again: it may have been accepted. One that exceeds `perAddress` in an hour, or has been waiting for too long, is not sent. At
+   * most two of these are about agents, at least two are left for notices about the account, and one for a link.
    */
-  claimEmails(claim: { limit: number; lease: number; perAddress: number }): Promise<ClaimedEmail[]>
+  claimEmails(claim: EmailClaim): Promise<ClaimedEmail[]>
   /** Records the outcome of a claimed attempt. Returns false if the attempt is not the current one. */
   settleEmail(settlement: EmailSettlement): Promise<boolean>
   /**
@@ -68,6 +69,21 @@ export interface NewEmail {
   /** The recipient. @default the user's address */
   address?: string | undefined
   about?: EmailDetails | undefined
+}
+
+/** Notices of what happens to agents, which users can turn off. They are sent after all other emails. */
+export const agentNotices = ['agent_allowed', 'agent_blocked'] as const satisfies readonly NoticeKind[]
+
+export function isAgentNotice(kind: EmailKind): boolean {
+  return agentNotices.some((each) => each === kind)
+}
+
+export interface EmailClaim {
+  limit: number
+  /** The maximum number of {@link agentNotices} among these. @default `limit` */
+  agentLimit?: number | undefined
+  lease: number
+  perAddress: number
 }
 
 export interface ClaimedEmail {

@@ -123,3 +123,11 @@ export const version22 = `
 
   update schema_version set version = 22;
 `
+
+/** Adds which users have been notified that an agent was blocked. */
+export const version23 = `
+  alter table agent add column notified_up_to bigint;
+  create index agent_notified on agent (notified_up_to) where notified_up_to is not null;
+
+  update schema_version set version = 23;
+`

@@ -10,6 +10,7 @@ import {
   version20,
   version21,
   version22,
+  version23,
 } from './migrations-from-14.js'
 
 const schema = `
@@ -17,7 +18,7 @@ const schema = `
     id smallint primary key check (id = 1),
     version integer not null
   );
-  insert into schema_version values (1, 22);
+  insert into schema_version values (1, 23);
   ${schemaIn('postgres')}
   ${auditLog}`
 
@@ -243,4 +244,5 @@ export const migrations: readonly string[] = [
   version20,
   version21,
   version22,
+  version23,
 ]

@@ -54,6 +54,7 @@ create index one_time_link_expiry on one_time_link (expires_at);
 create index email_due on email (due_at) where due_at is not null;
 create index email_settled on email (settled_at) where settled_at is not null;
 create index agent_blocked on agent (blocked_at) where blocked_at is not null;
+create index agent_notified on agent (notified_up_to) where notified_up_to is not null;
 create index agent_seen on agent (last_seen_at) where last_seen_at is not null;
 create unique index agent_logo_name on agent_logo (name) where name is not null;
 create index agent_binding_user on agent_binding (user_id);

@@ -40,6 +40,8 @@ export const tables = {
     key_thumbprints: text.orNull,
     blocked_at: integer.orNull,
     blocked_by: text.orNull,
+    /** The user id up to which users have been notified of the block; null if no more are to be notified. */
+    notified_up_to: integer.orNull,
   },
 
   agent_logo: {

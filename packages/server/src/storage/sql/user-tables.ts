@@ -125,6 +125,7 @@ export const userTables = {
       | 'identity_unlinked'
       | 'new_device'
       | 'agent_allowed'
+      | 'agent_blocked'
       | 'email_changed'
     >({ type: 'text' }),
     username_key: text,

@@ -123,3 +123,11 @@ export const version22 = `
 
   pragma user_version = 22;
 `
+
+/** Adds which users have been notified that an agent was blocked. */
+export const version23 = `
+  alter table agent add column notified_up_to integer;
+  create index agent_notified on agent (notified_up_to) where notified_up_to is not null;
+
+  pragma user_version = 23;
+`

@@ -13,6 +13,7 @@ import {
   version20,
   version21,
   version22,
+  version23,
 } from './migrations-from-14.js'
 
 const schema = `
@@ -35,7 +36,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 22;
+  pragma user_version = 23;
 `
 
 /**
@@ -269,6 +270,7 @@ export const migrations: readonly string[] = [
   version20,
   version21,
   version22,
+  version23,
 ]
 
 /** A database file's schema version. */

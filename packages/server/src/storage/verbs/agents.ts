@@ -232,7 +232,11 @@ export async function setAgentBlocked(
   }
   const changed = await db
     .updateTable('agent')
-    .set(blocked ? { blocked_at: now, blocked_by: by } : { blocked_at: null, blocked_by: null })
+    .set(
+      blocked
+        ? { blocked_at: now, blocked_by: by, notified_up_to: 0 }
+        : { blocked_at: null, blocked_by: null, notified_up_to: null },
+    )
     .where('identifier', '=', agent)
     .where('blocked_at', blocked ? 'is' : 'is not', null)
     .returning('id')

@@ -88,6 +88,7 @@ export async function invalidateRestored(unit: Unit, by: string): Promise<Invali
   // Links that were used since the backup would work a second time, and emails would be sent again.
   await db.deleteFrom('one_time_link').execute()
   await db.deleteFrom('email').execute()
+  await db.updateTable('agent').set({ notified_up_to: null }).where('notified_up_to', 'is not', null).execute()
   await db.deleteFrom('device').where('connected_at', 'is', null).execute()
   // Disconnected devices came back, too.
   const devices = await db

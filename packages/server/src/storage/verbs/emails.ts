@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
 import {
+  agentNotices,
   type ClaimedEmail,
+  type EmailClaim,
   type EmailConfirmation,
   type EmailKind,
   type EmailStorage,
   emailAttempts,
+  isAgentNotice,
   type NewEmail,
 } from '../api/email-storage.js'
 import { foldUsername } from '../api/user.js'
@@ -24,7 +27,7 @@ export function queueEmail(unit: Unit, { username, ...email }: NewEmail): Promis
 /** Implements {@link EmailStorage.claimEmails}. */
 export async function claimEmails(
   unit: Unit,
-  { limit, lease, perAddress }: Parameters<EmailStorage['claimEmails']>[0],
+  { limit, agentLimit = limit, lease, perAddress }: EmailClaim,
 ): Promise<ClaimedEmail[]> {
   const { db, now } = unit
   const due = db
@@ -33,9 +36,11 @@ export async function claimEmails(
     .where('m.due_at', '<=', now)
     .orderBy('m.due_at')
     .orderBy('m.id')
-    .limit(limit)
+  const claim = async (query: typeof due) => unit.locking(query, { m: 'alone' }, 'passing').execute()
+  const rows = await claim(due.where('m.kind', 'not in', agentNotices).limit(limit))
+  rows.push(...(await claim(due.where('m.kind', 'in', agentNotices).limit(Math.min(agentLimit, limit - rows.length)))))
   const claimed: ClaimedEmail[] = []
-  for (const row of await unit.locking(due, { m: 'alone' }, 'passing').execute()) {
+  for (const row of rows) {
     const recipient = await findRecipient(unit, row)
     if (row.claimed_at !== null) await settle(unit, row, 'unknown', 'interrupted')
     else if (row.created_at + emailAttempts.lifetime <= now) await settle(unit, row, 'failed', 'too_late')
@@ -69,7 +74,7 @@ async function findRecipient(
   const recipient = { user: toUser(row), address: row.email }
   if (kind === 'confirm') return row.email_confirmed_at === null ? recipient : undefined
   if (row.email_confirmed_at === null) return undefined
-  if (kind === 'agent_allowed' && row.agent_emails_off === 1) return undefined
+  if (isAgentNotice(kind) && row.agent_emails_off === 1) return undefined
   if (kind !== 'reset') return recipient
   const factors = await listFactors(unit, recipient.user.id)
   return factors.some((factor) => factor.kind !== 'identity') ? recipient : undefined
@@ -77,15 +82,20 @@ async function findRecipient(
 
 const hour = 3600
 
-/** Whether an address has received too many emails. Notices are counted again on their own, so that they leave some for links. */
+/**
+ * Whether an address has received too many emails. Notices leave one for a link; what others can cause at will, or users turn off, leaves two
+ * for notices about the account.
+ */
 async function exceedsLimit(unit: Unit, kind: EmailKind, address: string, most: number): Promise<boolean> {
   const limit = (what: string, most: number) => {
     const key = createHash('sha256').update(`${what} to ${address.toLowerCase()}`).digest('base64url')
     return { key, window: hour, most }
   }
   const limits = [limit('email', most)]
-  if (kind !== 'reset' && kind !== 'confirm') limits.push(limit('notice', most - 1))
-  if (kind === 'agent_allowed') limits.push(limit('agents', 2))
+  const isLink = kind === 'reset' || kind === 'confirm'
+  if (!isLink) limits.push(limit('notice', most - 1))
+  if (isLink || isAgentNotice(kind)) limits.push(limit('other', most - 2))
+  if (isAgentNotice(kind)) limits.push(limit('agents', 2))
   return (await countWithinLimits(unit, limits)) !== undefined
 }
 

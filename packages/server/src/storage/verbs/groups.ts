@@ -1,6 +1,7 @@
 import type { Lasting, Statement, Unit } from '../sql/engine.js'
 import * as agents from './agents.js'
 import * as bindings from './bindings.js'
+import * as blockNotices from './block-notices.js'
 import * as deliveries from './deliveries.js'
 import * as devices from './devices.js'
 import * as emails from './emails.js'
@@ -80,7 +81,7 @@ export const createRevocationVerbs = ({ reading, together }: VerbRunner) => ({
   recordPoll: together('disk', receivedRevocations.recordPoll),
 })
 
-/** The verbs of passkeys, second factors, one-time links and emails. */
+/** The verbs of passkeys, second factors, one-time links, notices and emails. */
 export const createSignInVerbs = ({ reading, together }: VerbRunner) => ({
   addPasskey: together('disk', passkeys.addPasskey),
   listPasskeys: reading(passkeys.listPasskeys),
@@ -92,6 +93,7 @@ export const createSignInVerbs = ({ reading, together }: VerbRunner) => ({
   replaceRecoveryCodes: together('disk', secondFactors.replaceRecoveryCodes),
   removeSecondFactor: together('disk', secondFactors.removeSecondFactor),
   useSecondFactor: together('disk', secondFactors.useSecondFactor),
+  notifyOfBlocks: together('disk', blockNotices.notifyOfBlocks),
   queueEmail: together('disk', emails.queueEmail),
   claimEmails: together('disk', emails.claimEmails),
   settleEmail: together('disk', emails.settleEmail),

@@ -54,8 +54,8 @@ export function emailContract(name: string, makeStorage: MakeStorage): void {
       await storage.queueEmail(reset(await withAddress(storage, 'a@home.example')))
       const attempts: number[] = []
       for (const delay of [60, 300, 0]) {
-        // An address receives one email, however often it is attempted.
-        const [email] = await storage.claimEmails({ ...claim, perAddress: 1 })
+        // The address receives one link, however often it is attempted: two emails are for notices.
+        const [email] = await storage.claimEmails({ ...claim, perAddress: 3 })
         if (!email) throw new Error('no email')
         const { id, attempt } = email
         attempts.push(attempt)
@@ -113,9 +113,13 @@ export function emailContract(name: string, makeStorage: MakeStorage): void {
       const bob = await withAddress(storage, 'bob@home.example')
       for (const user of [alice, other, alice, other, alice, other, alice, bob]) await storage.queueEmail(reset(user))
       const addresses = (await storage.claimEmails(claim)).map(({ user }) => user.username)
-      expect(addresses).toEqual([alice, other, alice, other, alice, bob].map(({ username }) => username))
+      // The other two are for notices.
+      expect(addresses).toEqual([alice, other, alice, bob].map(({ username }) => username))
+      for (const user of [alice, other, alice])
+        await storage.setPasswordHash({ userId: user.id, passwordHash: freshHash(), by: 'operator:carol' })
+      expect(await storage.claimEmails(claim)).toMatchObject([{ user: { id: alice.id } }, { user: { id: other.id } }])
       const limited = await storage.listEvents({ event: 'email.unsent' })
-      expect(limited.map(({ data }) => data?.reason)).toEqual(['too_many', 'too_many'])
+      expect(limited.map(({ data }) => data?.reason)).toEqual(Array.from({ length: 5 }, () => 'too_many'))
       world.now += hour
       await storage.claimEmails(claim)
       await storage.queueEmail(reset(alice))
@@ -221,17 +225,45 @@ export function emailContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.claimEmails(claim)).toMatchObject([{ kind: 'agent_allowed' }])
     })
 
-    test('notices leave emails of an hour for links: at most four, of which two are about agents', async () => {
+    test('notices leave an email of an hour for a link', async () => {
       const { storage } = world
       const alice = await withAddress(storage, 'alice@home.example')
-      for (const host of ['a', 'b', 'c']) await allowedRequest(storage, { agent: `https://${host}.example` }, {}, alice)
-      for (const passwordHash of ['1', '2', '3'])
+      for (const passwordHash of ['1', '2', '3', '4', '5'])
         await storage.setPasswordHash({ userId: alice.id, passwordHash, by: 'operator:carol' })
       await storage.queueEmail(reset(alice))
       await storage.queueEmail(reset(alice))
       const kinds = (await storage.claimEmails(claim)).map(({ kind }) => kind)
-      const agents = ['agent_allowed', 'agent_allowed']
-      expect(kinds).toEqual([...agents, 'password_changed', 'password_changed', 'reset'])
+      expect(kinds).toEqual([...Array.from({ length: 4 }, () => 'password_changed'), 'reset'])
+    })
+
+    test('links and notices about agents leave two emails of an hour for notices about the account', async () => {
+      const { storage } = world
+      const alice = await withAddress(storage, 'alice@home.example')
+      await storage.queueEmail(reset(alice))
+      for (const host of ['a', 'b', 'c']) await allowedRequest(storage, { agent: `https://${host}.example` }, {}, alice)
+      const claimKinds = async () => (await storage.claimEmails(claim)).map(({ kind }) => kind)
+      expect(await claimKinds()).toEqual(['reset', 'agent_allowed', 'agent_allowed'])
+      await storage.queueEmail(reset(alice))
+      expect(await claimKinds()).toEqual([])
+      for (const passwordHash of ['1', '2', '3'])
+        await storage.setPasswordHash({ userId: alice.id, passwordHash, by: 'operator:carol' })
+      expect(await claimKinds()).toEqual(['password_changed', 'password_changed'])
+    })
+
+    test('links and notices about the account are claimed before notices about agents, with a separate limit', async () => {
+      const { storage } = world
+      const alice = await withAddress(storage, 'alice@home.example')
+      const others = [await withAddress(storage, 'b@home.example'), await withAddress(storage, 'c@home.example')]
+      for (const user of [alice, ...others]) await allowedRequest(storage, {}, {}, user)
+      world.now += 60
+      await storage.queueEmail(reset(alice))
+      await storage.setPasswordHash({ userId: alice.id, passwordHash: '1', by: 'operator:carol' })
+      const kinds = async (limits: { limit: number; agentLimit?: number }) =>
+        (await storage.claimEmails({ ...claim, ...limits })).map(({ kind }) => kind)
+      expect(await kinds({ limit: 1 })).toEqual(['reset'])
+      expect(await kinds({ limit: 10, agentLimit: 1 })).toEqual(['password_changed', 'agent_allowed'])
+      expect(await kinds({ limit: 10, agentLimit: 0 })).toEqual([])
+      expect(await kinds({ limit: 1 })).toEqual(['agent_allowed'])
     })
 
     test('a provider that is linked or unlinked queues a notice', async () => {
@@ -309,8 +341,8 @@ export function emailContract(name: string, makeStorage: MakeStorage): void {
       await storage.settleEmail({ id: email?.id ?? '', attempt: 1, outcome: 'sent' })
       await storage.sweep()
       world.now += 86_400
-      // The email, and the attempt that counted toward its limit.
-      expect(await storage.sweep()).toBe(2)
+      // The email, and the attempts that counted toward its limits.
+      expect(await storage.sweep()).toBe(3)
     })
   })
 }

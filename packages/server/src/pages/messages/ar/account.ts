@@ -104,6 +104,7 @@ export const arAccount: typeof enAccount = {
     remembered: (agent, resource) =>
       phrase`طلب ${agent} مرة أخرى وصولًا إلى ${resource} كنت قد منحته من قبل، فلم نسألك مرة أخرى.`,
     used: (agent, resource) => phrase`استخدم ${agent} وصوله إلى ${resource}.`,
+    blocked_by_server: (agent) => phrase`حظر أحد المسؤولين ${agent}: لا يحصل هذا الوكيل على أي وصول جديد.`,
     permission_removed: (agent, resource, names) => phrase`أزلت أذونات من ${agent} لدى ${resource}: ${names}.`,
     removed: (agent, resource) => phrase`أزلت وصول ${agent} إلى ${resource}.`,
     removed_by_server: (agent, resource) => phrase`أزال أحد المسؤولين وصول ${agent} إلى ${resource}.`,
@@ -114,6 +115,7 @@ export const arAccount: typeof enAccount = {
     denied: (agent) => phrase`لم تسمح بأن يسجّل ${agent} دخولك.`,
     remembered: (agent) => phrase`طلب ${agent} مرة أخرى تسجيل دخولك كما سمحت من قبل، فلم نسألك مرة أخرى.`,
     used: (agent) => phrase`سجّل ${agent} دخولك.`,
+    blocked_by_server: (agent) => phrase`حظر أحد المسؤولين ${agent}: لا يحصل هذا الوكيل على أي وصول جديد.`,
     permission_removed: (agent, names) => phrase`أزلت أذونات من ${agent} لدى خدمته: ${names}.`,
     removed: (agent) => phrase`أزلت إذن ${agent} بتسجيل دخولك.`,
     removed_by_server: (agent) => phrase`أزال أحد المسؤولين إذن ${agent} بتسجيل دخولك.`,
@@ -213,8 +215,8 @@ export const arAccount: typeof enAccount = {
   confirmEmailYes: 'إرسال رسالة إليّ',
   agentEmails: {
     heading: 'رسائل عن الوكلاء',
-    on: { lead: 'نرسل إليك رسالة عندما تسمح لوكيل لأول مرة.', change: 'إيقاف هذه الرسائل' },
-    off: { lead: 'لا نرسل إليك رسالة عندما تسمح لوكيل لأول مرة.', change: 'تشغيل هذه الرسائل' },
+    on: { lead: 'نرسل إليك رسالة عندما تسمح لوكيل لأول مرة أو يُحظر وكيل.', change: 'إيقاف هذه الرسائل' },
+    off: { lead: 'لا نرسل إليك رسالة عندما تسمح لوكيل لأول مرة أو يُحظر وكيل.', change: 'تشغيل هذه الرسائل' },
     always: 'تُرسل دائمًا الرسائل المتعلقة بتسجيل دخولك وبأجهزتك.',
   },
   emailRequested: 'نرسل إليك رسالة فيها رابط. افتحه لتأكيد عنوانك.',

@@ -10,11 +10,19 @@ const all = {
 
 const notice = createNotice(all)
 
-const agentNotice = createNotice({
+const agents = {
   ...all,
   action: 'مراجعة وكلائك',
   otherwise: 'إذا لم تكن أنت، فقد يكون لشخص آخر وصول إلى حسابك: أزل الوكيل وغيّر كلمة المرور وسجّل الخروج من كل الأجهزة.',
   optOut: 'يمكنك إيقاف هذه الرسائل في صفحة «الحساب».',
+}
+
+const agentNotice = createNotice(agents)
+
+const blockNotice = createNotice({
+  action: agents.action,
+  optOut: agents.optOut,
+  unneeded: 'ليس عليك فعل شيء. إذا لم تعد تستخدم هذا الوكيل، فأزله.',
 })
 
 /** What the pages and emails for a forgotten password say in Arabic. */
@@ -115,6 +123,11 @@ export const arRecovery: typeof enRecovery = {
     agent_allowed: agentNotice(
       'تم السماح لوكيل جديد',
       (server, user, about) => `حصل الوكيل ${about.agent} على وصول إلى ${about.resource} بحسابك ${user} في ${server}.`,
+    ),
+    agent_blocked: blockNotice(
+      'تم حظر وكيل',
+      (server, user, about) =>
+        `حظر أحد المسؤولين في ${server} الوكيل ${about.agent}. لا يحصل على أي وصول جديد بحسابك ${user}.`,
     ),
     new_device: notice(
       'تسجيل دخول جديد',

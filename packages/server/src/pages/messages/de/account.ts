@@ -118,6 +118,8 @@ export const deAccount: typeof enAccount = {
     removed: (agent, resource) => phrase`Sie haben den Zugriff auf ${resource} für ${agent} entfernt.`,
     removed_by_server: (agent, resource) =>
       phrase`Die Administration hat den Zugriff auf ${resource} für ${agent} entfernt.`,
+    blocked_by_server: (agent) =>
+      phrase`Die Administration hat ${agent} gesperrt: Dieser Agent bekommt keinen neuen Zugriff.`,
     permission_removed: (agent, resource, names) =>
       phrase`Sie haben ${agent} Berechtigungen bei ${resource} entzogen: ${names}.`,
   },
@@ -131,6 +133,8 @@ export const deAccount: typeof enAccount = {
     used: (agent) => phrase`${agent} hat Sie angemeldet.`,
     removed: (agent) => phrase`Sie haben ${agent} die Erlaubnis entzogen, Sie anzumelden.`,
     removed_by_server: (agent) => phrase`Die Administration hat ${agent} die Erlaubnis entzogen, Sie anzumelden.`,
+    blocked_by_server: (agent) =>
+      phrase`Die Administration hat ${agent} gesperrt: Dieser Agent bekommt keinen neuen Zugriff.`,
     permission_removed: (agent, names) =>
       phrase`Sie haben ${agent} Berechtigungen bei seinem eigenen Dienst entzogen: ${names}.`,
   },
@@ -236,11 +240,11 @@ export const deAccount: typeof enAccount = {
   agentEmails: {
     heading: 'E-Mails zu Agenten',
     on: {
-      lead: 'Wir senden Ihnen eine E-Mail, wenn Sie einem Agenten zum ersten Mal Zugriff erlauben.',
+      lead: 'Wir senden Ihnen eine E-Mail, wenn Sie einem Agenten zum ersten Mal Zugriff erlauben oder ein Agent gesperrt wird.',
       change: 'Diese E-Mails ausschalten',
     },
     off: {
-      lead: 'Wir senden Ihnen keine E-Mail, wenn Sie einem Agenten zum ersten Mal Zugriff erlauben.',
+      lead: 'Wir senden Ihnen keine E-Mail, wenn Sie einem Agenten zum ersten Mal Zugriff erlauben oder ein Agent gesperrt wird.',
       change: 'Diese E-Mails einschalten',
     },
     always: 'E-Mails zu Ihrer Anmeldung und Ihren Geräten senden wir immer.',

@@ -10,12 +10,20 @@ const all = {
 
 const notice = createNotice(all)
 
-const agentNotice = createNotice({
+const agents = {
   ...all,
   action: 'Agenten prüfen',
   otherwise:
     'Wenn Sie das nicht waren, hat möglicherweise jemand anderes Zugriff auf Ihr Konto: Entfernen Sie den Agenten, ändern Sie Ihr Passwort und melden Sie sich überall ab.',
   optOut: 'Sie können diese E-Mails auf der Seite „Konto“ ausschalten.',
+}
+
+const agentNotice = createNotice(agents)
+
+const blockNotice = createNotice({
+  action: agents.action,
+  optOut: agents.optOut,
+  unneeded: 'Sie müssen nichts tun. Wenn Sie diesen Agenten nicht mehr verwenden, entfernen Sie ihn.',
 })
 
 /** The text of the pages for a forgotten password and for confirming an email address, in German. */
@@ -125,6 +133,11 @@ export const deRecovery: typeof enRecovery = {
       'Ein neuer Agent hat Zugriff erhalten',
       (server, user, about) =>
         `Der Agent ${about.agent} hat mit Ihrem Konto ${user} bei ${server} Zugriff auf ${about.resource} erhalten.`,
+    ),
+    agent_blocked: blockNotice(
+      'Ein Agent wurde gesperrt',
+      (server, user, about) =>
+        `Die Administration von ${server} hat den Agenten ${about.agent} gesperrt. Er bekommt mit Ihrem Konto ${user} keinen neuen Zugriff.`,
     ),
     new_device: notice(
       'Neue Anmeldung',

@@ -25,6 +25,7 @@ const agentEvents: Record<
   used: (agent, resource) => phrase`${agent} used its access to ${resource}.`,
   removed: (agent, resource) => phrase`You removed access to ${resource} for ${agent}.`,
   removed_by_server: (agent, resource) => phrase`An administrator removed access to ${resource} for ${agent}.`,
+  blocked_by_server: (agent) => phrase`An administrator blocked ${agent}: it can’t get new access.`,
   permission_removed: (agent, resource, names) =>
     phrase`You removed permissions from ${agent} at ${resource}: ${names}.`,
 }
@@ -38,6 +39,7 @@ const signInEvents: Record<AgentEvent, (agent: ComponentChildren, detail: Compon
   used: (agent) => phrase`${agent} signed you in.`,
   removed: (agent) => phrase`You stopped letting ${agent} sign you in.`,
   removed_by_server: (agent) => phrase`An administrator stopped letting ${agent} sign you in.`,
+  blocked_by_server: (agent) => phrase`An administrator blocked ${agent}: it can’t get new access.`,
   permission_removed: (agent, names) => phrase`You removed permissions from ${agent} at its own service: ${names}.`,
 }
 
@@ -268,11 +270,11 @@ export const enAccount = {
   agentEmails: {
     heading: 'Emails about agents',
     on: {
-      lead: 'We’ll send you an email when you allow an agent for the first time.',
+      lead: 'We’ll send you an email when you allow an agent for the first time, or when an agent is blocked.',
       change: 'Turn these emails off',
     },
     off: {
-      lead: 'We don’t send you an email when you allow an agent for the first time.',
+      lead: 'We don’t send you an email when you allow an agent for the first time, or when an agent is blocked.',
       change: 'Turn these emails on',
     },
     always: 'Emails about how you sign in, and about your devices, are always sent.',

@@ -10,12 +10,20 @@ const all = {
 
 const notice = createNotice(all)
 
-const agentNotice = createNotice({
+const agents = {
   ...all,
   action: 'Review your agents',
   otherwise:
     'If it wasn’t you, someone else may have access to your account: remove the agent, change your password, and sign out everywhere.',
   optOut: 'You can turn these emails off on the “Account” page.',
+}
+
+const agentNotice = createNotice(agents)
+
+const blockNotice = createNotice({
+  action: agents.action,
+  optOut: agents.optOut,
+  unneeded: 'You don’t need to do anything. If you no longer use this agent, remove it.',
 })
 
 /** The text of the emails to users, in English. */
@@ -32,6 +40,7 @@ const emails: Record<
   | 'identity_unlinked'
   | 'new_device'
   | 'agent_allowed'
+  | 'agent_blocked'
   | 'email_changed',
   EmailText
 > = {
@@ -107,6 +116,11 @@ const emails: Record<
     'A new agent was allowed',
     (server, user, about) =>
       `The agent ${about.agent} was given access to ${about.resource} with your account ${user} at ${server}.`,
+  ),
+  agent_blocked: blockNotice(
+    'An agent was blocked',
+    (server, user, about) =>
+      `An administrator of ${server} blocked the agent ${about.agent}. It can’t get new access with your account ${user}.`,
   ),
   new_device: notice(
     'New sign-in',

@@ -115,6 +115,8 @@ export const esAccount: typeof enAccount = {
     used: (agent, resource) => phrase`${agent} usó su acceso a ${resource}.`,
     removed: (agent, resource) => phrase`Le quitaste a ${agent} el acceso a ${resource}.`,
     removed_by_server: (agent, resource) => phrase`La administración le quitó a ${agent} el acceso a ${resource}.`,
+    blocked_by_server: (agent) =>
+      phrase`La administración ha bloqueado a ${agent}: este agente no puede obtener ningún acceso nuevo.`,
     permission_removed: (agent, resource, names) => phrase`Quitaste permisos a ${agent} en ${resource}: ${names}.`,
   },
   signInEvents: {
@@ -127,6 +129,8 @@ export const esAccount: typeof enAccount = {
     used: (agent) => phrase`${agent} inició tu sesión.`,
     removed: (agent) => phrase`Dejaste de permitir a ${agent} iniciar tu sesión.`,
     removed_by_server: (agent) => phrase`La administración dejó de permitir a ${agent} iniciar tu sesión.`,
+    blocked_by_server: (agent) =>
+      phrase`La administración ha bloqueado a ${agent}: este agente no puede obtener ningún acceso nuevo.`,
     permission_removed: (agent, names) => phrase`Quitaste permisos a ${agent} en su propio servicio: ${names}.`,
   },
   accountEvents: {
@@ -229,11 +233,11 @@ export const esAccount: typeof enAccount = {
   agentEmails: {
     heading: 'Correos sobre agentes',
     on: {
-      lead: 'Te enviamos un correo cuando das permiso a un agente por primera vez.',
+      lead: 'Te enviamos un correo cuando das permiso a un agente por primera vez o se bloquea un agente.',
       change: 'Desactivar estos correos',
     },
     off: {
-      lead: 'No te enviamos un correo cuando das permiso a un agente por primera vez.',
+      lead: 'No te enviamos un correo cuando das permiso a un agente por primera vez ni cuando se bloquea un agente.',
       change: 'Activar estos correos',
     },
     always: 'Los correos sobre tu inicio de sesión y tus dispositivos se envían siempre.',

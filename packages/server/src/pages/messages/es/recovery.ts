@@ -10,12 +10,20 @@ const all = {
 
 const notice = createNotice(all)
 
-const agentNotice = createNotice({
+const agents = {
   ...all,
   action: 'Revisar tus agentes',
   otherwise:
     'Si no has sido tú, puede que otra persona tenga acceso a tu cuenta: quita el agente, cambia la contraseña y cierra todas las sesiones.',
   optOut: 'Puedes desactivar estos correos en la página «Cuenta».',
+}
+
+const agentNotice = createNotice(agents)
+
+const blockNotice = createNotice({
+  action: agents.action,
+  optOut: agents.optOut,
+  unneeded: 'No tienes que hacer nada. Si ya no usas este agente, quítalo.',
 })
 
 /** The text of the pages for a forgotten password and for confirming an email address, in Spanish. */
@@ -125,6 +133,11 @@ export const esRecovery: typeof enRecovery = {
       'Se ha dado permiso a un agente nuevo',
       (server, user, about) =>
         `El agente ${about.agent} ha obtenido acceso a ${about.resource} con tu cuenta ${user} en ${server}.`,
+    ),
+    agent_blocked: blockNotice(
+      'Se ha bloqueado un agente',
+      (server, user, about) =>
+        `La administración de ${server} ha bloqueado el agente ${about.agent}. No puede obtener ningún acceso nuevo con tu cuenta ${user}.`,
     ),
     new_device: notice(
       'Nuevo inicio de sesión',

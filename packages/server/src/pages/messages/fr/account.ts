@@ -117,6 +117,8 @@ export const frAccount: typeof enAccount = {
     used: (agent, resource) => phrase`${agent} a utilisé son accès à ${resource}.`,
     removed: (agent, resource) => phrase`Vous avez retiré l’accès à ${resource} pour ${agent}.`,
     removed_by_server: (agent, resource) => phrase`L’administration a retiré l’accès à ${resource} pour ${agent}.`,
+    blocked_by_server: (agent) =>
+      phrase`L’administration a bloqué ${agent} : cet agent ne peut obtenir aucun nouvel accès.`,
     permission_removed: (agent, resource, names) =>
       phrase`Vous avez retiré des autorisations à ${agent} pour ${resource} : ${names}.`,
   },
@@ -130,6 +132,8 @@ export const frAccount: typeof enAccount = {
     used: (agent) => phrase`Connexion effectuée par ${agent}.`,
     removed: (agent) => phrase`Vous avez retiré à ${agent} l’autorisation de vous connecter.`,
     removed_by_server: (agent) => phrase`L’administration a retiré à ${agent} l’autorisation de vous connecter.`,
+    blocked_by_server: (agent) =>
+      phrase`L’administration a bloqué ${agent} : cet agent ne peut obtenir aucun nouvel accès.`,
     permission_removed: (agent, names) =>
       phrase`Vous avez retiré des autorisations à ${agent} pour son propre service : ${names}.`,
   },
@@ -235,11 +239,11 @@ export const frAccount: typeof enAccount = {
   agentEmails: {
     heading: 'E-mails sur les agents',
     on: {
-      lead: 'Nous vous envoyons un e-mail quand vous autorisez un agent pour la première fois.',
+      lead: 'Nous vous envoyons un e-mail quand vous autorisez un agent pour la première fois ou qu’un agent est bloqué.',
       change: 'Désactiver ces e-mails',
     },
     off: {
-      lead: 'Nous ne vous envoyons pas d’e-mail quand vous autorisez un agent pour la première fois.',
+      lead: 'Nous ne vous envoyons pas d’e-mail quand vous autorisez un agent pour la première fois ou qu’un agent est bloqué.',
       change: 'Activer ces e-mails',
     },
     always: 'Les e-mails sur votre connexion et vos appareils sont toujours envoyés.',

@@ -10,12 +10,20 @@ const all = {
 
 const notice = createNotice(all)
 
-const agentNotice = createNotice({
+const agents = {
   ...all,
   action: 'Vérifier vos agents',
   otherwise:
     'Si ce n’était pas vous, quelqu’un d’autre a peut-être accès à votre compte : retirez l’agent, changez votre mot de passe et déconnectez-vous partout.',
   optOut: 'Vous pouvez désactiver ces e-mails sur la page « Compte ».',
+}
+
+const agentNotice = createNotice(agents)
+
+const blockNotice = createNotice({
+  action: agents.action,
+  optOut: agents.optOut,
+  unneeded: 'Vous n’avez rien à faire. Si vous n’utilisez plus cet agent, retirez-le.',
 })
 
 /** The text of the pages for a forgotten password and for confirming an email address, in French. */
@@ -125,6 +133,11 @@ export const frRecovery: typeof enRecovery = {
       'Un nouvel agent a été autorisé',
       (server, user, about) =>
         `L’agent ${about.agent} a obtenu l’accès à ${about.resource} avec votre compte ${user} sur ${server}.`,
+    ),
+    agent_blocked: blockNotice(
+      'Un agent a été bloqué',
+      (server, user, about) =>
+        `L’administration de ${server} a bloqué l’agent ${about.agent}. Il ne peut obtenir aucun nouvel accès avec votre compte ${user}.`,
     ),
     new_device: notice(
       'Nouvelle connexion',

@@ -112,6 +112,7 @@ export const jaAccount: typeof enAccount = {
     used: (agent, resource) => phrase`${agent}が${resource}へのアクセス権を使いました。`,
     removed: (agent, resource) => phrase`${agent}の${resource}へのアクセス権を削除しました。`,
     removed_by_server: (agent, resource) => phrase`管理者が${agent}の${resource}へのアクセス権を削除しました。`,
+    blocked_by_server: (agent) => phrase`管理者が${agent}をブロックしました。新しいアクセス権は与えられません。`,
     permission_removed: (agent, resource, names) => phrase`${resource}での${agent}の権限を削除しました：${names}`,
   },
   signInEvents: {
@@ -123,6 +124,7 @@ export const jaAccount: typeof enAccount = {
     used: (agent) => phrase`${agent}にログインしました。`,
     removed: (agent) => phrase`${agent}へのログインの許可を取り消しました。`,
     removed_by_server: (agent) => phrase`管理者が${agent}へのログインの許可を取り消しました。`,
+    blocked_by_server: (agent) => phrase`管理者が${agent}をブロックしました。新しいアクセス権は与えられません。`,
     permission_removed: (agent, names) => phrase`${agent}自身のサービスでの権限を削除しました：${names}`,
   },
   accountEvents: {
@@ -223,8 +225,14 @@ export const jaAccount: typeof enAccount = {
   confirmEmailYes: '確認メールを送信',
   agentEmails: {
     heading: 'エージェントに関するメール',
-    on: { lead: 'エージェントを初めて許可したときに、メールでお知らせします。', change: 'このメールをオフにする' },
-    off: { lead: 'エージェントを初めて許可したときに、メールでお知らせしません。', change: 'このメールをオンにする' },
+    on: {
+      lead: 'エージェントを初めて許可したときと、エージェントがブロックされたときに、メールでお知らせします。',
+      change: 'このメールをオフにする',
+    },
+    off: {
+      lead: 'エージェントを初めて許可したときや、エージェントがブロックされたときに、メールでお知らせしません。',
+      change: 'このメールをオンにする',
+    },
     always: 'ログインとデバイスに関するメールは常に送信されます。',
   },
   emailRequested: 'リンクを記載したメールを送信しています。リンクを開いて、アドレスを確認してください。',

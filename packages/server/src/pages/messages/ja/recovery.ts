@@ -10,12 +10,20 @@ const all = {
 
 const notice = createNotice(all)
 
-const agentNotice = createNotice({
+const agents = {
   ...all,
   action: 'エージェントを確認',
   otherwise:
     'お心当たりがない場合は、ほかの人があなたのアカウントにアクセスできる可能性があります。エージェントを削除し、パスワードを変更し、すべてのデバイスでログアウトしてください。',
   optOut: 'このようなメールは、「アカウント」ページでオフにできます。',
+}
+
+const agentNotice = createNotice(agents)
+
+const blockNotice = createNotice({
+  action: agents.action,
+  optOut: agents.optOut,
+  unneeded: '対応は必要ありません。このエージェントを使わなくなった場合は、削除してください。',
 })
 
 /** The text of the pages for a forgotten password and for confirming an email address, in Japanese. */
@@ -124,6 +132,11 @@ export const jaRecovery: typeof enRecovery = {
       '新しいエージェントが許可されました',
       (server, user, about) =>
         `${server}のアカウント「${user}」で、エージェント ${about.agent} に ${about.resource} へのアクセスが許可されました。`,
+    ),
+    agent_blocked: blockNotice(
+      'エージェントがブロックされました',
+      (server, user, about) =>
+        `${server}の管理者がエージェント ${about.agent} をブロックしました。アカウント「${user}」への新しいアクセス権は与えられません。`,
     ),
     new_device: notice(
       '新しいログイン',

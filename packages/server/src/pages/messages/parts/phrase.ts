@@ -41,12 +41,15 @@ export interface EmailText {
   after: string[]
 }
 
-/** Creates notices of changes to an account, from what all of them say; `optOut`: where the user can turn them off. */
-export function createNotice(all: { unneeded: string; action: string; otherwise: string; optOut?: string }) {
+/**
+ * Creates notices of changes to an account, from what all of them say; `otherwise`: what to do if someone else made the change; `optOut`: where
+ * the user can turn them off.
+ */
+export function createNotice(all: { unneeded: string; action: string; otherwise?: string; optOut?: string }) {
   return (what: string, sentence: (...names: Parameters<EmailText['before']>) => string): EmailText => ({
     subject: (server) => `${what} – ${server}`,
     before: (...names) => [sentence(...names), all.unneeded],
     action: all.action,
-    after: all.optOut === undefined ? [all.otherwise] : [all.otherwise, all.optOut],
+    after: [all.otherwise, all.optOut].filter((sentence) => sentence !== undefined),
   })
 }
