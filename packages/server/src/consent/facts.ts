@@ -102,7 +102,7 @@ export async function decisionFacts(
   step: Step = 'page',
 ): Promise<DecisionFacts> {
   const { delegate, resource, display } = stored
-  const own = await ownGrants(context, visit.session.user.id, stored.agent)
+  const own = await ownGrants(context, visit.session.user.id, stored)
   const leftOut = await removedScopes(context, stored, own)
   const request = withoutScopes(stored, leftOut)
   const terms = await decisionTerms(context, visit, request, step)
@@ -114,7 +114,8 @@ export async function decisionFacts(
   const changes = await agentChanges(context, request, own.newest)
   const granted = remembered?.scope.split(' ') ?? []
   const requested = request.scope.split(' ')
-  const lastAllowed = own.newest.find((grant) => grant.delegate === delegate)?.createdAt
+  const isDevice = stored.agent === context.issuer
+  const lastAllowed = own.newest.find((grant) => isDevice || grant.delegate === delegate)?.createdAt
   return {
     leftOut,
     changes,
@@ -188,10 +189,12 @@ const looked = 20
  * allowed it. Requests that no user saw, such as those an agent makes for itself, are not considered.
  */
 async function agentChanges(
-  { storage }: ServerContext,
+  { storage, issuer }: ServerContext,
   { agent, display }: AuthRequest,
   own: readonly Grant[],
 ): Promise<AgentChange[]> {
+  // A device keeps its name and its key, and the names of other users' devices concern no one else.
+  if (agent === issuer) return []
   const seen = own.length > 0 ? own.slice(0, looked) : await storage.listGrants({ agent, limit: looked })
   return changesSince(
     seen.map((grant) => grant.display.agent),

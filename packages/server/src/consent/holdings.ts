@@ -1,4 +1,5 @@
 import type { ServerContext } from '../http/context.js'
+import { deviceIdOf } from '../http/personal-agents.js'
 import { resourceKey } from '../policy/resource-id.js'
 import { type AuthRequest, type Grant, validTokensIssuedSince } from '../storage/api/storage.js'
 
@@ -27,16 +28,18 @@ interface OwnGrants {
   ended: readonly Grant[]
 }
 
-/** Reads all of a user's grants to an agent, in one query unless there are too many. */
+/** Reads all of a user's grants to an agent, in one query unless there are too many. The user's devices share one identifier, but are separate agents. */
 export async function ownGrants(
-  { storage, now }: Pick<ServerContext, 'storage' | 'now'>,
+  { storage, now, issuer }: Pick<ServerContext, 'storage' | 'now' | 'issuer'>,
   userId: string,
-  agent: string,
+  { agent, delegate }: Pick<AuthRequest, 'agent' | 'delegate'>,
 ): Promise<OwnGrants> {
   const listed = await storage.listGrants({ userId, agent, limit: most })
+  const device = agent === issuer ? deviceIdOf(delegate) : undefined
   // A later decision may have extended an earlier grant.
-  const newest = listed.sort((one, other) => other.createdAt - one.createdAt)
-  if (newest.length === most) {
+  const sorted = listed.sort((one, other) => other.createdAt - one.createdAt)
+  const newest = device === undefined ? sorted : sorted.filter((grant) => deviceIdOf(grant.delegate) === device)
+  if (sorted.length === most) {
     const live = await storage.listGrants({ userId, agent, live: true, limit: most })
     return { newest, live, ended: await storage.listGrants({ userId, agent, live: false, limit: most }) }
   }

@@ -9,7 +9,8 @@ import {
   writeDelegateRefusal,
 } from 'countersign/agent-server'
 import { january } from 'countersign/editions'
-import { isDeviceName } from '../http/personal-agents.js'
+import type { RequestBlocks } from '../http/consent-transport.js'
+import { deviceIdOf, isDeviceName } from '../http/personal-agents.js'
 import type { Arrival, Endpoint, Route } from '../http/route.js'
 import { dangersOf } from '../policy/policy.js'
 import { hashSecret } from '../secrets/server-keys.js'
@@ -23,8 +24,6 @@ const remoteLifetime = 86_400
 /** How often a device asks whether its owner has confirmed it, in seconds. */
 const interval = 2
 
-const id = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/
-
 /**
  * Requires that an agent whose agent server is this server is a connected device with this key. The row is read for every request, because the agent server's signature alone gives no authority.
  *
@@ -35,8 +34,7 @@ export async function requireDevice<Agent extends RequestingAgent & { key: { thu
   agent: Agent,
 ): Promise<Agent> {
   const { storage, personalAgents, revokedToken: error } = context
-  // Each edition names a device in its own form, which contains the id.
-  const [named] = id.exec(agent.delegate ?? '') ?? []
+  const named = deviceIdOf(agent.delegate)
   const device = named === undefined ? undefined : await storage.findDevice({ id: named })
   if (!device || device.thumbprint !== agent.key.thumbprint || !personalAgents?.isUsable(device))
     throw new AAuthError('agent_token_invalid', 'This device is not connected anymore: run countersign login.', {
@@ -60,6 +58,14 @@ export function requireAllowedToDevice(
     'policy_denied',
     'This device was connected with a code that was typed into it, so it cannot delete, spend or take full control: connect it with a browser on the same computer.',
   )
+}
+
+/** What the consent page shows about a device that sends a request; undefined for any other agent. */
+export function shownDevice({
+  device,
+  remoteAddress,
+}: Pick<RequestingAgent, 'device'> & { remoteAddress?: string | undefined }): RequestBlocks['ownDevice'] {
+  return device && { name: device.name, ip: remoteAddress, isRemote: device.isRemote }
 }
 
 /** Serves a request that a device signs with its own key. */

@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact'
 import { AgentCard, Details } from './components/agent-card.js'
 import { DurationChoice, Hidden, HiddenFields, OwnPassword, ProblemBox, passkeyFormId } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
-import { Host, Icon, Pair } from './components/marks.js'
+import { Asker, Host, Icon, Pair } from './components/marks.js'
 import { Cautions, Deadline, ForgottenPassword, SignedInAs } from './components/notices.js'
 import { AbleList } from './components/permission-lists.js'
 import { AgentSays, Enrolment, LargeCode, OwnDevice, ResourceSays } from './components/request-blocks.js'
@@ -18,7 +18,7 @@ import type { ConsentPage, PasskeyForm } from './models/models.js'
  * @returns A complete HTML document.
  */
 export function renderConsent(model: ConsentPage, messages: Messages = en): string {
-  const title = messages.allowTitle(model.agentHost)
+  const title = messages.allowTitle(model.ownDevice?.name || model.agentHost)
   return renderLayout({
     frame: model,
     messages,
@@ -61,11 +61,9 @@ export function renderConsent(model: ConsentPage, messages: Messages = en): stri
 }
 
 /** An agent that is its own resource signs the user in, and may request more. */
-function question(
-  { agent, resource, agentHost, resourceHost, able }: ConsentPage,
-  messages: Messages,
-): ComponentChildren {
-  const host = <Host>{agentHost}</Host>
+function question(model: ConsentPage, messages: Messages): ComponentChildren {
+  const { agent, resource, resourceHost, able } = model
+  const host = <Asker model={model} messages={messages} />
   if (agent !== resource) return messages.allowQuestion(host, <Host>{resourceHost}</Host>)
   return able.every(({ identity }) => identity) ? messages.allowSignIn(host) : messages.allowOwn(host)
 }
@@ -76,7 +74,7 @@ function portOf(uri: string): string {
 }
 
 function Decision({ model, messages }: { model: ConsentPage; messages: Messages }) {
-  const agent = <Host>{model.agentHost}</Host>
+  const agent = <Asker model={model} messages={messages} />
   const { redirect } = model
   const next = redirect && <Host>{redirect.display}</Host>
   return (

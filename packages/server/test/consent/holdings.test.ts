@@ -11,7 +11,7 @@ it('loads active grants separately if an agent has 500 grants or more: an active
   for (const _ of times(500, () => undefined)) await allowedRequest(storage, { maxOpen: 1000 }, {}, user)
   const ended = { userId: user.id, resource: 'https://calendar.example', by: 'test' }
   expect(await storage.revokeGrants(ended)).toBe(500)
-  const own = await ownGrants({ storage, now }, user.id, agent)
+  const own = await ownGrants({ storage, now, issuer: 'https://auth.example' }, user.id, { agent, delegate: null })
   expect(own.newest).toHaveLength(500)
   expect(own.live).toMatchObject([{ resource: 'https://live.example' }])
   expect(own.ended).toHaveLength(500)

@@ -57,6 +57,18 @@ export const blocksConsent = consentModel({
   agentSays: { reason: 'I plan your week.\nI need to see it.', platform: 'desktop', device: 'Alice’s laptop' },
 })
 
+/** The request of the user's own device. */
+const ownDeviceConsent = consentModel({
+  agent: 'https://auth.example',
+  agentHost: 'auth.example',
+  agentName: 'ada-laptop',
+  delegate: 'c8b7a3de-1f0e-4f3a-9f4e-2b8f5f1f0a11',
+  ownDevice: { name: 'ada-laptop', ip: '203.0.113.7' },
+  dangers: ['delete'],
+  able: [{ name: 'calendar.delete', description: 'Delete events', risk: 'delete' }],
+  redirect: redirectModel({ loopback: true, elsewhere: true, display: '127.0.0.1:49152/callback' }),
+})
+
 /** The states of the consent page and of the pages shown instead of it. */
 export function consentStates(messages: Messages): [string, string][] {
   const consent = (name: string, model: Parameters<typeof renderConsent>[0]): [string, string] => [
@@ -80,6 +92,8 @@ export function consentStates(messages: Messages): [string, string][] {
     consent('full', fullConsent),
     consent('usual', { ...fullConsent, firstTime: true, allowedBefore: undefined, able: consentModel().able }),
     consent('other-copy', consentModel({ delegate: 'phone-1', otherDelegateAllowed: 1_735_600_000 })),
+    consent('own-device', ownDeviceConsent),
+    consent('own-device-elsewhere', { ...ownDeviceConsent, ownDevice: { name: 'W'.repeat(60), isRemote: true } }),
     consent('changed', {
       ...fullConsent,
       logo: '/agents/logo-1.png',

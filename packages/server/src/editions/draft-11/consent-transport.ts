@@ -102,7 +102,7 @@ function blocksOf(request: AuthRequest, code: string | undefined): RequestBlocks
   const { account, agentSays, resourceSays, device } = detailsOf(request)
   return {
     enrols: request.requiredUserId === null,
-    ownDevice: device && { name: device.name, ip: device.ip ?? undefined },
+    ownDevice: device,
     agentSays,
     resourceSays: { ...resourceSays, account: account ?? undefined },
     largeCode: code === undefined ? undefined : displayCode(code),

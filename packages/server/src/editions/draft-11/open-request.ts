@@ -8,6 +8,7 @@ import { waitAfterDenials } from '../../http/denials.js'
 import type { AgentToken } from '../../storage/api/agent-storage.js'
 import type { RequestDisplay } from '../../storage/api/storage.js'
 import { StorageError } from '../../storage/api/storage.js'
+import { shownDevice } from '../devices.js'
 import type { SignedContext } from '../edition.js'
 import { type Admission, type RequestedAccess, requireRoom } from '../require-admitted.js'
 import type { SigningAgent } from '../signed-request.js'
@@ -16,7 +17,7 @@ import { interactionCode, linkHash, pollHash } from './interaction-code.js'
 import { draft11Name } from './paths.js'
 import { waitingResponse } from './pending-response.js'
 import { problem } from './problems.js'
-import type { Draft11Details, ResourceTokenRef, TokenKind } from './request-details.js'
+import type { ResourceTokenRef, TokenKind } from './request-details.js'
 import { type Draft11Limits, requireFewResources } from './resource-limit.js'
 import type { RequestHints } from './token-request.js'
 
@@ -125,7 +126,7 @@ async function store(
           loginHint: hints.loginHint,
           callback: provider?.callback_endpoint ?? null,
           loopback: provider?.localhost_callback_allowed ?? false,
-          device: deviceOf(agent),
+          device: shownDevice(agent),
           agentSays: hints.agentSays,
           resourceSays: statementOf(parties.resource),
         },
@@ -159,11 +160,6 @@ async function findParties(
     discovery.findMetadata(draft11Documents.resource, resource, remoteAddress),
   ])
   return { provider: foundIn(provider), resource: foundIn(described) }
-}
-
-/** A device that its owner reached from another computer is not where the owner reads the page. */
-function deviceOf({ device, remoteAddress }: SigningAgent): Draft11Details['device'] {
-  return device && !device.isRemote ? { name: device.name, ip: remoteAddress ?? null } : undefined
 }
 
 function foundIn<T>(found: Found<T>): T | undefined {

@@ -1,4 +1,4 @@
-import type { AgentStatement, ResourceStatement } from '../../http/consent-transport.js'
+import type { AgentStatement, RequestBlocks, ResourceStatement } from '../../http/consent-transport.js'
 import type { AuthRequest, RequestDetails } from '../../storage/api/request-storage.js'
 import type { RevocableToken } from './revocations.js'
 
@@ -24,8 +24,8 @@ export interface Draft11Details {
   /** Where the agent provider lets users return, and whether they may also return to loopback. */
   callback: string | null
   loopback: boolean
-  /** The user's own device that asks, and its address, if the device is where its owner reads the page. */
-  device?: { name: string; ip: string | null } | undefined
+  /** The user's own device that asks. */
+  device?: RequestBlocks['ownDevice']
   agentSays: AgentStatement
   resourceSays: ResourceStatement
 }

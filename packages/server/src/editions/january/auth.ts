@@ -15,7 +15,7 @@ import type { NonceClaim, VerificationKey } from 'countersign/signatures'
 import { verifyToken } from 'countersign/tokens'
 import { hashSecret } from '../../secrets/server-keys.js'
 import type { RequestDisplay } from '../../storage/api/storage.js'
-import { requireAllowedToDevice } from '../devices.js'
+import { requireAllowedToDevice, shownDevice } from '../devices.js'
 import type { SignedContext } from '../edition.js'
 import { orUncount, type RequestedAccess, requireAdmitted, requireRoom } from '../require-admitted.js'
 import { type ClaimingAction, requireFreshKeys, requireNotBusy, type SigningAgent } from '../signed-request.js'
@@ -141,7 +141,7 @@ async function openRequest(
     redirectUri,
     display: await displayOf(context, agent, { access, redirectUri, document }),
     lifetime: lifetimes.requestToken,
-    details: access.call && ({ call: access.call } satisfies JanuaryDetails),
+    details: detailsOf(agent, access),
     prompt: prompt?.slice(0, 64),
     maxOpen,
     maxOpenOfAgent: agent.device ? maxOpen : undefined,
@@ -157,6 +157,11 @@ async function openRequest(
   })
   logos?.note(agent.agent, document.logo_uri, agent.remoteAddress)
   return { request_token: requestToken, expires_in: lifetimes.requestToken }
+}
+
+function detailsOf(agent: SigningAgent, { call }: RequestedAccess): JanuaryDetails | undefined {
+  const device = shownDevice(agent)
+  return call || device ? { call, device } : undefined
 }
 
 /** What the pages show about the agent and the resource, as of when the request was made. */

@@ -1,6 +1,6 @@
 import type { Call } from 'countersign/editions'
 import { requestCode } from 'countersign/tokens'
-import type { ConsentLink, ConsentTransport } from '../../http/consent-transport.js'
+import type { ConsentLink, ConsentTransport, RequestBlocks } from '../../http/consent-transport.js'
 import { hashSecret, type MintedSecrets } from '../../secrets/server-keys.js'
 import { consentRedirect, isOnOwnHost } from '../consent-redirect.js'
 
@@ -8,7 +8,7 @@ import { consentRedirect, isOnOwnHost } from '../consent-redirect.js'
 export const januaryName = 'january'
 
 /** What this edition keeps with a request. */
-export type JanuaryDetails = { call: Call }
+export type JanuaryDetails = { call?: Call | undefined; device?: RequestBlocks['ownDevice'] }
 
 /** The path of the consent pages. */
 export const consentPath = '/agent/auth'
@@ -31,6 +31,7 @@ export function createConsentTransport(issuer: string, secrets: MintedSecrets): 
     handleHashOf: ({ id }) => hashSecret(secrets.codeOf(id)),
     isAlive: ({ codeRedeemable }) => codeRedeemable,
     callOf: ({ details }) => (details as JanuaryDetails | null)?.call,
+    blocksOf: ({ details }) => ({ ownDevice: (details as JanuaryDetails | null)?.device }),
     reachesOnlyAgent: isOnOwnHost,
     addressOf(request, decision) {
       const outcome = decision.allowed

@@ -24,7 +24,7 @@ export function AgentCard({ model, messages }: Card) {
           model.nameCaution && claimWords(model.nameCaution, agent, messages),
         ]}
       />
-      {model.agentName ? (
+      {model.ownDevice ? null : model.agentName ? (
         <p>
           {agent} {messages.callsItself(messages.quoted(<bdi>{model.agentName}</bdi>))}
         </p>
@@ -34,7 +34,7 @@ export function AgentCard({ model, messages }: Card) {
       <p>
         {messages.sentences(
           origin(model, agent, messages),
-          model.registeredBy !== 'operator' && unchecked(model, messages),
+          model.registeredBy !== 'operator' && !model.ownDevice && unchecked(model, messages),
         )}
       </p>
       <Seen model={model} messages={messages} />
@@ -57,7 +57,11 @@ export function Details({ model, messages }: Card) {
         {model.able.length > 0 && <PermissionNames able={model.able} messages={messages} />}
         <Fact name={messages.detailAgent}>{model.agent}</Fact>
         {model.agentId !== undefined && <Fact name={messages.blocks.detailAgentId}>{model.agentId}</Fact>}
-        {model.delegate !== undefined && <Fact name={messages.detailDelegate}>{model.delegate}</Fact>}
+        {model.delegate !== undefined && (
+          <Fact name={model.ownDevice ? messages.account.devices.device : messages.detailDelegate}>
+            {model.delegate}
+          </Fact>
+        )}
         {model.agentJkt !== undefined && <Fact name={messages.detailKey}>{model.agentJkt}</Fact>}
         <Fact name={messages.detailResource}>{model.resource}</Fact>
         {model.call && <Fact name={messages.detailCall}>{model.call.full}</Fact>}
@@ -127,10 +131,12 @@ function changes(model: ConsentPage, messages: Messages): ComponentChildren {
 }
 
 function origin(
-  { agentId, delegate, bearer, registeredBy }: ConsentPage,
+  { agentId, delegate, bearer, registeredBy, ownDevice }: ConsentPage,
   agent: ComponentChildren,
   messages: Messages,
 ): ComponentChildren {
+  if (ownDevice)
+    return messages.account.devices.comesFrom(<DelegateName delegate={ownDevice.name} messages={messages} />)
   if (registeredBy !== undefined) return messages.registeredBy[registeredBy]
   if (bearer) return messages.publishedBy(agent)
   if (agentId !== undefined) return messages.blocks.comesFromAgent(<Host>{agentId}</Host>, agent)
@@ -165,7 +171,7 @@ function seen(model: ConsentPage, messages: Messages): ComponentChildren {
   const day = (at: number) => <Day at={at} now={model.now} messages={messages} />
   if (allowedBefore === undefined) {
     if (otherDelegateAllowed === undefined)
-      return model.requestedBefore || !model.firstTime ? messages.requestedBefore : messages.firstTime
+      return model.requestedBefore || !model.firstTime ? askedBefore(model, messages) : messages.firstTime
     if (model.agentId !== undefined)
       return messages.blocks.allowedOther(day(otherDelegateAllowed), <Host>{model.agentHost}</Host>)
     const said = model.delegate === undefined ? messages.allowedOnlyCopy : messages.allowedOtherCopy
@@ -173,6 +179,11 @@ function seen(model: ConsentPage, messages: Messages): ComponentChildren {
   }
   const asksForMore = model.able.some(({ isNew }) => isNew)
   return messages.sentences(messages.allowedBefore(day(allowedBefore)), asksForMore && messages.asksForMore)
+}
+
+/** The record of a request does not say which device sent it. */
+function askedBefore({ ownDevice }: ConsentPage, messages: Messages): ComponentChildren {
+  return ownDevice ? undefined : messages.requestedBefore
 }
 
 /** No one verifies who runs an agent, or what it says or shows about itself. */

@@ -111,10 +111,16 @@ function hueOf(host: string): number {
 
 /** The agent, and the resource that it asks for; only the agent if it is its own resource. */
 export function Pair({ model }: { model: ConsentPage }) {
-  const { agent, resource, agentHost, resourceHost, logo } = model
+  const { agent, resource, agentHost, resourceHost, logo, ownDevice } = model
   return (
     <div class="pair" aria-hidden="true">
-      <AgentMark host={agentHost} logo={logo} />
+      {ownDevice ? (
+        <span class="initial" data-hue="0">
+          <Icon name="device" />
+        </span>
+      ) : (
+        <AgentMark host={agentHost} logo={logo} />
+      )}
       {agent !== resource && (
         <>
           <span class="between">
@@ -129,6 +135,13 @@ export function Pair({ model }: { model: ConsentPage }) {
 
 function initialOf(host: string): string | undefined {
   return /^(?!xn--)(?![\d.]+(?:[:/]|$))[a-z\d]/i.exec(host)?.[0].toUpperCase()
+}
+
+/** Who sends a request: the agent's host or, if others share the host, its id; for the user's own device, its name. */
+export function Asker(props: { model: ConsentPage; id?: string | undefined; messages: Messages }) {
+  const { model, id, messages } = props
+  if (model.ownDevice) return <DelegateName delegate={model.ownDevice.name} messages={messages} />
+  return <Host>{id ?? model.agentHost}</Host>
 }
 
 /** A browser treats `//host` and `/\\host` as another origin (attacks K31). */

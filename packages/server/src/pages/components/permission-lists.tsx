@@ -2,7 +2,7 @@ import { byDanger, type Danger, type Risk } from 'countersign/editions'
 import type { ComponentChildren } from 'preact'
 import type { Messages } from '../messages/messages.js'
 import type { ConsentPage, Permission } from '../models/models.js'
-import { Host, Icon } from './marks.js'
+import { Asker, Host, Icon } from './marks.js'
 import { DayAndTime } from './moment.js'
 import { Cautions, MissingInfo } from './notices.js'
 
@@ -13,7 +13,7 @@ interface Lists {
 
 /** The permissions that the agent requests, and those it already has and keeps. */
 export function AbleList({ model, messages }: Lists) {
-  const agent = <Host>{model.agentHost}</Host>
+  const agent = <Asker model={model} messages={messages} />
   return (
     <section>
       <h2>{messages.able}</h2>

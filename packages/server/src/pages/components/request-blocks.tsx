@@ -1,7 +1,7 @@
 import type { Messages } from '../messages/messages.js'
 import type { ConsentPage } from '../models/models.js'
 import { Fact } from './agent-card.js'
-import { Host } from './marks.js'
+import { Asker, DelegateName, Host } from './marks.js'
 import { DayAndTime } from './moment.js'
 import { MissingInfo } from './notices.js'
 
@@ -42,12 +42,14 @@ export function OwnDevice({ model: { ownDevice, user, requestedAt, now }, messag
   const { devices } = messages.account
   return (
     <section>
-      <h2>{devices.question}</h2>
+      <h2>{ownDevice.isRemote ? devices.questionElsewhere : devices.question}</h2>
       <dl class="facts">
         <Fact name={devices.account}>
           <Host>{user}</Host>
         </Fact>
-        <Fact name={devices.device}>{messages.quoted(<bdi>{ownDevice.name}</bdi>)}</Fact>
+        <Fact name={devices.device}>
+          <DelegateName delegate={ownDevice.name} messages={messages} />
+        </Fact>
         {ownDevice.ip !== undefined && (
           <Fact name={devices.network}>
             <Host>{ownDevice.ip}</Host>
@@ -91,13 +93,14 @@ export function ResourceSays({ model: { resourceSays, resourceHost }, messages }
 }
 
 /** What the agent says about its request, under its own name, and marked as unchecked. */
-export function AgentSays({ model: { agentSays, agentId, agentHost }, messages }: Block) {
+export function AgentSays({ model, messages }: Block) {
+  const { agentSays, agentId } = model
   const { reason, platform, device } = agentSays ?? {}
   const { blocks } = messages
   if (reason === undefined && platform === undefined && device === undefined) return null
   return (
     <section class="said">
-      <h2>{blocks.agentSays(<Host>{agentId ?? agentHost}</Host>)}</h2>
+      <h2>{blocks.agentSays(<Asker model={model} id={agentId} messages={messages} />)}</h2>
       {reason !== undefined && <Quoted text={reason} />}
       {(platform !== undefined || device !== undefined) && (
         <dl>

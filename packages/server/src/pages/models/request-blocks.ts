@@ -11,10 +11,19 @@ export interface RequestBlocks {
   agentSays?: AgentStatement | undefined
   /** What the resource says, in its own words. */
   resourceSays?: ResourceStatement | undefined
-  /** The user's own device that asks, by the name that it gives itself, and the address from which it asks, if that is known. */
-  ownDevice?: { name: string; ip: string | undefined } | undefined
+  /** The user's own device that asks. */
+  ownDevice?: OwnDevice | undefined
   /** The code with which the user came, shown large so that they can compare it with the one that the agent shows. */
   largeCode?: string | undefined
+}
+
+export interface OwnDevice {
+  /** As the device names itself. */
+  name: string
+  /** The address from which it asks, if that is known. */
+  ip?: string | undefined
+  /** Whether the user reads the page on another computer. */
+  isRemote?: boolean | undefined
 }
 
 export interface AgentStatement {

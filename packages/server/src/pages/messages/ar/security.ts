@@ -15,6 +15,8 @@ export const arDevices: typeof enDevices = {
 
   connect: 'ربط هذا الحاسوب',
   question: 'هل بدأت هذا على هذا الحاسوب للتو؟',
+  questionElsewhere: 'هل بدأت هذا على ذلك الجهاز للتو؟',
+  comesFrom: (name) => phrase`يأتي هذا الطلب من جهازك ${name} الذي ربطته بهذا الحساب.`,
   asks: (device) =>
     phrase`يريد برنامج يسمّي هذا الحاسوب ${device} أن يتصرف نيابةً عنك من الآن فصاعدًا. وعليه أن يسألك قبل أن يحصل على وصول إلى أي شيء.`,
   asked: 'ما الذي يجري ربطه',

@@ -15,6 +15,9 @@ export const enDevices = {
 
   connect: 'Connect this computer',
   question: 'Did you start this on this computer just now?',
+  questionElsewhere: 'Did you start this on that device just now?',
+  comesFrom: (name: ComponentChildren) =>
+    phrase`This request comes from your device ${name}, which you connected to this account.`,
   asks: (device: ComponentChildren) =>
     phrase`A program that calls this computer ${device} wants to act for you from now on. It still has to ask you before it gets access to anything.`,
   asked: 'What is being connected',

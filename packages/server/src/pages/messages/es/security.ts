@@ -15,6 +15,8 @@ export const esDevices: typeof enDevices = {
 
   connect: 'Conectar este equipo',
   question: '¿Acabas de iniciar esto en este equipo?',
+  questionElsewhere: '¿Acabas de iniciar esto en ese dispositivo?',
+  comesFrom: (name) => phrase`Esta solicitud procede de tu dispositivo ${name}, que conectaste a esta cuenta.`,
   asks: (device) =>
     phrase`Un programa que llama a este equipo ${device} quiere actuar por ti desde ahora. Aun así, tendrá que preguntarte antes de acceder a cualquier cosa.`,
   asked: 'Qué se va a conectar',

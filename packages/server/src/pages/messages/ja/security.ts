@@ -14,6 +14,8 @@ export const jaDevices: typeof enDevices = {
 
   connect: 'このコンピューターを接続',
   question: '今、このコンピューターでこの操作を始めましたか？',
+  questionElsewhere: '今、そのデバイスでこの操作を始めましたか？',
+  comesFrom: (name) => phrase`このリクエストは、このアカウントに接続されたあなたのデバイス${name}からのものです。`,
   asks: (device) =>
     phrase`このコンピューターを${device}と呼ぶプログラムが、今後あなたに代わって操作することを求めています。何かにアクセスする前には、改めてあなたの許可が必要です。`,
   asked: '接続の内容',

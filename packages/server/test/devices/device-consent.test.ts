@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest'
+import { words } from '../pages/reading.js'
+import { ids } from '../world.js'
+import { allowOnDevice, bob, type ConnectedDevice, connect, connectRemotely, openDevices } from './device-stage.js'
+
+/** Sends a request that the owner of a device must decide, and returns the page. */
+async function pageOf({ agent, pages, user }: ConnectedDevice, path = '/data-auth'): Promise<string> {
+  const known = pages.length
+  agent.fetch(ids.resource + path).catch(() => undefined)
+  await expect.poll(() => pages.length, { timeout: 30_000 }).toBeGreaterThan(known)
+  return (await user.open(pages.at(-1) ?? '')).text()
+}
+
+it('names the device and its owner, and never the server, as the one who asks', async () => {
+  const world = await openDevices()
+  const device = await connect(world)
+  const page = await pageOf(device)
+  expect(page).toContain('<title>Allow laptop? ')
+  const [text = '', details = ''] = words(page).split('Details, and what it can’t do')
+  expect(text).toContain('Allow “laptop” to access api.example for you?')
+  expect(text).toContain('This request comes from your device “laptop”, which you connected to this account.')
+  expect(text).toMatch(/Did you start this on this computer just now\? Account ada Device “laptop” .*Time /)
+  expect(text).not.toMatch(/copy of|calls itself|who runs it/)
+  expect([text.includes(device.id), details.includes(`Device ${device.id}`)]).toEqual([false, true])
+})
+
+it('asks about the device itself if it was connected with a code', async () => {
+  const world = await openDevices({ remote: true })
+  const text = words(await pageOf(await connectRemotely(world)))
+  expect(text).toContain('Did you start this on that device just now? Account ada Device “server”')
+})
+
+it('reports nothing about other devices, neither of the same user nor of others', async () => {
+  const world = await openDevices()
+  await allowOnDevice(await connect(world, bob))
+  const text = words(await pageOf(await connect(world)))
+  expect(text).toContain('This is the first time this agent has asked you.')
+  expect(text).not.toContain('has changed')
+  await allowOnDevice(await connect(world))
+  const after = words(await pageOf(await connect(world)))
+  expect(after).not.toMatch(/You allowed|It can still|has changed|has asked you before/)
+})
