@@ -1,7 +1,6 @@
 import type { ServerContext } from '../http/context.js'
-import { deviceIdOf } from '../http/personal-agents.js'
 import { resourceKey } from '../policy/resource-id.js'
-import { type AuthRequest, type Grant, validTokensIssuedSince } from '../storage/api/storage.js'
+import { type AuthRequest, deviceIdOf, type Grant, validTokensIssuedSince } from '../storage/api/storage.js'
 
 /** The access that a user has already granted to an agent that is now requesting more. */
 export interface Holdings {

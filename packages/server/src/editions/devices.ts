@@ -10,11 +10,11 @@ import {
 } from 'countersign/agent-server'
 import { january } from 'countersign/editions'
 import type { RequestBlocks } from '../http/consent-transport.js'
-import { deviceIdOf, isDeviceName } from '../http/personal-agents.js'
+import { isDeviceName } from '../http/personal-agents.js'
 import type { Arrival, Endpoint, Route } from '../http/route.js'
 import { dangersOf } from '../policy/policy.js'
 import { hashSecret } from '../secrets/server-keys.js'
-import type { OwnedDevice, ReasonOf, RedeemedDevice } from '../storage/api/storage.js'
+import { deviceIdOf, type OwnedDevice, type ReasonOf, type RedeemedDevice } from '../storage/api/storage.js'
 import type { RequestingAgent, SignedContext } from './edition.js'
 import type { RequestedAccess } from './require-admitted.js'
 

@@ -31,11 +31,6 @@ export function isDeviceName(name: string): boolean {
   return /^[^\p{C}\p{Zl}\p{Zp}]{1,64}$/u.test(name) && cleanName(name) !== ''
 }
 
-/** The id of the device that a delegate of this server is; undefined if it is none. Each edition has its own form, which contains the id. */
-export function deviceIdOf(delegate: string | null): string | undefined {
-  return /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(delegate ?? '')?.[0]
-}
-
 /** The name under which the keys that sign an edition's agent tokens are stored. They appear in no other key set. */
 export function deviceKeysOf(edition: string): string {
   return `${edition}-devices`

@@ -63,7 +63,7 @@ export type {
   SignUpPage,
 } from './models/models.js'
 export type { ProblemPage } from './models/problem-model.js'
-export type { AgentStatement, CodeForm, RequestBlocks, ResourceStatement } from './models/request-blocks.js'
+export type { AgentStatement, CodeForm, OwnDevice, RequestBlocks, ResourceStatement } from './models/request-blocks.js'
 export type { RecoveryCodesPage, SecondStepPage, SetUpFactorPage } from './models/second-factor-models.js'
 export type {
   ChangeEmailPage,

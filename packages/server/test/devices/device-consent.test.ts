@@ -1,4 +1,7 @@
+import type { Storage } from 'countersign-server'
+import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it } from 'vitest'
+import { agent11, decide11, openDevices11, pageOf as pageOf11 } from '../editions/draft-11/device-stage.js'
 import { words } from '../pages/reading.js'
 import { ids } from '../world.js'
 import { allowOnDevice, bob, type ConnectedDevice, connect, connectRemotely, openDevices } from './device-stage.js'
@@ -39,4 +42,37 @@ it('reports nothing about other devices, neither of the same user nor of others'
   await allowOnDevice(await connect(world))
   const after = words(await pageOf(await connect(world)))
   expect(after).not.toMatch(/You allowed|It can still|has changed|has asked you before/)
+})
+
+/** Disconnects every device just before a request is stored, as if the device had sent it at that moment. */
+function disconnectingAtRequest(now: () => number): Storage {
+  const storage = sqliteStorage(':memory:', { now, sweepInterval: 0, usageDelay: 0 })
+  return {
+    ...storage,
+    async createAuthRequest(request) {
+      for (const { id } of await storage.listDevices()) await storage.disconnectDevice({ id, by: 'device' })
+      return storage.createAuthRequest(request)
+    },
+  }
+}
+
+it('does not say that a request was allowed if its device was disconnected when it arrived', async () => {
+  const world = await openDevices({}, { storage: disconnectingAtRequest })
+  const { agent, pages, user } = await connect(world)
+  agent.fetch(`${ids.resource}/data-auth`).catch(() => undefined)
+  await expect.poll(() => pages.length, { timeout: 30_000 }).toBe(1)
+  const [url = ''] = pages
+  const decided = await user.submit(await (await user.open(url)).text(), url, { consent: 'grant' })
+  const closed = await user.open(new URL(decided.headers.get('location') ?? '', url).href)
+  expect(words(await closed.text())).toContain('This request is closed')
+  expect(await world.storage.listGrants()).toEqual([])
+})
+
+it('returns an error to a device of draft -11 that was disconnected when its request arrived', async () => {
+  const world = await openDevices11({}, { storage: disconnectingAtRequest })
+  const { signer, user } = await connect(world)
+  const decided = await decide11(user, await pageOf11(agent11(world, signer)))
+  const ended = await user.open(new URL(decided.headers.get('location') ?? '', ids.authServer).href)
+  expect(ended.headers.get('location')).toContain('error=server_error')
+  expect(await world.storage.listGrants()).toEqual([])
 })

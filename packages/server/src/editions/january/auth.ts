@@ -19,7 +19,7 @@ import { requireAllowedToDevice, shownDevice } from '../devices.js'
 import type { SignedContext } from '../edition.js'
 import { orUncount, type RequestedAccess, requireAdmitted, requireRoom } from '../require-admitted.js'
 import { type ClaimingAction, requireFreshKeys, requireNotBusy, type SigningAgent } from '../signed-request.js'
-import { type JanuaryDetails, januaryName } from './consent-transport.js'
+import { detailsOf, januaryName } from './consent-transport.js'
 import { deviceDocument } from './devices.js'
 import { type AuthTokenResponse, issueAuthToken } from './issue-tokens.js'
 
@@ -141,7 +141,7 @@ async function openRequest(
     redirectUri,
     display: await displayOf(context, agent, { access, redirectUri, document }),
     lifetime: lifetimes.requestToken,
-    details: detailsOf(agent, access),
+    details: detailsOf({ call: access.call, device: shownDevice(agent) }),
     prompt: prompt?.slice(0, 64),
     maxOpen,
     maxOpenOfAgent: agent.device ? maxOpen : undefined,
@@ -157,11 +157,6 @@ async function openRequest(
   })
   logos?.note(agent.agent, document.logo_uri, agent.remoteAddress)
   return { request_token: requestToken, expires_in: lifetimes.requestToken }
-}
-
-function detailsOf(agent: SigningAgent, { call }: RequestedAccess): JanuaryDetails | undefined {
-  const device = shownDevice(agent)
-  return call || device ? { call, device } : undefined
 }
 
 /** What the pages show about the agent and the resource, as of when the request was made. */

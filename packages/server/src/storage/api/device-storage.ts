@@ -113,3 +113,8 @@ export interface DeviceDisconnection {
   /** Who disconnects it: the user's id, `device`, or the name of the process. */
   by: string
 }
+
+/** The id of the device that a delegate may be; undefined if it is none. Each edition has its own form, which contains the id. */
+export function deviceIdOf(delegate: string | null): string | undefined {
+  return /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(delegate ?? '')?.[0]
+}

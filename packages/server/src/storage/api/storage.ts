@@ -33,7 +33,7 @@ export type { AuditEvent, NewEvent, RecordedEvent } from './audit-storage.js'
 export type { Binding } from './binding-storage.js'
 export type { Delivery, ListedDelivery } from './delivery-storage.js'
 export { longestTokenLifetime, validTokensIssuedSince } from './deployment-storage.js'
-export type { DeviceCode, OwnedDevice, RedeemedDevice } from './device-storage.js'
+export { type DeviceCode, deviceIdOf, type OwnedDevice, type RedeemedDevice } from './device-storage.js'
 export type {
   CodeRedemption,
   Grant,

@@ -31,7 +31,7 @@ import { bindAgent } from './bindings.js'
 import { createCode } from './codes.js'
 import { markUsed } from './grants.js'
 import { createGrant } from './new-grants.js'
-import { activeUser, bind, type UserAsRead } from './opened-requests.js'
+import { activeUser, bind, endIfStale, type UserAsRead } from './opened-requests.js'
 import { type FoundSession, foundSession, type LiveRow, sessionColumns } from './sessions.js'
 import { waitAfter } from './throttle.js'
 
@@ -74,6 +74,7 @@ async function carryOut(
   decision: RequestDecision & { status: 'allowed' | 'denied' },
 ): Promise<DecideOutcome> {
   const { handle, status } = decision
+  if (status === 'allowed' && (await endIfStale(unit, row, request))) return { outcome: 'refused', reason: 'changed' }
   if (status === 'allowed' && (await isBoundToOther(unit, row))) return denyForeign(unit, row, request)
   const scope = (status === 'allowed' && scopeToGrant(request.scope, decision.scope)) || undefined
   const isFirst = scope !== undefined && !(await hasAllowed(unit, { user: deciderOf(row), agent: row.agent_id }))

@@ -1,4 +1,5 @@
 import { type ExpressionBuilder, sql } from 'kysely'
+import { deviceIdOf } from '../api/device-storage.js'
 import type {
   AuthRequest,
   BindOutcome,
@@ -21,6 +22,7 @@ import { findUserId, isUnchanged, userIdOf } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, hashBytes, idBytes, type Placeholders } from '../sql/kept-query.js'
 import type { Tables } from '../sql/tables.js'
+import { findDevice } from './devices.js'
 import { exceedsAuditLimit } from './throttle.js'
 
 export async function rememberState({ db, clock }: Statement, tokenHash: string, state: string): Promise<void> {
@@ -191,4 +193,22 @@ export async function extendRequest(unit: Unit, extension: RequestExtension): Pr
   const { extensions } = extended
   await writeEvent(unit, { event: 'request.extended', ...requestParties(row), data: { expiresAt, extensions } })
   return { outcome: 'extended', expiresAt, extensions }
+}
+
+/**
+ * Ends a request instead of allowing it if it is of its user's device, which was disconnected or has expired. A request that a device sends
+ * while it is being disconnected may be stored after its open requests were ended. Both disconnecting a device and a decision lock the user.
+ *
+ * @returns whether the request was ended
+ */
+export async function endIfStale(
+  unit: Unit,
+  { id }: Pick<FoundRequest, 'id'>,
+  { delegate, requiredUserId }: AuthRequest,
+): Promise<boolean> {
+  const named = requiredUserId === null ? undefined : deviceIdOf(delegate)
+  const device = named === undefined ? undefined : await findDevice(unit, { id: named })
+  if (device?.isLive !== false) return false
+  await unit.db.updateTable('auth_request').set({ status: 'revoked', decided_at: null }).where('id', '=', id).execute()
+  return true
 }

@@ -1,6 +1,16 @@
 import type { Storage, User } from 'countersign-server'
 import { expect, test } from 'vitest'
-import { allowedRequest, asRead, freshHash, newRequest, newUser, outcomeOf, readNow, refreshable } from '../fixtures.js'
+import {
+  allowedRequest,
+  asRead,
+  boundRequest,
+  freshHash,
+  newRequest,
+  newUser,
+  outcomeOf,
+  readNow,
+  refreshable,
+} from '../fixtures.js'
 import { day, inStorage, type MakeStorage, start } from './in-storage.js'
 
 const issuer = 'https://auth.example'
@@ -233,6 +243,47 @@ export function deviceContract(name: string, makeStorage: MakeStorage): void {
       ])
       expect(await storage.findViolations()).toEqual([])
     })
+
+    test.each([
+      ['its id', (id: string) => ({ delegate: id })],
+      [
+        'another edition’s form of it',
+        (id: string) => ({ delegate: `polling:${id}@auth.example`, edition: 'polling' }),
+      ],
+    ])(
+      'no request of a device under %s is allowed once it is not live, however late it was stored',
+      async (_, form) => {
+        const { storage } = world
+        await storage.claimIssuer(issuer)
+        const alice = await newUser(storage)
+        const requestOf = (id: string) =>
+          boundRequest(storage, { agent: issuer, requiredUserId: alice.id, ...form(id) }, alice)
+        const { redemption } = await newCode(storage, alice, remote)
+        await storage.redeemDeviceCode(redemption)
+        await storage.confirmDevice({ ...asRead(alice), codeHash: redemption.codeHash, allow: true })
+        await storage.redeemDeviceCode(redemption)
+        const [expiring] = await storage.listDevices()
+        const gone = await connected(storage, alice)
+        await storage.disconnectDevice({ id: gone, by: 'device' })
+        world.now += day - 1
+        const late = [await requestOf(gone), await requestOf(expiring?.id ?? '')]
+        world.now += 1
+        for (const { decision, tokenHash } of late) {
+          expect(outcomeOf(await storage.decideRequest(decision))).toBe('changed')
+          expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'revoked', decidedAt: null })
+        }
+        const ids: string[] = []
+        while (ids.length < 10) ids.push(await connected(storage, alice))
+        await Promise.all(
+          ids.map(async (id) => {
+            const { decision } = await requestOf(id)
+            await Promise.all([storage.disconnectDevice({ id, by: 'device' }), storage.decideRequest(decision)])
+          }),
+        )
+        expect(await storage.listGrants({ live: true })).toEqual([])
+        expect(await storage.findViolations()).toEqual([])
+      },
+    )
 
     test('a use is recorded with its address', async () => {
       const { storage } = world
