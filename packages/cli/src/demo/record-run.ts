@@ -8,7 +8,7 @@ import { createExchangeLog, type ExchangeLog, type SeenExchange } from '../trace
 import { findTokens } from '../trace/find-tokens.js'
 import { refusalReason } from '../trace/render-frame.js'
 import { isDiscovery, type Party, type TraceEvent } from '../trace/trace-event.js'
-import type { AttemptName } from '../trace-page/attempts.js'
+import { type AttemptName, attemptTexts } from '../trace-page/attempts.js'
 import { type Decision, decideWith, removeAccess } from './decide.js'
 import { createDemoResource } from './demo-parties.js'
 import { type Closers, createClosers, type DemoWorld, demoUser } from './demo-world.js'
@@ -132,19 +132,20 @@ async function attemptThefts(
     const log = startLog()
     const response = await trace.sender(from, deliver)(request)
     await response.arrayBuffer()
-    return requireOnly(log.exchanges())
+    return attemptIn(log, from)
   }
   const thief = await createSigner(await generatePrivateJwk({ kid: 'thief' }))
   const genuine = await sign(agentSigner, order(10))
   const changed = new Request(genuine.url, { method: 'POST', headers: genuine.headers, body: order(90).body })
   const accepted = await send(genuine.clone(), 'agent')
   if (accepted.response?.status !== 200) throw new CommandError('The API refused a genuine order.')
+  const alone = new Request(world.resourceUrl, { headers: { authorization: `Bearer ${jwt}` } })
   return {
-    alone: requireRefused(await send(new Request(world.resourceUrl, { headers: { authorization: `Bearer ${jwt}` } }))),
-    wrongKey: requireRefused(await send(await sign(thief))),
-    changed: requireRefused(await send(changed)),
-    replayed: requireRefused(await send(genuine)),
-    expired: requireRefused(await attemptLater(run, send, (at) => sign(agentSigner, {}, at))),
+    alone: requireRefused('alone', await send(alone)),
+    wrongKey: requireRefused('wrongKey', await send(await sign(thief))),
+    changed: requireRefused('changed', await send(changed)),
+    replayed: requireRefused('replayed', await send(genuine)),
+    expired: requireRefused('expired', await attemptLater(run, send, (at) => sign(agentSigner, {}, at))),
   }
 }
 
@@ -197,15 +198,22 @@ async function attemptAfterRemoval({
   throw new CommandError('The API still accepts the token after the agent’s access was removed.')
 }
 
-/** The exchange that an attempt started; the API may have made others, to verify it. */
-function requireOnly(exchanges: readonly SeenExchange[]): SeenExchange {
-  const [first] = exchanges
-  if (!first) throw new CommandError('The attempt was not recorded.')
-  return first
+/**
+ * The exchange of an attempt. The log may contain others: those with which the API verifies it, and a poll of the revocation list that had
+ * started before.
+ *
+ * @throws CommandError if the attempt is not in the log
+ */
+export function attemptIn(log: Pick<ExchangeLog, 'exchanges'>, sender: Party): SeenExchange {
+  const attempt = log.exchanges().find(({ from, to }) => from === sender && to === 'resource')
+  if (!attempt) throw new CommandError('The attempt was not recorded.')
+  return attempt
 }
 
-function requireRefused(exchange: SeenExchange): SeenExchange {
+function requireRefused(name: AttemptName, exchange: SeenExchange): SeenExchange {
   const status = exchange.response?.status ?? 0
   if (status >= 400 && status < 500) return exchange
-  throw new CommandError(`The API responded with ${status} to a request that it must refuse.`)
+  throw new CommandError(
+    `The API responded with ${status} to the attempt “${attemptTexts[name].title}”, which it must refuse.`,
+  )
 }

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { recordRun } from '../../src/demo/record-run.js'
+import { attemptIn, recordRun } from '../../src/demo/record-run.js'
 
 type Recorded = Awaited<ReturnType<typeof recordRun>>
 
@@ -40,4 +40,15 @@ describe('a recorded run', () => {
       request.headers.filter(([header]) => /^(signature|content-digest|nonce)/.test(header))
     expect(signed(changed)).toEqual(signed(replayed))
   })
+})
+
+it('finds an attempt beside a poll that had started before it and ended during it', () => {
+  const seen = (url: string, status: number) => ({
+    request: { method: 'GET', url, headers: [], body: null },
+    response: { status, headers: [], body: null },
+    respondedAfter: 2,
+  })
+  const poll = { from: 'resource', to: 'auth-server', ...seen('https://auth.example/revoked', 200) } as const
+  const attempt = { from: 'peer', to: 'resource', ...seen('https://api.example/data', 401) } as const
+  expect(attemptIn({ exchanges: () => [poll, attempt] }, 'peer')).toBe(attempt)
 })
