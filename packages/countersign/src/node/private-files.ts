@@ -88,19 +88,10 @@ export async function createPrivateFile(path: string, text: string): Promise<boo
 /** Links a file to a name. False if the name is already taken. */
 async function linked(from: string, to: string): Promise<boolean> {
   try {
-    await link(from, to)
-    return true
-  } catch (error) {
-    if (systemErrorCode(error) === 'EEXIST') return false
     // Not every file system supports hard links.
-    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'].includes(systemErrorCode(error) ?? '')) throw error
-    return copied(from, to)
-  }
-}
-
-async function copied(from: string, to: string): Promise<boolean> {
-  try {
-    await copyFile(from, to, constants.COPYFILE_EXCL)
+    await link(from, to).catch((error: unknown) =>
+      systemErrorCode(error) === 'EEXIST' ? Promise.reject(error) : copyFile(from, to, constants.COPYFILE_EXCL),
+    )
     return true
   } catch (error) {
     if (systemErrorCode(error) === 'EEXIST') return false
