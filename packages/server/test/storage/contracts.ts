@@ -7,6 +7,7 @@ import { clientContract } from './contract/clients.js'
 import { deliveryContract } from './contract/deliveries.js'
 import { deploymentContract } from './contract/deployment.js'
 import { deviceContract } from './contract/devices.js'
+import { emailQueueContract } from './contract/email-queue.js'
 import { emailContract } from './contract/emails.js'
 import { grantContract } from './contract/grants.js'
 import { keyContract } from './contract/keys.js'
@@ -39,6 +40,7 @@ export const contracts = [
   linkContract,
   blockNoticeContract,
   emailContract,
+  emailQueueContract,
   throttleContract,
   nonceContract,
   signedRequestContract,

@@ -225,8 +225,8 @@ export async function rotating(
 }
 
 /** The outcome: `redeemed`, or the reason of the refusal. */
-export function outcomeOf(result: { outcome: string; reason?: string }): string {
-  return result.reason ?? result.outcome
+export function outcomeOf({ outcome, reason }: { outcome: string; reason?: string }): string {
+  return outcome === 'refused' ? String(reason) : outcome
 }
 
 export async function eventNames(storage: Storage): Promise<string[]> {

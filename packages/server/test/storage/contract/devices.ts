@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Storage, User } from 'countersign-server'
 import { expect, test } from 'vitest'
 import {
@@ -44,7 +45,8 @@ export function deviceContract(name: string, makeStorage: MakeStorage): void {
     test('a device exists once its key has redeemed the code, with an event', async () => {
       const { storage } = world
       const alice = await newUser(storage)
-      const { redemption } = await newCode(storage, alice)
+      const { created, redemption } = await newCode(storage, alice)
+      expect(created).toBe('created')
       expect(await storage.listDevices()).toEqual([])
       expect(await storage.findDevice({ thumbprint: redemption.thumbprint })).toBeUndefined()
       expect(outcomeOf(await storage.redeemDeviceCode({ ...redemption, codeHash: freshHash() }))).toBe('unknown')
@@ -109,6 +111,15 @@ export function deviceContract(name: string, makeStorage: MakeStorage): void {
     test('a user has at most so many live devices', async () => {
       const { storage } = world
       const alice = await newUser(storage)
+      await connected(storage, await newUser(storage))
+      const ending = await newCode(storage, alice, remote)
+      const { codeHash } = ending.redemption
+      await storage.redeemDeviceCode(ending.redemption)
+      await storage.confirmDevice({ ...asRead(alice), codeHash, allow: true })
+      await storage.redeemDeviceCode(ending.redemption)
+      world.now += day - 1
+      expect((await newCode(storage, alice, { most: 1 })).created).toBe('too_many')
+      world.now += 1
       const id = await connected(storage, alice, { most: 1 })
       expect((await newCode(storage, alice, { most: 1 })).created).toBe('too_many')
       const { redemption } = await newCode(storage, alice)
@@ -188,6 +199,7 @@ export function deviceContract(name: string, makeStorage: MakeStorage): void {
       await storage.redeemDeviceCode(redemption)
       await storage.setUserStatus(alice.id, 'disabled')
       expect(await storage.listDevices({ live: true })).toEqual([])
+      expect(await storage.listDevices()).toMatchObject([{ isLive: false }])
       await storage.setUserStatus(alice.id, 'active')
       const [device] = await storage.listDevices({ live: true })
       await storage.disconnectDevice({ id: device?.id ?? '', by: 'operator' })
@@ -195,14 +207,45 @@ export function deviceContract(name: string, makeStorage: MakeStorage): void {
       expect(outcomeOf(await storage.redeemDeviceCode(redemption))).toBe('expired')
     })
 
-    test('a refusal by its owner ends a code', async () => {
+    test('a refusal by its owner and a foreign key end a code, with an event, and no code of another user', async () => {
       const { storage } = world
-      const alice = await newUser(storage)
+      const [alice, bob] = [await newUser(storage), await newUser(storage)]
+      const others = await newCode(storage, bob, remote)
+      await storage.redeemDeviceCode(others.redemption)
       const { redemption } = await newCode(storage, alice, remote)
+      const { codeHash, thumbprint } = redemption
       await storage.redeemDeviceCode(redemption)
-      const { codeHash } = redemption
-      expect(await storage.confirmDevice({ ...asRead(alice), codeHash, allow: false })).toBe(true)
+      const decision = { ...asRead(alice), codeHash, allow: false }
+      expect(await storage.confirmDevice({ ...decision, codeHash: freshHash() })).toBe(false)
+      expect(await storage.confirmDevice({ ...decision, credentialRevision: 9 })).toBe(false)
+      expect(await storage.confirmDevice(decision)).toBe(true)
       expect(outcomeOf(await storage.redeemDeviceCode(redemption))).toBe('unknown')
+      const data = { name: 'server', jkt: thumbprint }
+      expect(await storage.listEvents({ event: 'device.denied' })).toMatchObject([{ userId: alice.id, data }])
+
+      const [unused, used, jkt] = [
+        (await newCode(storage, alice)).redemption,
+        await newCode(storage, alice),
+        freshHash(),
+      ]
+      expect(outcomeOf(await storage.redeemDeviceCode(unused))).toBe('unknown')
+      await storage.redeemDeviceCode(used.redemption)
+      const stolen = (await newCode(storage, alice)).redemption
+      for (const code of [stolen, used.redemption])
+        expect(outcomeOf(await storage.redeemDeviceCode({ ...code, thumbprint: jkt }))).toBe('foreign_key')
+      expect(outcomeOf(await storage.redeemDeviceCode(stolen))).toBe('unknown')
+      expect(outcomeOf(await storage.redeemDeviceCode(used.redemption))).toBe('connected')
+      expect(await storage.listEvents({ event: 'device.foreign_key' })).toMatchObject([
+        { userId: alice.id, data: { jkt, used: false } },
+        { userId: alice.id, data: { jkt, used: true } },
+      ])
+
+      const allowed = (await newCode(storage, alice, remote)).redemption
+      await storage.redeemDeviceCode(allowed)
+      await storage.confirmDevice({ ...asRead(alice), codeHash: allowed.codeHash, allow: true })
+      const open = { userId: bob.id, codeHash: others.redemption.codeHash }
+      expect(await storage.findDeviceCode(open)).toMatchObject({ isConfirmed: false, expiresAt: start + 300 })
+      expect(await storage.findDeviceCode({ ...open, codeHash: freshHash() })).toBeUndefined()
     })
 
     test('a code works neither after its time nor for a user who is disabled or has changed', async () => {
@@ -225,19 +268,25 @@ export function deviceContract(name: string, makeStorage: MakeStorage): void {
       const alice = await newUser(storage)
       const id = await connected(storage, alice)
       const own = { agent: issuer, delegate: id }
-      const spelled = { agent: issuer, delegate: `polling:${id}@auth.example`, edition: 'polling' }
+      const spelled = { agent: issuer, delegate: `polling:${id}@auth.example`, edition: 'polling', bindsAgent: true }
       const first = await refreshable(storage, own, {}, alice)
       const unredeemed = await allowedRequest(storage, spelled, {}, alice)
       const open = newRequest(own)
       await storage.createAuthRequest(open)
-      const other = await refreshable(storage, { agent: issuer, delegate: 'other' }, {}, alice)
+      const kept = [
+        await refreshable(storage, { ...spelled, delegate: 'other' }, {}, alice),
+        await refreshable(storage, { delegate: id, edition: 'polling', bindsAgent: true }, {}, alice),
+      ]
+      expect(await storage.disconnectDevice({ id: randomUUID(), by: 'operator' })).toBe(false)
       expect(await storage.disconnectDevice({ id, userId: (await newUser(storage)).id, by: 'x' })).toBe(false)
       expect(await storage.disconnectDevice({ id, userId: alice.id, by: alice.id })).toBe(true)
       expect(await storage.disconnectDevice({ id, by: 'operator' })).toBe(false)
       expect(outcomeOf(await storage.refreshGrant(first.refresh))).toBe('grant_ended')
       expect(outcomeOf(await storage.redeemCode(unredeemed.redemption))).toBe('grant_ended')
       expect(await storage.findAuthRequest(open.tokenHash)).toMatchObject({ status: 'revoked' })
-      expect(outcomeOf(await storage.refreshGrant(other.refresh))).toBe('refreshed')
+      for (const { refresh } of kept) expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')
+      const bound = await storage.listBindings({ userId: alice.id })
+      expect(new Set(bound.map(({ delegate }) => delegate))).toEqual(new Set(['other', id]))
       expect(await storage.listEvents({ event: 'device.disconnected' })).toMatchObject([
         { userId: alice.id, data: { device: id, name: 'laptop', by: alice.id, grants: 2, requests: 1 } },
       ])
@@ -288,18 +337,26 @@ export function deviceContract(name: string, makeStorage: MakeStorage): void {
     test('a use is recorded with its address', async () => {
       const { storage } = world
       const id = await connected(storage, await newUser(storage))
+      const other = await connected(storage, await newUser(storage))
       world.now += 10
       await storage.useDevice({ id, ip: '198.51.100.1' })
       expect(await storage.findDevice({ id })).toMatchObject({ lastUsedAt: start + 10, ip: '198.51.100.1' })
+      expect(await storage.findDevice({ id: other })).toMatchObject({ lastUsedAt: start, ip: '192.0.2.7' })
+      await storage.useDevice({ id, ip: undefined })
+      expect(await storage.findDevice({ id })).toMatchObject({ ip: null })
     })
 
     test('a list continues after a device', async () => {
       const { storage } = world
       const alice = await newUser(storage)
       const ids = [await connected(storage, alice), await connected(storage, alice), await connected(storage, alice)]
-      const [newest] = await storage.listDevices({ limit: 1 })
-      expect(newest?.id).toBe(ids[2])
-      expect((await storage.listDevices({ after: newest?.id })).map(({ id }) => id)).toEqual([ids[1], ids[0]])
+      const idsOf = async (filter: Parameters<Storage['listDevices']>[0]) =>
+        (await storage.listDevices(filter)).map(({ id }) => id)
+      expect(await idsOf({ limit: 1 })).toEqual([ids[2]])
+      expect(await idsOf({ after: ids[2] })).toEqual([ids[1], ids[0]])
+      const others = await connected(storage, await newUser(storage))
+      expect(await idsOf({ userId: alice.id })).toEqual(ids.toReversed())
+      for (const id of [...ids, others]) expect(await storage.findDevice({ id })).toMatchObject({ id })
     })
 
     test('a restored backup brings no device back, and a closed account has none', async () => {

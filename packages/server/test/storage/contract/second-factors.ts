@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Storage, User } from 'countersign-server'
 import { expect, test } from 'vitest'
 import { asRead, freshHash, hashOf, newUser, readNow, signInWith, times } from '../fixtures.js'
@@ -98,7 +99,7 @@ export function secondFactorContract(name: string, makeStorage: MakeStorage): vo
       expect(await attempt({ step: 103 })).toBe('used')
     })
 
-    test('a recovery code works for its own user only', async () => {
+    test('the codes of a user work for no other user, and change for no other user', async () => {
       const { storage } = world
       const [alice, bob] = [await withFactor(), await newUser(storage)]
       const [recoveryHash = ''] = recoveryHashes
@@ -106,7 +107,13 @@ export function secondFactorContract(name: string, makeStorage: MakeStorage): vo
       await storage.setSecondFactor(factor)
       const asBob = useOf({ ...bob, credentialRevision: 1 }, { recoveryHash })
       expect(await storage.useSecondFactor(asBob)).toEqual({ outcome: 'wrong' })
-      expect(await storage.useSecondFactor(useOf(alice, { recoveryHash }))).toEqual({ outcome: 'used' })
+      for (const code of [{ recoveryHash }, { step: 101 }])
+        expect(await storage.useSecondFactor(useOf(alice, code))).toEqual({ outcome: 'used' })
+      expect(await storage.useSecondFactor({ ...asBob, step: 101 })).toEqual({ outcome: 'used' })
+      await storage.replaceRecoveryCodes({ ...asRead(alice), recoveryHashes })
+      expect(await storage.findSecondFactor(bob.id)).toMatchObject({ recoveryCodes: 1 })
+      expect(await storage.findSecondFactor(alice.id)).toMatchObject({ recoveryCodes: 2 })
+      expect(await storage.removeSecondFactor({ userId: randomUUID(), by: 'operator:carol' })).toBe('unknown')
     })
 
     test('of 20 parallel wrong codes, no more are judged than a limit allows, and then no code is', async () => {
