@@ -35,7 +35,7 @@ import * as rotations from './verbs/rotations.js'
 import type { FoundSession } from './verbs/sessions.js'
 import * as sessions from './verbs/sessions.js'
 import * as throttle from './verbs/throttle.js'
-import { createWriteBehind } from './verbs/write-behind.js'
+import { createWriteBehind, writeUsage } from './verbs/write-behind.js'
 
 /** Implements the storage verbs on top of an engine. */
 export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storage {
@@ -54,7 +54,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     await retrying(() => engine.ifNotRunningElsewhere('retention', work))
     return deleted
   }
-  const usage = createWriteBehind(together('process', grantLists.writeUsage), {
+  const usage = createWriteBehind(together('process', writeUsage), {
     delay: options.usageDelay ?? 1,
     onError: options.onUsageError ?? warnOfUsage,
   })

@@ -10,51 +10,70 @@ import type {
 } from '../api/grant-storage.js'
 import { foldUsername } from '../api/user.js'
 import type { LockMode, LockStrength, Parts, Statement, Unit } from '../sql/engine.js'
-import {
-  cachedInsertion,
-  cachedQuery,
-  cachedQueryOfRows,
-  contains,
-  idBytes,
-  idText,
-  maxRows,
-  type Placeholders,
-} from '../sql/kept-query.js'
+import { cachedQuery, cachedQueryOfRows, contains, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
 import { grantEnded, livePermissions, toPermissions } from './granted-scopes.js'
 import { agentIdOf, resourceIdOf } from './identifiers.js'
 import { userColumns, userIdOf } from './users.js'
 
 /** Grants with the columns that are needed when a grant is used. The caller narrows the query. */
-export function usedGrants({ db, clock }: Parts) {
+export function usedGrants(parts: Parts) {
+  return joinedGrants(parts)
+    .select(['g.id', 'g.user_id', 'g.agent_id', 'g.resource_id', 'a.blocked_at'])
+    .select(userColumns('u'))
+}
+
+/** Grants with everything that they reference. The caller narrows the query. */
+export function grants(parts: Parts) {
+  return usedGrants(parts).innerJoin('display as d', 'd.id', 'g.display_id').select(detailColumns)
+}
+
+/** Grants with the columns of {@link toListedGrant} alone, because pages read many of them. The caller narrows the query. */
+function listedGrants(parts: Parts) {
+  return joinedGrants(parts)
+    .innerJoin('display as d', 'd.id', 'g.display_id')
+    .select(['u.public_id as user', 'u.username'])
+    .select(detailColumns)
+}
+
+function joinedGrants({ db, clock }: Parts) {
   return db
     .selectFrom('consent_grant as g')
     .innerJoin('app_user as u', 'u.id', 'g.user_id')
     .innerJoin('agent as a', 'a.id', 'g.agent_id')
     .innerJoin('resource as s', 's.id', 'g.resource_id')
-    .select(['g.id', 'g.public_id', 'g.edition', 'g.user_id', 'g.agent_id', 'g.resource_id'])
-    .select(['g.delegate', 'g.account', 'g.expires_at', 'g.last_used_at', 'g.revoked_at'])
-    .select(['a.identifier as agent', 'a.blocked_at', 's.identifier as resource'])
-    .select(userColumns('u'))
+    .select(['g.public_id', 'g.edition', 'g.delegate', 'g.account', 'g.expires_at', 'g.last_used_at', 'g.revoked_at'])
+    .select(['a.identifier as agent', 's.identifier as resource'])
     .select(permissionsOfGrant.as('permissions'))
     .select(clock.as('read_at'))
 }
 
-/** Grants with everything that they reference. The caller narrows the query. */
-export function grants(parts: Parts) {
-  return usedGrants(parts)
-    .innerJoin('display as d', 'd.id', 'g.display_id')
-    .select(['g.remembered', 'g.account_remembered', 'g.created_at', 'g.revoked_by', 'g.call', 'd.display'])
-}
+const detailColumns = [
+  'g.remembered',
+  'g.account_remembered',
+  'g.created_at',
+  'g.revoked_by',
+  'g.call',
+  'd.display',
+] as const
 
-/** The permissions of the grant `g`, to which a decision may add, in the order requested, for {@link toPermissions}. */
+/**
+ * The permissions of the grant `g`, to which a decision may add, in the order requested, for {@link toPermissions}. They are sorted before
+ * the aggregation, because SQLite then reads them in the order of the primary key; `order by` within `string_agg` would build a B-tree for
+ * each grant.
+ */
 export const permissionsOfGrant = sql<string | null>`(
-  select string_agg(p.name || ' ' || coalesce(cast(p.expires_at as text), ''), ' ' order by p.position)
-  from grant_scope as p where p.grant_id = g.id)`
+  select string_agg(n.permission, ' ') from (
+    select p.name || ' ' || coalesce(cast(p.expires_at as text), '') as permission
+    from grant_scope as p where p.grant_id = g.id order by p.position) as n)`
 
 /** A row of {@link usedGrants}. */
 export type UsedGrantRow = Awaited<ReturnType<ReturnType<typeof usedGrants>['executeTakeFirstOrThrow']>>
 
 export type FoundGrant = Awaited<ReturnType<ReturnType<typeof grants>['executeTakeFirstOrThrow']>>
+
+type JoinedRow = Awaited<ReturnType<ReturnType<typeof joinedGrants>['executeTakeFirstOrThrow']>>
+
+type ListedRow = Awaited<ReturnType<ReturnType<typeof listedGrants>['executeTakeFirstOrThrow']>>
 
 /** Locks a grant so that this transaction can change it, and protects its user against changes. Returns the grant with its row. */
 export async function lockGrant(
@@ -88,12 +107,12 @@ export function lockingGrants(strength: LockStrength, how?: LockMode) {
 }
 
 export async function findGrant(statement: Statement, grantId: string): Promise<ListedGrant | undefined> {
-  const row = await grants(statement).where('g.public_id', '=', idBytes(grantId)).executeTakeFirst()
+  const row = await listedGrants(statement).where('g.public_id', '=', idBytes(grantId)).executeTakeFirst()
   return row && toListedGrant(row)
 }
 
 export async function findRememberedGrant(statement: Statement, parties: GrantParties): Promise<Grant | undefined> {
-  const row = await grants(statement)
+  const row = await listedGrants(statement)
     .where('g.user_id', '=', userIdOf(statement, parties.userId))
     .where('g.agent_id', '=', agentIdOf(statement, parties.agent))
     .where('g.resource_id', '=', resourceIdOf(statement, parties.resource))
@@ -118,7 +137,7 @@ export async function listGrants(statement: Statement, filter: GrantFilter = {})
   const others = [resource, live, query, after]
   if (userId !== undefined && agent !== undefined && others.every((other) => other === undefined))
     return (await grantsOfPair(statement, { user: idBytes(userId), agent, limit })).map(toListedGrant)
-  let found = grants(statement)
+  let found = listedGrants(statement)
   if (userId !== undefined) found = found.where('g.user_id', '=', userIdOf(statement, userId))
   if (agent !== undefined) found = found.where('g.agent_id', '=', agentIdOf(statement, agent))
   if (resource !== undefined) found = found.where('g.resource_id', '=', resourceIdOf(statement, resource))
@@ -146,7 +165,7 @@ export async function listGrants(statement: Statement, filter: GrantFilter = {})
 
 /** Read for every consent page. */
 const grantsOfPair = cachedQuery((parts, pair: Placeholders<{ user: Uint8Array; agent: string; limit: number }>) =>
-  grants(parts)
+  listedGrants(parts)
     .where('g.user_id', '=', parts.db.selectFrom('app_user').select('id').where('public_id', '=', pair.user))
     .where('g.agent_id', '=', parts.db.selectFrom('agent').select('id').where('identifier', '=', pair.agent))
     .orderBy('g.id', 'desc')
@@ -170,12 +189,12 @@ export async function listGrantUsage(statement: Statement, filter: GrantUsageFil
   return rows.map((row) => ({ grantId: idText(row.public_id), day: row.day_at, refreshes: row.refreshes }))
 }
 
-function toListedGrant(row: FoundGrant): ListedGrant {
+function toListedGrant(row: ListedRow): ListedGrant {
   return { username: row.username, ...toGrant(row) }
 }
 
 /** Returns the grant in a row of {@link grants}, with all its permissions. */
-export function toGrant(row: FoundGrant): Grant {
+export function toGrant(row: Omit<ListedRow, 'username'>): Grant {
   return {
     remembered: row.remembered === 1 || row.account_remembered === 1,
     createdAt: row.created_at,
@@ -191,7 +210,7 @@ export function toGrant(row: FoundGrant): Grant {
  * Returns the grant in a row of {@link usedGrants}. Its scope contains the permissions that have not expired, or all of them if the grant
  * has ended.
  */
-export function toUsedGrant(row: UsedGrantRow): UsedGrant {
+export function toUsedGrant(row: JoinedRow & Pick<ListedRow, 'user'>): UsedGrant {
   const permissions = toPermissions(row.permissions)
   const ends = { revokedAt: row.revoked_at, expiresAt: row.expires_at }
   const granted = grantEnded(ends, row.read_at) ? permissions : livePermissions(permissions, row.read_at)
@@ -216,79 +235,3 @@ export const usedEvery = 60
 export function isUseDue(lastUsedAt: number | null, now: number): boolean {
   return lastUsedAt === null || lastUsedAt <= now - usedEvery
 }
-
-const day = 24 * 60 * 60
-
-/** The uses at one point in time, by row id. They never cause a request to be refused. */
-export interface Usage {
-  /** How often tokens were refreshed under each grant. */
-  refreshes: Map<number, number>
-  /** The sessions that were seen. */
-  sessions: Set<number>
-}
-
-export function noUsage(): Usage {
-  return { refreshes: new Map(), sessions: new Set() }
-}
-
-/** Merges the uses at one point in time. */
-export function joined(usages: readonly Usage[]): Usage {
-  const all = noUsage()
-  for (const { refreshes, sessions } of usages) {
-    for (const [grant, count] of refreshes) all.refreshes.set(grant, (all.refreshes.get(grant) ?? 0) + count)
-    for (const session of sessions) all.sessions.add(session)
-  }
-  return all
-}
-
-/**
- * Splits uses into parts of a limited number of rows. Each part is written separately, so that a request in between does not wait for all
- * of them.
- */
-export function partsOf({ refreshes, sessions }: Usage): Usage[] {
-  return [
-    ...piecesOf([...refreshes]).map((piece) => ({ refreshes: new Map(piece), sessions: new Set<number>() })),
-    ...piecesOf([...sessions]).map((piece) => ({ refreshes: new Map<number, number>(), sessions: new Set(piece) })),
-  ]
-}
-
-function piecesOf<T>(all: readonly T[]): T[][] {
-  const count = Math.ceil(all.length / maxRows)
-  return Array.from({ length: count }, (_, index) => all.slice(index * maxRows, (index + 1) * maxRows))
-}
-
-/** Writes the uses at one point in time. */
-export async function writeUsage(unit: Unit, at: number, { refreshes, sessions }: Usage): Promise<void> {
-  if (refreshes.size > 0) await countRefreshes(unit, at, refreshes)
-  if (sessions.size === 0) return
-  await unit.db
-    .updateTable('session')
-    .set({
-      last_seen_at: at,
-      idle_expires_at: sql`case when expires_at < ${at} + idle_seconds then expires_at else ${at} + idle_seconds end`,
-    })
-    .where('id', 'in', [...sessions])
-    .where('last_seen_at', '<=', at - usedEvery)
-    .execute()
-}
-
-/** Counts the refreshes of the grants that still exist. */
-async function countRefreshes(unit: Unit, at: number, refreshes: ReadonlyMap<number, number>): Promise<void> {
-  const kept = await grantsToKeep(
-    unit,
-    Array.from(refreshes.keys(), (id) => ({ id })),
-  )
-  const day_at = at - (at % day)
-  const rows = kept.map(({ id }) => ({ grant_id: id, day_at, refreshes: refreshes.get(id) ?? 0 }))
-  if (rows.length > 0) await usageInsertion(unit, rows)
-}
-
-const grantsToKeep = lockingGrants('shared')
-
-const usageInsertion = cachedInsertion('grant_usage_day', (insertion) =>
-  insertion.onConflict((conflict) =>
-    conflict
-      .columns(['grant_id', 'day_at'])
-      .doUpdateSet((e) => ({ refreshes: e('grant_usage_day.refreshes', '+', e.ref('excluded.refreshes')) })),
-  ),
-)
