@@ -77,7 +77,6 @@ async function carryOut(
   if (status === 'allowed' && (await endIfStale(unit, row, request))) return { outcome: 'refused', reason: 'changed' }
   if (status === 'allowed' && (await isBoundToOther(unit, row))) return denyForeign(unit, row, request)
   const scope = (status === 'allowed' && scopeToGrant(request.scope, decision.scope)) || undefined
-  const isFirst = scope !== undefined && !(await hasAllowed(unit, { user: deciderOf(row), agent: row.agent_id }))
   const granted = scope === undefined ? undefined : await grant(unit, row, scope, decision)
   if (granted && scope !== undefined && handle)
     await createCode(unit, row, granted.id, decision.call ? '' : scope, handle)
@@ -92,21 +91,12 @@ async function carryOut(
       ...auditDelegate(row),
     },
   })
-  if (isFirst) {
+  if (granted?.isFirst) {
     const { agent, resource } = request
     await queueNotice(unit, deciderOf(row), 'agent_allowed', { about: { agent, resource } })
   }
   return decided(request, status, unit.now, handle)
 }
-
-/** Whether the user has allowed the agent anything before. */
-async function hasAllowed(unit: Unit, of: { user: number; agent: number }): Promise<boolean> {
-  return (await earlierGrant(unit, of)).length > 0
-}
-
-const earlierGrant = cachedQuery(({ db }, { user, agent }: Placeholders<{ user: number; agent: number }>) =>
-  db.selectFrom('consent_grant').select('id').where('user_id', '=', user).where('agent_id', '=', agent).limit(1),
-)
 
 /** Binds the agent of an allowed request to the user, if the request requires it. Returns true if the agent is bound to another user. */
 async function isBoundToOther(unit: Unit, row: DecidedRow): Promise<boolean> {

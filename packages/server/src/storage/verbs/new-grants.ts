@@ -1,5 +1,5 @@
 import type { Call } from 'countersign/editions'
-import { sql } from 'kysely'
+import { type SqlBool, sql } from 'kysely'
 import type { GrantedScope, PermissionRemoval } from '../api/grant-storage.js'
 import { StorageError } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
@@ -36,12 +36,15 @@ interface NewGrant {
  */
 const maxPermissions = 256
 
+/** A grant that holds what was allowed, and whether its user had never allowed its agent anything before. */
+type CreatedGrant = GrantKeys & { isFirst: boolean }
+
 /**
  * Stores what a user allowed. A remembered grant is extended, so that its permissions are not stored again for each decision.
  *
  * @throws StorageError `too_many_permissions`
  */
-export async function createGrant(unit: Unit, grant: NewGrant): Promise<GrantKeys> {
+export async function createGrant(unit: Unit, grant: NewGrant): Promise<CreatedGrant> {
   const { now } = unit
   const given = grantedScopesOf(grant.scope, grant.lifetime === null ? null : now + grant.lifetime)
   const before = grant.remembered ? await findRemembered(unit, grant) : undefined
@@ -129,7 +132,7 @@ async function extendGrant(
   unit: Unit,
   { id, public_id, held }: GrantKeys & { held: string | null },
   { grant, stored, united }: { grant: NewGrant; stored: readonly GrantedScope[]; united: readonly GrantedScope[] },
-): Promise<GrantKeys> {
+): Promise<CreatedGrant> {
   const { db, now } = unit
   requireFew(held, united)
   await db
@@ -154,7 +157,7 @@ async function extendGrant(
       )
       .execute()
   await insertPermissions(unit, id, united.slice(stored.length), stored.length)
-  return { id, public_id }
+  return { id, public_id, isFirst: false }
 }
 
 /** @throws StorageError `too_many_permissions` */
@@ -171,7 +174,7 @@ async function insertGrant(
   unit: Unit,
   { request, userId, remembered, account, call }: NewGrant,
   permissions: readonly GrantedScope[],
-): Promise<GrantKeys> {
+): Promise<CreatedGrant> {
   const [made] = await grantInsertion(unit, [
     {
       public_id: generateId(),
@@ -195,7 +198,7 @@ async function insertGrant(
   if (!made) throw new TypeError('the grant was not inserted')
   requireFew(made.held, permissions)
   await insertPermissions(unit, made.id, permissions, 0)
-  return made
+  return { ...made, isFirst: !made.has_others }
 }
 
 async function insertPermissions(
@@ -216,10 +219,16 @@ async function insertPermissions(
   )
 }
 
+/** Whether the user of a row of `consent_grant` has other grants, live or ended, to the same agent. */
+const hasOthers = sql<SqlBool>`exists (
+  select 1 from consent_grant as o
+  where o.user_id = consent_grant.user_id and o.agent_id = consent_grant.agent_id and o.id <> consent_grant.id)`
+
 const grantInsertion = cachedInsertion('consent_grant', (insertion) =>
   insertion
     .returning(['id', 'public_id'])
-    .returning(heldAtResource('consent_grant', sql`consent_grant.created_at`).as('held')),
+    .returning(heldAtResource('consent_grant', sql`consent_grant.created_at`).as('held'))
+    .returning(hasOthers.as('has_others')),
 )
 const permissionInsertion = cachedInsertion('grant_scope')
 
