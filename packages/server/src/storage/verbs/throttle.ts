@@ -69,7 +69,7 @@ const countOne = cachedQuery((parts, { keyHash, window }: Placeholders<NewAttemp
 
 /**
  * Counts attempts by an agent that is not blocked, always in the same order, so that two queries that lock the same rows cannot deadlock.
- * The first select yields no rows: it determines the column types of the others.
+ * The first select only determines the column types. The limit drops none: without it, SQLite evaluates the conditions in each select.
  */
 const countAllOf = cachedQueryOfRows(
   (
@@ -83,13 +83,13 @@ const countAllOf = cachedQueryOfRows(
       select 1 from agent where identifier in (${agent}, ${host}, ${anyPort}) and blocked_at is not null)`
     const isAllowed = sql<SqlBool>`exists (select 1 from consent_grant where agent_id =
       (select id from agent where identifier = ${agent}))`
+    const first = sql`select key_hash, reset_at, count from attempt where 1 = 0`
     const given = attempts.map(({ keyHash, window, of }) => sql`select ${keyHash}, ${window}, ${of}`)
     const values = sql<Row<'attempt'>>`
       select w.key_hash, 1, ${clock} + w.reset_at
-      from (${sql.join([sql`select key_hash, reset_at, count from attempt where 1 = 0`, ...given], sql` union all `)}) as w
+      from (${sql.join([first, ...given], sql` union all `)} limit ${sql.lit(attempts.length)}) as w
       where not ${isBlocked} and w.count in (${sql.lit(whose.all)}, case when ${isAllowed}
-        then ${sql.lit(whose.allowed)} else ${sql.lit(whose.unknown)} end)
-      order by w.key_hash`
+        then ${sql.lit(whose.allowed)} else ${sql.lit(whose.unknown)} end) order by w.key_hash`
     return counting(
       parts,
       db.insertInto('attempt').columns(['key_hash', 'count', 'reset_at']).expression(values),
