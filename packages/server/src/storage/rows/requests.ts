@@ -38,7 +38,10 @@ export function requests({ db, clock }: Parts) {
     .innerJoin('display as d', 'd.id', 'r.display_id')
     .leftJoin('app_user as u', 'u.id', 'r.user_id')
     .leftJoin('app_user as q', 'q.id', 'r.required_user_id')
-    .selectAll('r')
+    .select(['r.id', 'r.public_id', 'r.edition', 'r.agent_id', 'r.resource_id', 'r.display_id', 'r.user_id'])
+    .select(['r.delegate', 'r.agent_jkt', 'r.scope', 'r.redirect_uri', 'r.state', 'r.status', 'r.revision'])
+    .select(['r.browser_hash', 'r.prompt', 'r.extensions', 'r.binds_agent', 'r.created_at', 'r.expires_at'])
+    .select(['r.decided_at', 'r.details', 'r.wrong_links', 'r.answered_at'])
     .select([
       'a.identifier as agent',
       'a.blocked_at',
@@ -53,16 +56,7 @@ export function requests({ db, clock }: Parts) {
 
 export type FoundRequest = Awaited<ReturnType<ReturnType<typeof requests>['executeTakeFirstOrThrow']>>
 
-type Unused =
-  | 'id'
-  | 'token_hash'
-  | 'agent_id'
-  | 'resource_id'
-  | 'display_id'
-  | 'user_id'
-  | 'required_user_id'
-  | 'poll_hash'
-  | 'link_handle'
+type Unused = 'id' | 'agent_id' | 'resource_id' | 'display_id' | 'user_id'
 
 export function toAuthRequest(row: Omit<FoundRequest, Unused>): AuthRequest {
   const status: AuthRequestStatus = row.has_expired ? 'expired' : row.status

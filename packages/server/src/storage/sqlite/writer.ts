@@ -182,7 +182,8 @@ type Executed = Pick<CompiledQuery, 'sql' | 'parameters'>
 
 interface Prepared {
   statement: Database.Statement<unknown[]>
-  hasRows: boolean
+  /** The names of the columns if the statement returns arrays of values, which cost the driver less than objects. */
+  columns: readonly string[] | undefined
 }
 
 /** A connection to a SQLite file that caches its prepared statements. */
@@ -219,8 +220,9 @@ export class Connection implements DatabaseConnection {
 
   /** Like {@link executeQuery}, but without waiting. */
   execute<R>({ sql, parameters }: Executed): QueryResult<R> {
-    const { statement, hasRows } = this.#prepared(sql)
-    if (hasRows) return { rows: statement.all(parameters) as R[] }
+    const { statement, columns } = this.#prepared(sql)
+    if (columns) return { rows: statement.all(parameters).map((values) => toRow(columns, values as unknown[])) as R[] }
+    if (statement.reader) return { rows: statement.all(parameters) as R[] }
     const { changes, lastInsertRowid } = statement.run(parameters)
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
   }
@@ -234,10 +236,20 @@ export class Connection implements DatabaseConnection {
     if (known) return known
     if (this.#statements.size >= maxStatements) this.#statements.clear()
     const statement = this.#database.prepare<unknown[]>(sql)
-    const prepared = { statement, hasRows: statement.reader }
+    // Another process that migrates the database may change which columns a `*` stands for.
+    const isFixed = statement.reader && !sql.includes('*')
+    const prepared = isFixed
+      ? { statement: statement.raw(), columns: statement.columns().map(({ name }) => name) }
+      : { statement, columns: undefined }
     this.#statements.set(sql, prepared)
     return prepared
   }
+}
+
+function toRow(columns: readonly string[], values: readonly unknown[]): Record<string, unknown> {
+  const row: Record<string, unknown> = {}
+  for (let index = 0; index < columns.length; index++) row[columns[index] as string] = values[index]
+  return row
 }
 
 /** Whether SQLite gave up because another connection was writing. In that case, nothing was changed. */
