@@ -56,6 +56,7 @@ export async function removedScopes(
   request: AuthRequest,
   { live, ended }: OwnGrants,
 ): Promise<string[]> {
+  if (ended.length === 0) return []
   const parties = partiesOf(request, transports.accountOf(request))
   const isOwn = (grant: Grant) => !grant.call && partiesOf(grant, grant.account) === parties
   const held = scopesOf(live.filter(isOwn))
@@ -87,7 +88,7 @@ export async function holdingsOf(
     removed.length === 0 ? 0 : await validTokensIssuedSince(storage, { at: now(), lifetime: longestToken() })
   const revokedButUsable = removed.filter(({ revokedAt }) => revokedAt !== null && revokedAt > aliveSince)
   const requested = resourceKey(resource)
-  const isElsewhere = (grant: Grant) => resourceKey(grant.resource) !== requested
+  const isElsewhere = (grant: Grant) => grant.resource !== resource && resourceKey(grant.resource) !== requested
   const here = live.filter((grant) => !isElsewhere(grant) && !grant.call)
   return {
     same: scopesOf(here.filter((grant) => grant.delegate === delegate && grant.account === account)),
