@@ -164,7 +164,7 @@ function signedRoutes(shared: ServerContext, edition: SignedEdition): readonly R
 
 function documentRoutes({ issuer, edition, keys }: SignedContext, metadata: OwnDocument): readonly Route[] {
   return [
-    documentRoute(documentUrl(edition.documents.authServer, issuer), () => metadata),
+    documentRoute(documentUrl(edition.documents.authServer, issuer), metadata),
     documentRoute(metadata.jwks_uri, async () => ({ keys: await keys.publicKeys() })),
   ]
 }

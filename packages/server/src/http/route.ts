@@ -35,8 +35,20 @@ export interface Route {
   methods: Readonly<Record<string, Endpoint>>
 }
 
-/** Returns the route of a document that anyone may fetch, at its URL. */
-export function documentRoute(url: string, write: () => object | Promise<object>): Route {
+/**
+ * Returns the route of a document that anyone may fetch, at its URL.
+ *
+ * @param document the document, which is then serialized only once, or a function that writes it for each request
+ */
+export function documentRoute(url: string, document: object | (() => object | Promise<object>)): Route {
   const { pathname: path } = new URL(url)
-  return { path, caller: 'agent', isLight: true, methods: { GET: async () => documentResponse(await write()) } }
+  const GET =
+    typeof document === 'function' ? async () => documentResponse(await document()) : constantResponse(document)
+  return { path, caller: 'agent', isLight: true, methods: { GET } }
+}
+
+function constantResponse(document: object): () => Response {
+  const text = JSON.stringify(document)
+  const headers = Object.fromEntries(documentResponse(document).headers)
+  return () => new Response(text, { headers })
 }

@@ -88,7 +88,10 @@ function requirePlainPath(received: ReceivedMessage, path: string): void {
   throw new AAuthError('target_ambiguous', 'Send a normalized path, without dot segments.')
 }
 
-const pathSent = ({ rawTarget }: ReceivedMessage): string => rawTarget.split('?', 1)[0] ?? ''
+function pathSent({ rawTarget }: ReceivedMessage): string {
+  const end = rawTarget.indexOf('?')
+  return end === -1 ? rawTarget : rawTarget.slice(0, end)
+}
 
 function requireEndpoint({ methods }: Route, method: string): Endpoint {
   const served = method === 'HEAD' ? 'GET' : method

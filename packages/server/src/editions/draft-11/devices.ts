@@ -58,7 +58,7 @@ export function deviceRoutes(context: SignedContext): readonly Route[] {
     }
   })
   return [
-    documentRoute(documentUrl(draft11Documents.agent, issuer), () => deviceDocument(issuer)),
+    documentRoute(documentUrl(draft11Documents.agent, issuer), deviceDocument(issuer)),
     documentRoute(issuer + paths.deviceKeys, async () => ({ keys: await deviceKeys.publicKeys() })),
     ...createDeviceRoutes(context, { [paths.deviceToken]: renew }),
   ]

@@ -50,7 +50,7 @@ export function deviceRoutes(context: SignedContext): readonly Route[] {
     ...(personalAgents.remote && { device_code_uri: `${issuer}/account/devices/code` }),
   }
   return [
-    documentRoute(documentUrl(january.documents.agent, issuer), () => document),
+    documentRoute(documentUrl(january.documents.agent, issuer), document),
     documentRoute(issuer + paths.keys, async () => ({ keys: await deviceKeys.publicKeys() })),
     ...createDeviceRoutes(context, {
       [paths.redemption]: createRedemption(context, rateLimit),
