@@ -24,6 +24,7 @@ import {
   startSidecar,
   untilServed,
 } from './stage.mjs'
+import { workloads } from './workloads.mjs'
 
 const printedPage = /decide here.*: (http\S+)\n/
 const stackTrace = /\n {4}at /
@@ -382,4 +383,5 @@ export const checks = [
   ...oauthClients,
   ...pages,
   ...protectedApis,
+  ...workloads,
 ]

@@ -7,6 +7,7 @@ const shortTitles = {
   'agents/desktop-apps': 'Claude Desktop, VS Code',
   'agents/keys': 'Keys, rotation, leaks',
   'agents/which-function': 'Choose a function',
+  'agents/workloads': 'Workloads (CI, Kubernetes)',
   'apis/frameworks': 'Express, Fastify, Hono, Koa',
   'apis/limits': 'Rate limits, revocation',
   'apis/mcp-oauth': 'MCP for Claude, ChatGPT',

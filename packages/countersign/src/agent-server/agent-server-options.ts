@@ -14,6 +14,7 @@ import { isIdentifier, requireIdentifier } from '../protocol/documents.js'
 import type { RateLimit } from '../resource/rate-limit.js'
 import { requireOwnSigner } from '../tokens/issue-token.js'
 import { maxTokenLifetime } from './delegate-tokens.js'
+import { type BindPlatformToken, requireWorkloads, type Workload } from './workloads.js'
 
 /** An installation that requests enrollment. It has proven only that it holds the key. */
 export interface EnrollmentRequest {
@@ -69,12 +70,22 @@ export interface AgentServerOptions extends NetworkOptions {
    */
   enroll: (request: EnrollmentRequest) => MaybePromise<Enrollment | undefined>
   /**
+   * Programs without a user, such as CI jobs and pods, that get agent tokens for their platforms' OIDC tokens. They are not enrolled or
+   * listed, and cannot be revoked one by one: remove the entry. @default none
+   */
+  workloads?: readonly Workload[] | undefined
+  /**
+   * Binds each platform token to one key. With several instances, use a shared store, such as `redisPlatformTokens`.
+   * @default memory
+   */
+  bindPlatformToken?: BindPlatformToken | undefined
+  /**
    * The recipients for which an installation can get tokens: resources and auth servers, as a list of identifiers or as a function. Each
    * token is for one recipient. In editions whose tokens are for every party: the auth servers that tokens may name. @default all
    */
   audiences?: readonly string[] | ((audience: string, delegate: StoredDelegate) => MaybePromise<boolean>) | undefined
   /**
-   * Lifetime of an agent token, in seconds. A revoked delegate keeps its identity for at most this long, except at auth servers that were
+   * Lifetime of an agent token, in seconds; those of workloads also expire with the platform's token. A revoked delegate keeps its identity for at most this long, except at auth servers that were
    * notified of the revocation. @default 3600
    */
   lifetime?: number | undefined
@@ -96,7 +107,7 @@ export interface AgentServerOptions extends NetworkOptions {
   allowInsecureLoopback?: boolean | undefined
   /** Accepts identifiers with a path (W10). @default false */
   allowPath?: boolean | undefined
-  /** Sends revocations to auth servers, at URLs that others choose. @default a guarded fetch */
+  /** Sends revocations to auth servers, at URLs that others choose, and fetches the keys of platforms. @default a guarded fetch */
   fetch?: FetchDocument | undefined
 }
 
@@ -109,6 +120,8 @@ const agentServerOptions = {
   about: true,
   delegates: true,
   enroll: true,
+  workloads: true,
+  bindPlatformToken: true,
   audiences: true,
   lifetime: true,
   rateLimit: true,
@@ -143,6 +156,7 @@ export function requireAgentServerOptions(options: AgentServerOptions): void {
     throw new TypeError('enroll is required: a function that checks an installation and returns its name')
   if (!(lifetime >= 60 && lifetime <= maxTokenLifetime))
     throw new TypeError(`lifetime must be from 60 to ${maxTokenLifetime} seconds`)
+  requireWorkloads(options.workloads, options)
   if (audiences === undefined || typeof audiences === 'function') return
   if (!Array.isArray(audiences))
     throw new TypeError("audiences must be a list, such as ['https://api.example'], or a function")

@@ -1,3 +1,4 @@
+import { randomBytes, serializeBase64url } from '#crypto'
 import type { DelegatePage, StoredDelegate } from '../agent/delegate-store.js'
 import { createMemoryNonces } from '../httpsig/memory-nonces.js'
 import { type ReceivedMessage, receiveRequest } from '../httpsig/received-message.js'
@@ -16,6 +17,7 @@ import { januaryAgentServer } from './delegate-tokens.js'
 import { type Endpoint, serveEndpoint } from './serve-endpoint.js'
 import { type KeyRequest, requireKeyRate, verifyKeyRequest } from './signed-by-key.js'
 import { createTokenRevocations, type RevocationReport } from './token-revocations.js'
+import { createWorkloads, workloadPrefix } from './workloads.js'
 
 /** An agent server, created by {@link createAgentServer}. */
 export interface AgentServer {
@@ -75,6 +77,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
   const tools = { authority: new URL(id).host, claimNonce, now }
   const emit = createEmitter('agent', id, options.onEvent)
   const revocations = createTokenRevocations(options, edition, issuer)
+  const recognize = createWorkloads(options, now, emit)
   const metadata = edition.describe(options)
   const keys = [signer.jwk, ...otherKeys].map((jwk) => publishedJwk(jwk, edition.document.jose))
 
@@ -93,7 +96,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
     })
     if (!enrollment) throw new DelegateRefusal('enrollment_denied', 'This installation was not recognized.')
     const { name, replace = false } = enrollment
-    const problem = edition.nameProblem(name)
+    const problem = edition.nameProblem(name) ?? reservedProblem(name)
     if (problem !== undefined) throw new TypeError(`enroll returned an invalid name: the name ${problem}`)
     const outcome = await delegates.enroll({ name, thumbprint, enrolledAt: now() }, replace)
     switch (outcome) {
@@ -109,31 +112,48 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
   }
 
   async function renew(request: KeyRequest): Promise<Response> {
+    const platformToken = request.form.get('platform_token')
+    if (platformToken !== undefined) return exchange(request, platformToken)
     const { thumbprint, jwk } = request.key
     const known = await delegates.find(thumbprint)
     await requireKeyRate(rateLimit, request, known?.name)
     const delegate = requireActive(known)
-    const audience = edition.hasAudiences ? requireParameter(request.form, 'audience') : request.form.get('auth_server')
-    if (audience !== undefined && !isIdentifier(audience, options))
-      throw new AAuthError('request_malformed', 'The audience must be the identifier of a resource or an auth server.')
-    if (audience !== undefined && !(await isAllowed(audience, delegate)))
-      throw new DelegateRefusal(
-        'audience_denied',
-        'This agent server issues no tokens for this audience.',
-        delegate.name,
-      )
+    const audience = await requireAudience(request, delegate)
     await request.claim(delegate.name)
     const dated = await revocations.date(delegate, audience)
     // Read again: the delegate may have been revoked or replaced in the meantime.
     const { name } = requireActive(await delegates.renew(thumbprint, now()))
     const token = await edition.issue(issuer, { name, jwk, audience, ...dated })
-    const left = Math.floor(dated.issuedAt + lifetime - now())
-    return jsonResponse(200, { agent_token: token, expires_in: left, name }, { 'cache-control': 'no-store' })
+    return tokenResponse(token, Math.floor(dated.issuedAt + lifetime - now()), name)
   }
 
-  async function isAllowed(audience: string, delegate: StoredDelegate): Promise<boolean> {
-    if (audiences === undefined) return true
-    return typeof audiences === 'function' ? audiences(audience, delegate) : audiences.includes(audience)
+  /** Issues a token to a workload, which is not stored: its platform's token is checked each time. */
+  async function exchange(request: KeyRequest, platformToken: string): Promise<Response> {
+    const { thumbprint, jwk } = request.key
+    await requireKeyRate(rateLimit, request)
+    if (!recognize) throw new DelegateRefusal('workload_denied', 'This agent server has no workloads.')
+    const workload = await recognize(platformToken, request.remoteAddress)
+    const { name, expiresAt } = workload
+    const issuedAt = Math.floor(now())
+    const unstored = { name, thumbprint, enrolledAt: issuedAt, renewedAt: undefined, revokedAt: undefined }
+    const audience = await requireAudience(request, unstored)
+    await request.claim(name)
+    await workload.bind(thumbprint)
+    const left = Math.min(lifetime, Math.floor(expiresAt) - issuedAt)
+    const jti = serializeBase64url(randomBytes(16))
+    const token = await edition.issue({ ...issuer, lifetime: left }, { name, jwk, audience, issuedAt, jti })
+    return tokenResponse(token, left, name)
+  }
+
+  async function requireAudience({ form }: KeyRequest, delegate: StoredDelegate): Promise<string | undefined> {
+    const audience = edition.hasAudiences ? requireParameter(form, 'audience') : form.get('auth_server')
+    if (audience === undefined) return undefined
+    if (!isIdentifier(audience, options))
+      throw new AAuthError('request_malformed', 'The audience must be the identifier of a resource or an auth server.')
+    const isAllowed =
+      typeof audiences === 'function' ? await audiences(audience, delegate) : audiences?.includes(audience)
+    if (isAllowed ?? true) return audience
+    throw new DelegateRefusal('audience_denied', 'This agent server issues no tokens for this audience.', delegate.name)
   }
 
   const signed =
@@ -166,6 +186,14 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
     },
     remove: async (name) => delegates.remove(name),
   }
+}
+
+function tokenResponse(token: string, lifetime: number, name: string): Response {
+  return jsonResponse(200, { agent_token: token, expires_in: lifetime, name }, { 'cache-control': 'no-store' })
+}
+
+function reservedProblem(name: string): string | undefined {
+  return name.startsWith(workloadPrefix) ? `must not start with ${workloadPrefix}, as those of workloads do` : undefined
 }
 
 /** @throws DelegateRefusal `unknown_delegate`, `revoked_delegate` */

@@ -15,6 +15,12 @@ const statuses = {
   too_many_devices: 409,
   /** The agent server issues no tokens for this recipient. */
   audience_denied: 403,
+  /** The platform token is not valid, or no workload is configured for it. */
+  workload_denied: 403,
+  /** The platform token is bound to another key. */
+  platform_token_used: 409,
+  /** The keys of the platform token's issuer are not available. */
+  issuer_unavailable: 503,
 } as const
 
 /** The codes of the refusals of an agent server, as sent in `error`, in addition to those of the edition. */
@@ -27,8 +33,9 @@ export class DelegateRefusal extends Error {
   /** The name of the delegate, if there is one. It is not sent to the caller. */
   declare readonly delegate: string | undefined
 
-  constructor(code: DelegateRefusalCode, message: string, delegate?: string) {
-    super(message)
+  /** @param cause for the operator; not sent to the caller */
+  constructor(code: DelegateRefusalCode, message: string, delegate?: string, cause?: Error) {
+    super(message, { cause })
     Object.assign(this, { name: 'DelegateRefusal', code, status: statuses[code], delegate })
   }
 }

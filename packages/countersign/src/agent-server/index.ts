@@ -20,3 +20,8 @@ export { DelegateRefusal, type DelegateRefusalCode, writeDelegateRefusal } from 
 export { memoryDelegates } from './memory-delegates.js'
 export { type KeyRequest, type KeyRequestTools, requireKeyRate, verifyKeyRequest } from './signed-by-key.js'
 export type { RevocationReport } from './token-revocations.js'
+export {
+  type BindPlatformToken,
+  identifyingClaims,
+  type Workload,
+} from './workloads.js'

@@ -1,5 +1,6 @@
 import { january } from '../editions/january/january.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
+import { causeMessages } from '../lib/error-reasons.js'
 import { AAuthError } from '../lib/errors.js'
 import type { Emit } from '../lib/events.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
@@ -47,7 +48,7 @@ export async function serveEndpoint(
     const refusal =
       error instanceof AAuthError
         ? describeRefusal(error, error)
-        : { code, status, delegate: error.delegate, reason: joinReasons([error.message]) }
+        : { code, status, delegate: error.delegate, reason: joinReasons([error.message, ...causeMessages(error)]) }
     emit?.({ kind: 'refusal', ...refusal })
     report(code, status)
     return toResponse(error, endpoint)

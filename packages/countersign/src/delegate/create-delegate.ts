@@ -26,6 +26,8 @@ export interface DelegateOptions {
    * enrolled yet. @default the installation cannot enroll itself
    */
   credential?: (() => MaybePromise<string>) | undefined
+  /** Returns the platform's OIDC token, for each agent token: for workloads, instead of an enrollment. @default none */
+  platformToken?: (() => MaybePromise<string>) | undefined
   /** The auth server of the installation's user, for editions whose agent tokens name it. @default none */
   authServer?: string | undefined
   /**
@@ -49,6 +51,7 @@ const delegateOptions = {
   id: true,
   signer: true,
   credential: true,
+  platformToken: true,
   authServer: true,
   audienceOf: true,
   tokenPath: true,
@@ -120,8 +123,8 @@ export function createDelegate(options: DelegateOptions): Delegate {
   }
 
   async function requestToken(audience: string | undefined): Promise<Record<string, unknown>> {
-    const form: Record<string, string> = audience === undefined ? {} : { audience }
-    if (audience === undefined && authServer !== undefined) form.auth_server = authServer
+    const form: Record<string, string> = audience ? { audience } : authServer ? { auth_server: authServer } : {}
+    if (options.platformToken) form.platform_token = await options.platformToken()
     const request = () => post(tokenPath, form, true)
     try {
       return await request()

@@ -30,6 +30,8 @@ export type AgentErrorCode =
   | 'agent_token_refused'
   /** The agent server does not respond. From `createDelegate`. */
   | 'agent_server_unreachable'
+  /** The platform on which the program runs does not issue an OIDC token to it. From `githubActionsToken` and `kubernetesToken`. */
+  | 'platform_token_unavailable'
   /** The user did not decide in the time that the agent waits (`consentTimeout`). */
   | 'consent_expired'
   /** The pasted text is not the URL to which the user's browser returned, or nothing was pasted. */

@@ -40,6 +40,7 @@ export { type ConnectionShares, limitConnections } from './limit-connections.js'
 export { type LoopbackConsentOptions, loopbackConsent, showLoopbackPage } from './loopback-consent.js'
 export { createMountedListener, type Handler, type NodeListenerOptions } from './mounted-listener.js'
 export { createNodeListener } from './node-listener.js'
+export { githubActionsToken, kubernetesToken } from './platform-tokens.js'
 export { FileStoreError, openPrivateFolder, readPrivateFile, writePrivateFile } from './private-files.js'
 export { readConfigurationFile } from './read-configuration-file.js'
 export {

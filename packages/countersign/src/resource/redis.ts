@@ -1,5 +1,5 @@
 /**
- * Nonces, rate limits, revoked tokens and sessions that several processes of an API share, in Redis or Valkey. Requires a client, such as
+ * Nonces, rate limits, revoked tokens and sessions that several processes of an API or an agent server share, in Redis or Valkey. Requires a client, such as
  * `@redis/client`.
  *
  * @packageDocumentation
@@ -124,6 +124,23 @@ export function redisRevokedTokens(client: RedisClient, options: RedisRevokedTok
       return false
     },
     has: async (issuer, jti) => (await run(isHeldScript, names, [keyOf(issuer, jti)])) === 1,
+  }
+}
+
+/**
+ * A `bindPlatformToken` that all instances of an agent server share. If the store does not respond, workloads get no tokens (503). If it
+ * loses data, a platform token that was stolen before can be used with another key until it expires.
+ *
+ * @throws TypeError for a value that is not a client
+ */
+export function redisPlatformTokens(
+  client: RedisClient,
+  options: RedisStoreOptions = {},
+): (token: { hash: string; thumbprint: string; expiresAt: number }) => Promise<string> {
+  const run = runScripts(client, options)
+  return async ({ hash, thumbprint, expiresAt }) => {
+    const lifetime = String(Math.max(1, Math.ceil(expiresAt - systemClock())))
+    return String(await run(bindScript, [`platform token ${hash}`], [thumbprint, lifetime]))
   }
 }
 
@@ -252,6 +269,7 @@ const isHeldScript = `${clock}
 local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
 return ends and tonumber(ends) > now and 1 or 0`
 
+const bindScript = `return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) and ARGV[1] or redis.call('GET', KEYS[1])`
 const createScript = `return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) and 1 or 0`
 
 const replaceScript = `

@@ -1,6 +1,12 @@
 import { createClient } from '@redis/client'
 import type { NonceClaim } from 'countersign/resource'
-import { type RedisClient, redisNonces, redisRateLimit, redisRevokedTokens } from 'countersign/resource/redis'
+import {
+  type RedisClient,
+  redisNonces,
+  redisPlatformTokens,
+  redisRateLimit,
+  redisRevokedTokens,
+} from 'countersign/resource/redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createValkey, hasValkey, type Valkey } from '../../../../test/valkey.js'
 
@@ -63,6 +69,23 @@ describe.skipIf(!hasValkey())('a Redis store', () => {
     )
     expect(taken.filter((one) => one === true)).toHaveLength(20)
     expect(taken.filter((one) => one === false)).toHaveLength(280)
+  })
+
+  it('binds a platform token to one key, whichever of many instances sees it, until it expires (T37)', async () => {
+    const prefix = ownPrefix()
+    const binds = await Promise.all([1, 2, 3].map(async () => redisPlatformTokens(await newClient(), { prefix })))
+    const token = (thumbprint: string) => ({ hash: 'h', thumbprint, expiresAt: Date.now() / 1000 + 300 })
+    const holders = await Promise.all(
+      Array.from({ length: 60 }, async (_, at) => binds[at % 3]?.(token(`key-${at % 7}`))),
+    )
+    expect(new Set(holders).size).toBe(1)
+    const client = await newClient()
+    const left = await client.eval("return redis.call('TTL', KEYS[1])", {
+      keys: [`{${prefix}} platform token h`],
+      arguments: [],
+    })
+    expect(left).toBeGreaterThan(0)
+    expect(left).toBeLessThanOrEqual(301)
   })
 
   it('claims it again after its lifetime, and removes expired counters', async () => {

@@ -124,11 +124,18 @@ export const policyRule = z
       .regex(/^[a-z0-9-]{1,64}$/, 'must be 1 to 64 lowercase letters, digits or hyphens')
       .optional(),
     agent: agentParty,
+    delegate: text(255).optional(),
     resource: party.default('*'),
     scopes: z.array(pattern).min(1).readonly().optional(),
     decision: z.enum(['ask', 'ask-once', 'deny', 'grant']),
   })
-  .superRefine(({ decision, name, agent, scopes }, context) => {
+  .superRefine(({ decision, name, agent, delegate, scopes }, context) => {
+    if (delegate !== undefined && agent.includes('*'))
+      context.addIssue({
+        code: 'custom',
+        path: ['agent'],
+        message: 'must be a single agent, without *, in a policy with a delegate',
+      })
     if (decision !== 'grant') return
     const refuse = (setting: string, message: string) =>
       context.addIssue({

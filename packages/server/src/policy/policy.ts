@@ -70,6 +70,8 @@ export interface PolicyRule {
    * that denies, an identifier without a path also matches those with a path on the same host.
    */
   agent: string
+  /** Name of the only delegate that the rule matches, such as `workload.deploy`. @default the agent itself, and all its delegates */
+  delegate?: string | undefined
   /** A resource's identifier, with the same wildcards as `agent`. @default '*' */
   resource?: string | undefined
   /**
@@ -101,8 +103,9 @@ export function policyOfRules(rules: readonly PolicyRule[], otherwise: Policy = 
   }
 }
 
-function fits({ agent, resource, scope }: PolicyRequest, rule: PolicyRule & { resource: string }): boolean {
+function fits({ agent, delegate, resource, scope }: PolicyRequest, rule: PolicyRule & { resource: string }): boolean {
   const { scopes, decision } = rule
+  if (rule.delegate !== undefined && rule.delegate !== delegate) return false
   const isStrict = decision === 'deny' || decision === 'ask-once'
   // A rule that denies or limits an origin also denies or limits identifiers with a path there, which anyone who controls the origin can invent.
   const isNamed = (identifier: string, pattern: string) =>

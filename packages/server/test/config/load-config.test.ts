@@ -162,6 +162,11 @@ describe('loadConfig', () => {
       'policies[0].agent: must be a single agent',
     ],
     [
+      'a delegate of any agent',
+      { policies: [{ agent: '*', delegate: 'workload.deploy', decision: 'deny' }] },
+      'policies[0].agent: must be a single agent, without *, in a policy with a delegate',
+    ],
+    [
       'a grant for any scope',
       { policies: [{ agent: 'https://a.example', decision: 'grant', name: 'n' }] },
       'policies[0].scopes: is required for a policy that grants',

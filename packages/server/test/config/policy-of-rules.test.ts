@@ -48,6 +48,16 @@ describe('policyOfRules', () => {
     expect(decide(agent, resource, ...scope)).toEqual(expected)
   })
 
+  it('grants to one delegate of an agent, and neither to others nor to the agent itself (T39)', () => {
+    const [agent, resource, scopes] = ['https://ci.example', 'https://api.example', ['report.read']]
+    const ofDelegate = policyOfRules([{ name: 'ci', agent, delegate: 'workload.deploy', scopes, decision: 'grant' }])
+    const outcome = (delegate: string | null, id = agent) =>
+      ofDelegate({ agent: id, delegate, resource, scope: scopes })
+    expect(outcome('workload.deploy')).toEqual({ grant: 'ci' })
+    for (const other of [null, 'workload.deploy2', 'WORKLOAD.deploy']) expect(outcome(other)).toBe('ask')
+    expect(outcome('workload.deploy', 'https://other.example')).toBe('ask')
+  })
+
   it('never grants without a name', () => {
     const [nameless] = [{ agent: 'https://a.example', resource: '*', decision: 'grant' as const }]
     expect(policyOfRules([nameless])({ agent: 'https://a.example', delegate: null, resource: 'r', scope: [] })).toEqual(
