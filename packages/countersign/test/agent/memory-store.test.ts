@@ -48,3 +48,25 @@ it('does not count an owner whose last record was removed', async () => {
   }
   expect(await store.list('alice')).toHaveLength(1)
 })
+
+it.each(['token', 'session'] as const)('stores 10,000 owners with a record of kind %s, and no more', async (kind) => {
+  const store = memoryStore()
+  for (let index = 0; index < 10_000; index++) await store.put(`owner ${index}`, record(kind))
+  expect(await store.remove('owner 0', record(kind, 'unknown')), 'is no use').toBe(false)
+  expect(await store.remove('nobody', record(kind))).toBe(false)
+  await store.put('owner 1', record(kind, 'two'))
+  await store.put('one more', record(kind))
+  expect(await store.list('owner 0')).toEqual([])
+  expect(await store.list('owner 1')).toHaveLength(2)
+  expect(await store.list('owner 2')).toHaveLength(1)
+})
+
+it('is not shared, and returns the record that it holds', async () => {
+  const store = memoryStore()
+  expect(store.isShared).toBe(false)
+  const [first, second] = [record('token'), { ...record('token'), data: { is: 'new' } }]
+  expect([await store.add('alice', first), await store.add('alice', second)]).toEqual([first, first])
+  expect(await store.add('alice', record('token', 'two'))).toEqual(record('token', 'two'))
+  expect([await store.remove('alice', second), await store.remove('alice', second)]).toEqual([true, false])
+  expect(await store.list('alice')).toEqual([record('token', 'two')])
+})
