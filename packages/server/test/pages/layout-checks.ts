@@ -15,10 +15,32 @@ const wideSpacing =
   '* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important }'
 const largeText = 'html { font-size: 200% !important }'
 
-/** Defines the tests of the appearance of page states in one language: all, or those that are named. */
+/** One state of each kind of page, with the most text. */
+export const usual = [
+  'sign-in-full',
+  'sign-up-for-agent',
+  'reauthentication-passkey',
+  'consent-usual',
+  'consent-sensitive',
+  'consent-bearer-loopback',
+  'agents-devices',
+  'agent',
+  'remove-bound-agent',
+  'security',
+  'yours-unconfirmed',
+  'device-code-claimed',
+  'problem-request_other_user',
+]
+
+/**
+ * Defines the tests of the appearance of page states in one language: all, or those that are named. States have the same elements in every
+ * language, so the engines read all of them in English, and the usual ones in the others.
+ */
 export function checkLayoutIn(messages: Messages, named?: readonly string[]): void {
   const all = statesIn(messages)
   const documents = named ? new Map(named.map((name) => [name, all.get(name) ?? ''])) : all
+  const isRead = (name: string) => isLong || messages.lang === 'en' || usual.includes(name)
+  const names = [...documents.keys()]
   const isRightToLeft = messages.dir === 'rtl'
   const suffix = isRightToLeft ? '.rtl' : messages.lang === 'en' ? '' : `.${messages.lang}`
 
@@ -32,8 +54,6 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
       server = await servePages((path) => documents.get(path))
       browser = await openChromium()
       page = await browser.newPage({ reducedMotion: 'reduce', bypassCSP: true })
-      // The engines other than axe-core know only English.
-      await (messages.lang === 'en' ? loadEngines(page) : loadAxe(page))
     })
 
     afterAll(async () => {
@@ -41,7 +61,7 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
       await server?.close()
     })
 
-    it.each(wantsScreenshots ? [...documents.keys()] : [])('%s: screenshots', async (name) => {
+    it.each(wantsScreenshots ? names : [])('%s: screenshots', async (name) => {
       await page.setViewportSize({ width: 800, height: 900 })
       await page.goto(`${server.origin}/${name}`)
       for (const colorScheme of ['dark', 'light'] as const) {
@@ -52,30 +72,35 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
       await takeScreenshot(page, `${name}${suffix}.320`)
     })
 
-    it.each([...documents.keys()])(
-      '%s has no accessibility findings in light and dark mode, fits 320 px and wide spacing, and scales with large text',
+    async function open(name: string): Promise<void> {
+      await page.setViewportSize({ width: 800, height: 900 })
+      await page.emulateMedia({ colorScheme: 'light' })
+      await page.goto(`${server.origin}/${name}`)
+      await page.evaluate(() => {
+        for (const details of document.querySelectorAll('details')) details.open = true
+      })
+    }
+
+    /** The layout of the page that is open, at several widths. */
+    async function checkLayout(): Promise<void> {
+      expect(await smallTargets(page)).toEqual([])
+      await page.setViewportSize({ width: 320, height: 640 })
+      expect(await layoutOf(page)).toMatchObject({ overflow: 0, orphans: [] })
+      expect(await layoutOf(page, wideSpacing)).toMatchObject({ overflow: 0 })
+      await page.setViewportSize({ width: 640, height: 900 })
+      const { icons } = await layoutOf(page)
+      expect(await layoutOf(page, largeText)).toEqual({
+        overflow: 0,
+        orphans: [],
+        icons: icons.map(({ width, height }) => ({ width: width * 2, height: height * 2 })),
+      })
+    }
+
+    it.each(names.filter((name) => !isRead(name)))(
+      '%s fits 320 px and wide spacing, and scales with large text',
       async (name) => {
-        await page.setViewportSize({ width: 800, height: 900 })
-        await page.emulateMedia({ colorScheme: 'light' })
-        await page.goto(`${server.origin}/${name}`)
-        await openDetails(page)
-        expect(await violations(page, 'all')).toEqual([])
-        expect(await smallTargets(page)).toEqual([])
-        // Colors do not depend on the direction.
-        if (isLong || !isRightToLeft) {
-          await page.emulateMedia({ colorScheme: 'dark' })
-          expect(await violations(page, 'colours')).toEqual([])
-        }
-        await page.setViewportSize({ width: 320, height: 640 })
-        expect(await layoutOf(page)).toMatchObject({ overflow: 0, orphans: [] })
-        expect(await layoutOf(page, wideSpacing)).toMatchObject({ overflow: 0 })
-        await page.setViewportSize({ width: 640, height: 900 })
-        const { icons } = await layoutOf(page)
-        expect(await layoutOf(page, largeText)).toEqual({
-          overflow: 0,
-          orphans: [],
-          icons: icons.map(({ width, height }) => ({ width: width * 2, height: height * 2 })),
-        })
+        await open(name)
+        await checkLayout()
       },
     )
 
@@ -89,12 +114,27 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
         }
       },
     )
-  })
-}
 
-async function openDetails(page: Page): Promise<void> {
-  await page.evaluate(() => {
-    for (const details of document.querySelectorAll('details')) details.open = true
+    describe('read by accessibility engines', () => {
+      // They take most of the time of opening a page. Those other than axe-core know only English.
+      beforeAll(async () => {
+        await (messages.lang === 'en' ? loadEngines(page) : loadAxe(page))
+      })
+
+      it.each(names.filter(isRead))(
+        '%s has no accessibility findings in light and dark mode, fits 320 px and wide spacing, and scales with large text',
+        async (name) => {
+          await open(name)
+          expect(await violations(page, 'all')).toEqual([])
+          // Colors do not depend on the direction.
+          if (isLong || !isRightToLeft) {
+            await page.emulateMedia({ colorScheme: 'dark' })
+            expect(await violations(page, 'colours')).toEqual([])
+          }
+          await checkLayout()
+        },
+      )
+    })
   })
 }
 

@@ -2,27 +2,10 @@ import { languages } from 'countersign-server/pages'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasChromium, openChromium } from '../chromium.js'
-import { checkLayoutIn } from './layout-checks.js'
+import { checkLayoutIn, usual } from './layout-checks.js'
 import { type PagesOrigin, servePages } from './pages-origin.js'
 import { pseudo } from './pseudo.js'
 import { statesIn } from './states.js'
-
-/** One state of each kind of page, with the most text. */
-const usual = [
-  'sign-in-full',
-  'sign-up-for-agent',
-  'reauthentication-passkey',
-  'consent-usual',
-  'consent-sensitive',
-  'consent-bearer-loopback',
-  'agents-devices',
-  'agent',
-  'remove-bound-agent',
-  'security',
-  'yours-unconfirmed',
-  'device-code-claimed',
-  'problem-request_other_user',
-]
 
 // The longest language, and the one whose words have no spaces between them. Messages of the others have the same elements.
 for (const lang of ['de', 'ja']) checkLayoutIn(languages[lang] ?? pseudo, usual)
