@@ -78,18 +78,27 @@ const slow = [
 ]
 /** Files that share a process, too, but open servers or take longer: not of the inner loop. */
 const together = [
-  'packages/gateway/test/{cdn-cache-fields,connections,create-gateway,events,forms,mcp,streams,subrequests}.test.ts',
-  'packages/gateway/test/{revoked,trailers,upload-room}.test.ts',
+  'packages/gateway/test/{cdn-cache-fields,connections,create-gateway,draft-11,editions,events,forms,mcp,oauth,oauth-attacks}.test.ts',
+  'packages/gateway/test/{revoked,streams,subrequests,trailers,upload-room}.test.ts',
+  'packages/gateway/test/config/**/*.test.ts',
   'packages/gateway/test/oracles/**/*.test.ts',
-  'packages/cli/test/{demo-hints,discover,gateway,init,inspect,private-network,sign,sign-and-verify,verify}.test.ts',
-  'packages/countersign/test/{observability,testing}/**/*.test.ts',
+  'packages/gateway/test/uploads/watch-{form,text}.test.ts',
+  'packages/cli/test/{demo-hints,discover,draft-11,gateway,init,inspect,private-network,sign,sign-and-verify,verify}.test.ts',
+  'packages/cli/test/{doctor,editions,sidecar}/**/*.test.ts',
+  'packages/cli/test/gateway/mcp-settings.test.ts',
+  'packages/cli/test/trace-page/{parse-trace,trace-command}.test.ts',
+  'packages/countersign/test/{agent-server,observability,testing}/**/*.test.ts',
+  'packages/countersign/test/attacks/{bearer-attacks,draft-11-agent-attacks,draft-11-attacks}.test.ts',
   'packages/countersign/test/node/{file-store,http2,loopback-consent,node-listener}.test.ts',
   'packages/gateway/test/routes/check-request.test.ts',
   'packages/server/test/consent-sentences.test.ts',
   'packages/server/test/accounts/identity-provider.test.ts',
-  'packages/server/test/attacks/callback-attacks.test.ts',
+  'packages/server/test/attacks/{account-enumeration,callback-attacks}.test.ts',
+  'packages/server/test/devices/{device-attacks,device-endpoints,personal-agents}.test.ts',
   'packages/server/test/interleaving/decided-at-the-write.test.ts',
-  'packages/server/test/storage/sqlite-atomicity.test.ts',
+  'packages/server/test/outbound/{delivery-queue,identity-provider,logo-cache,logo-cache.work-lane}.test.ts',
+  'packages/server/test/storage/{event-names,sqlite-atomicity}.test.ts',
+  'packages/server/test/storage/{api,verbs}/**/*.test.ts',
 ]
 /** Only `npm run test:long` runs benchmarks, installs and the faults that take long; random kills have their script. */
 const long = [
