@@ -1,4 +1,5 @@
 import type { CommandEdition } from './command-edition.js'
+import type { DemoEdition } from './demo-edition.js'
 
 const editions = {
   january: async () => (await import('./january.js')).januaryEdition,
@@ -30,4 +31,14 @@ export async function editionWith(
     if (edition.headers[header]?.fits.test(value)) return { name, edition }
   }
   return undefined
+}
+
+const demos: Readonly<Record<EditionName, () => Promise<DemoEdition>>> = {
+  january: async () => (await import('./january-demo.js')).januaryDemo,
+  'draft-11': async () => (await import('./draft-11-demo.js')).draft11Demo,
+}
+
+/** Loads what the demo needs of an edition. @default January 2026 */
+export async function loadDemo(name: EditionName = editionNames[0]): Promise<DemoEdition> {
+  return demos[name]()
 }
