@@ -1,15 +1,24 @@
 import * as platform from '#crypto'
-import type { AgentActions } from '../agent/agent-options.js'
+import type { AgentActions, SharedAgentOptions } from '../agent/agent-options.js'
 import { type CallbackOutcome, callbackPage } from '../agent/callback-page.js'
 import { createWebAgent, type WebAgent, type WebAgentOptions } from '../agent/create-web-agent.js'
 import { memoryStore } from '../agent/memory-store.js'
+import { createDiscoveryBehind } from '../discovery/discovery.js'
+import { noGuard } from '../discovery/lookup-guard.js'
 import { januaryAgent } from '../editions/january/january-agent.js'
+import { revokeRefreshToken } from '../editions/january/january-revocation.js'
 import { AgentError } from '../lib/agent-error.js'
 import { systemClock } from '../lib/clock.js'
 import { chooseChatMessages } from './chat-messages.js'
 import { closedPage, digitsPage, questionPage } from './chat-pages.js'
-import { type ChatUser, type Pending, pendingChats, randomDigits, randomSecret } from './pending-chats.js'
-import { createRelinquisher } from './relinquish.js'
+import {
+  type ChatUser,
+  type Pending,
+  type PendingChats,
+  pendingChats,
+  randomDigits,
+  randomSecret,
+} from './pending-chats.js'
 
 export type { ChatUser } from './pending-chats.js'
 
@@ -206,4 +215,50 @@ function requireNoOwn(options: ChatAgentOptions): void {
   for (const name of ['sessionOf', 'onConsent', 'callbackResponse', 'redirectUri'])
     if (typeof options === 'object' && options !== null && name in options)
       throw new TypeError(`${name} is not an option of createChatAgent, which provides it: use createWebAgent instead`)
+}
+
+interface RelinquishedChats {
+  chats: PendingChats
+  agent: Pick<WebAgent, 'for' | 'forget'>
+  now: () => number
+}
+
+/** Ends connections, and revokes their refresh tokens at the auth servers. */
+function createRelinquisher(options: SharedAgentOptions, { chats, agent, now }: RelinquishedChats) {
+  const { authServers, endpointOrigins, allowInsecureLoopback = false, allowPath = false, allowNetworks = [] } = options
+  const discovery = createDiscoveryBehind(noGuard, {
+    allowInsecureLoopback,
+    allowPath,
+    endpointOrigins,
+    allowNetworks,
+    fetch: options.fetchDocument ?? options.fetch,
+    configuredIssuers: typeof authServers === 'function' ? [] : authServers,
+    now,
+  })
+
+  /** Ends a connection, unless another caller has just confirmed it. Resolves to false if its tokens could not be revoked yet. */
+  async function giveUp(pending: Pending): Promise<boolean> {
+    const gone: Pending = { ...pending, state: 'given up' }
+    // Stored first, so that a sweep continues if this process is killed.
+    if (pending.state !== 'link') await chats.put(gone)
+    const isEnded = pending.state === 'given up' || (await chats.remove(pending))
+    if (pending.state === 'link' || !isEnded) {
+      await chats.remove(gone)
+      return true
+    }
+    const tools = { discovery, endpointOrigins, fetch: agent.for(gone.id).fetch }
+    for (const token of await chats.refreshTokens(gone.id)) if (!(await revokeRefreshToken(tools, token))) return false
+    await agent.forget(gone.id)
+    await chats.forgetGuesses(gone)
+    await chats.remove(gone)
+    return true
+  }
+
+  /** Ends what was not confirmed in time. Resolves to the number of connections whose tokens could not be revoked yet. */
+  async function sweep(): Promise<number> {
+    const over = (await chats.list()).filter(({ state, until }) => state === 'given up' || until <= now())
+    const outcomes = await Promise.all(over.map(giveUp))
+    return outcomes.filter((isDone) => !isDone).length
+  }
+  return { giveUp, sweep }
 }

@@ -1,12 +1,14 @@
 import type { SharedAgentOptions } from '../agent/index.js'
+import { january, parseChallenge } from '../entry-points/editions.js'
+import { decodeToken, parseJsonObject } from '../entry-points/tokens.js'
 import { createSigner, generatePrivateJwk, systemClock } from '../index.js'
 import type { ResourceOptions } from '../resource/index.js'
-import { januaryFaults } from './january-faults.js'
 import { issueTestAccessToken, type TestAccessTokenOptions } from './test-access-tokens.js'
 import { createTestAgent, type TestAgent, type TestAgentOptions } from './test-agent.js'
 import { createTestAuthServer } from './test-auth-server.js'
 import { createTestClock } from './test-clock.js'
 import { serveTestServer, type TestEdition } from './test-edition.js'
+import type { FaultForm } from './test-faults.js'
 import { createTestGrants } from './test-grants.js'
 import { createTestFetch, requireTestName, type TestOrigins } from './test-origins.js'
 import { type Account, createTestBrowser, type TestPersonOptions, type TestUser } from './test-person.js'
@@ -117,6 +119,36 @@ export async function createTestWorld(options: TestWorldOptions = {}): Promise<T
     },
     accessToken: (resource, given) => issueTestAccessToken(resource, given, { grants, clock, newPerson: person }),
   }
+}
+
+/** The faulty requests of January 2026. */
+const januaryFaults: FaultForm = {
+  profile: january.signing,
+  keyReference({ jwk }) {
+    const { kid: _kid, alg: _alg, use: _use, ...members } = jwk
+    return { scheme: 'hwk', jwk: members }
+  },
+  agentReference: async ({ id, signer }) => ({
+    scheme: 'jwks',
+    id,
+    kid: signer.kid,
+    wellKnown: january.documents.agent.name,
+  }),
+  issue: ({ grants, signer }, grant, changes) => grants.issue(grant, signer.jwk, changes),
+  async accessIn({ status, headers }, text) {
+    const header = headers.get(january.headers.challenge)
+    const { error } = parseJsonObject(text) ?? {}
+    if (status !== 401 || header === null || error !== 'expired_auth_token') return undefined
+    const { resourceToken } = parseChallenge(header)
+    const scope = resourceToken && decodeToken(resourceToken)?.payload.scope
+    return { scope: typeof scope === 'string' ? scope : undefined }
+  },
+  narrow: async (scope) => scope.split(' ').slice(0, -1).join(' '),
+  // An API with `denyList` has read the revocation by then.
+  async revoke({ clock }, grant) {
+    grant.isRevoked = true
+    clock.advance(5)
+  },
 }
 
 const januaryTestEdition: TestEdition = { createServer: createTestAuthServer, faults: januaryFaults }
