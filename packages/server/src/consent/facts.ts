@@ -1,13 +1,21 @@
 import type { AAuthError } from 'countersign'
-import type { Danger } from 'countersign/editions'
+import type { Danger, PermissionReading } from 'countersign/editions'
 import type { ServerContext } from '../http/context.js'
 import type { SignedInVisit } from '../http/visit.js'
 import type { AgentChange } from '../pages/models/models.js'
 import { cleanName } from '../policy/plain-text.js'
-import { agentBlocked, callMissing, dangersOf, denialOf, type Extent, isOnceOnly, originOf } from '../policy/policy.js'
+import {
+  agentBlocked,
+  callMissing,
+  type Duration,
+  dangersOf,
+  denialOf,
+  type Extent,
+  isOnceOnly,
+  originOf,
+} from '../policy/policy.js'
 import { provingWays } from '../sign-in/offered-factors.js'
 import type { AuthRequest, Grant } from '../storage/api/storage.js'
-import { type Extents, extentsOf, isModest, presetOf } from './extents.js'
 import { type Holdings, holdingsOf, ownGrants, removedScopes } from './holdings.js'
 
 /**
@@ -230,4 +238,45 @@ export const extension = { seconds: 600, times: 12 }
 export function canExtend({ transports }: ServerContext, request: AuthRequest): boolean {
   const { most = Infinity } = transports.of(request).openFor ?? {}
   return request.extensions < extension.times && request.expiresAt < request.createdAt + most
+}
+
+/** What a user can choose, narrowest first. */
+export type Extents = readonly [Extent, ...Extent[]]
+
+/** Returns what the user can choose. */
+function extentsOf(
+  { transports, policy, readRisk, durations }: ServerContext,
+  request: AuthRequest,
+  isDangerous: boolean,
+): Extents {
+  const lasting = isDangerous ? ([shortest(durations[0])] as const) : durations
+  if (!transports.callOf(request)) return lasting
+  const { agent, delegate, resource } = request
+  const scope = request.scope.split(' ')
+  return isOnceOnly(policy({ agent, delegate, resource, scope }), scope, readRisk) ? ['once'] : ['once', ...lasting]
+}
+
+/** Whether a permission allows only reading, or one kind of change that its name reveals. */
+function isModest({ risk, isKnown, isBroad }: PermissionReading): boolean {
+  return (risk === 'read' || risk === 'change') && isKnown && !isBroad
+}
+
+const hour = 3600
+const day = 86_400
+
+/**
+ * Returns the longest duration that does not exceed the one that suits the request: an hour for permissions that are not modest, otherwise
+ * a day if the user has never allowed this agent anything, or 30 days if they have. If all durations are longer, returns the shortest. If
+ * it can be allowed for one call only, that is preselected.
+ */
+function presetOf(durations: Extents, of: { isFirst: boolean; isModest: boolean }): Extent {
+  const longest = of.isModest ? (of.isFirst ? day : 30 * day) : hour
+  const [narrowest] = durations
+  if (narrowest === 'once') return narrowest
+  return durations.findLast((duration) => typeof duration === 'number' && duration <= longest) ?? narrowest
+}
+
+/** Permission to do something dangerous always expires. */
+function shortest(duration: Duration): number {
+  return duration === 'until-removed' ? hour : duration
 }

@@ -1,15 +1,21 @@
 import { createFetchBudget } from 'countersign/discovery'
-import { accessTokenType } from 'countersign/editions'
+import { accessTokenType, readForm, requireParameter } from 'countersign/editions'
 import type { NonceClaim } from 'countersign/signatures'
 import type { OAuthSettings } from '../../config/oauth-settings.js'
 import type { ServerContext } from '../../http/context.js'
-import { documentRoute, type Endpoint, type Route } from '../../http/route.js'
-import { requireSeparateKeys, type SigningKeys } from '../../secrets/server-keys.js'
+import { type Arrival, documentRoute, type Endpoint, type Route } from '../../http/route.js'
+import { requireSeparateKeys, type ServerKeys, type SigningKeys } from '../../secrets/server-keys.js'
 import { type StoredKeysOptions, storedSigningKeys } from '../../secrets/stored-keys.js'
 import type { ServerEdition } from '../edition.js'
+import { readAccessToken } from './access-token.js'
 import { createAuthorizationEndpoint, type OAuthDocuments } from './authorize.js'
 import { assertionAlgorithms } from './client-assertion.js'
-import { type AuthenticateClient, authenticateClient } from './client-authentication.js'
+import {
+  type AuthenticateClient,
+  type AuthenticatedClient,
+  authenticateClient,
+  clientIn,
+} from './client-authentication.js'
 import { clientAuthMethods } from './client-document.js'
 import { createOAuthTransport } from './consent-transport.js'
 import type { DocumentFetchOptions } from './fetched-documents.js'
@@ -20,10 +26,10 @@ import { type ListedDocuments, readListedDocuments } from './listed-documents.js
 import { oauthName, paths } from './names.js'
 import { OAuthProblem, orUnavailable } from './oauth-problem.js'
 import { HostRates } from './rate-limit.js'
+import { readToken } from './refresh-token.js'
 import { writeOAuthRefusal } from './refusals.js'
 import { createRegistration, type Registration } from './registration.js'
-import { createRevocationEndpoint } from './revocation-endpoint.js'
-import { createTokenEndpoint } from './token-endpoint.js'
+import { createTokenEndpoint, maxOAuthForm, type TokenEndpointParts } from './token-endpoint.js'
 
 export { requireUsableOAuth } from './listed-documents.js'
 
@@ -193,5 +199,31 @@ function metadataOf({ issuer }: ServerContext, registration: Registration | unde
     revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
     authorization_response_iss_parameter_supported: true,
     client_id_metadata_document_supported: true,
+  }
+}
+
+/**
+ * `POST /oauth/revoke` (RFC 7009): revokes the family of a refresh token or access token, that is, the refresh token and all access tokens
+ * that were issued with it. The response is the same for a token that is unknown, has expired or belongs to another client.
+ */
+function createRevocationEndpoint(
+  context: ServerContext,
+  { keys, authenticate }: Pick<TokenEndpointParts, 'authenticate'> & { keys: Pick<ServerKeys, 'publicKeys'> },
+) {
+  return async function revoke({ request, received }: Arrival): Promise<Response> {
+    const form = readForm(request.headers.get('content-type'), await received.body(maxOAuthForm))
+    const token = requireParameter(form, 'token')
+    const named = clientIn(form)
+    const access = await readAccessToken(context, keys, token)
+    const familyFor = (client: Pick<AuthenticatedClient, 'clientId' | 'method'>) =>
+      access?.clientId === client.clientId ? access.family : readToken(context.secrets, token, client)?.family
+    // The client's document is fetched only for a token that was issued to it.
+    if (clientAuthMethods.some((method) => familyFor({ clientId: named, method }) !== undefined)) {
+      const client = await authenticate({ form, headers: request.headers, ip: received.remoteAddress })
+      const family = familyFor(client)
+      if (family !== undefined)
+        await context.storage.revokeRefreshToken({ family, agent: client.clientId, delegate: null })
+    }
+    return new Response(null, { headers: { 'cache-control': 'no-store' } })
   }
 }
