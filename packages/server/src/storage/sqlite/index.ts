@@ -16,9 +16,8 @@ async function loadSqlite() {
     throw new StorageError('misconfigured', what, { cause })
   }
   return {
-    ...(await import('./sqlite-storage.js')),
     ...(await import('./sqlite-engine.js')),
-    ...(await import('./copy-database.js')),
+    ...(await import('./sqlite-storage.js')),
     ...(await import('./migrations.js')),
   }
 }

@@ -1,5 +1,8 @@
+import { closeSync, fsyncSync, openSync, rmSync } from 'node:fs'
 import type { Storage, StorageOptions } from '../api/storage.js'
+import { StorageError } from '../api/storage-error.js'
 import { sqlStorage } from '../sql-storage.js'
+import { openDatabase } from './open-database.js'
 import { sqliteEngine } from './sqlite-engine.js'
 
 /**
@@ -15,4 +18,45 @@ import { sqliteEngine } from './sqlite-engine.js'
  */
 export function sqliteStorage(path: string, options: StorageOptions = {}): Storage {
   return sqlStorage(sqliteEngine(path, options.now), options)
+}
+
+/**
+ * Copies a SQLite file to a new file that only this user can read. Servers may keep writing to the original; the copy shows the original's
+ * state at a single moment. The copy is on disk when this returns.
+ *
+ * @throws {StorageError} `not_writable` if the copy cannot be made, and everything that {@link openDatabase} throws
+ */
+export function copyDatabase(path: string, to: string): void {
+  const file = createPrivately(to)
+  try {
+    const database = openDatabase(path)
+    try {
+      database.prepare('vacuum into ?').run(to)
+    } finally {
+      database.close()
+    }
+    fsyncSync(file)
+  } catch (error) {
+    rmSync(to)
+    if (error instanceof StorageError) throw error
+    throw notWritten(to, error)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function createPrivately(to: string): number {
+  try {
+    return openSync(to, 'wx', 0o600)
+  } catch (cause) {
+    const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST'
+    throw exists
+      ? new StorageError('not_writable', `${to} already exists: use a new file name.`, { cause })
+      : notWritten(to, cause)
+  }
+}
+
+function notWritten(to: string, cause: unknown): StorageError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new StorageError('not_writable', `The database could not be copied to ${to}: ${why}.`, { cause })
 }
