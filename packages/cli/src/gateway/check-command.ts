@@ -15,9 +15,8 @@ import {
 import { exitStatus, usageError } from '../command/errors.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import { counted, wrapText } from '../terminal/text.js'
-import { rulesOf } from './gateway-rules.js'
+import { overridingFlags, rulesOf } from './effective-settings.js'
 import { loadRedis } from './open-shared-memory.js'
-import { overridingFlags } from './overriding-flags.js'
 
 /** `countersign gateway check`: checks a configuration, or shows the route, level and scope that match a request. */
 export const gatewayCheck: Run = async (flags, terminal, subject) => {

@@ -14,8 +14,8 @@ import {
   runWorkers,
   workerAdminPort,
 } from '../workers/run-workers.js'
+import { overridingFlags } from './effective-settings.js'
 import { hostSharedState, openSharedMemory } from './open-shared-memory.js'
-import { overridingFlags } from './overriding-flags.js'
 import { startGateway } from './start-gateway.js'
 
 /** `countersign gateway start`: runs the reverse proxy until it is stopped. */

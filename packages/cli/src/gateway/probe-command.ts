@@ -11,7 +11,7 @@ import { CommandError, errorReason, exitStatus, usageError } from '../command/er
 import { withProgress } from '../terminal/progress.js'
 import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
-import { rulesOf } from './gateway-rules.js'
+import { rulesOf } from './effective-settings.js'
 
 /** `countersign gateway probe`: finds out which spellings of the routes' paths an API handles. */
 export const gatewayProbe: Run = async (flags, terminal) => {

@@ -9,3 +9,15 @@ export function rulesOf({ routes, mcp, accept, otherwise, frontController }: Gat
   )
   return { table: createRouteTable(routes, paths, accept), isClosed, otherwise, frontController }
 }
+
+/** Returns the flags that override settings of a gateway's configuration file, by setting. */
+export function overridingFlags({
+  upstream,
+  verifyOnly,
+}: Readonly<Record<string, unknown>>): ReadonlyMap<string, unknown> {
+  const given: [string, unknown][] = [
+    ['upstream.url', upstream],
+    ['verifyOnly', verifyOnly],
+  ]
+  return new Map(given.filter(([, value]) => value !== undefined))
+}
