@@ -124,7 +124,7 @@ export const policyRule = z
       .regex(/^[a-z0-9-]{1,64}$/, 'must be 1 to 64 lowercase letters, digits or hyphens')
       .optional(),
     agent: agentParty,
-    delegate: text(255).optional(),
+    delegate: text(512).optional(),
     resource: party.default('*'),
     scopes: z.array(pattern).min(1).readonly().optional(),
     decision: z.enum(['ask', 'ask-once', 'deny', 'grant']),
