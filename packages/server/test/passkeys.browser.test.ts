@@ -1,3 +1,4 @@
+import { createPasswordLink } from 'countersign-server'
 import type { Browser, CDPSession, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type BrowserStage, guard, newPage, openBrowserStage, stateOf, typeIn } from './accounts/browser-stage.js'
@@ -89,6 +90,25 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
     expect(await page.locator('body').textContent()).toContain('alice')
     const [session] = await stage.storage.listSessions({ userId: (await alice()) ?? '' })
     expect(session?.amr).toEqual(['webauthn'])
+  })
+
+  it('adds the first one with an invitation, and signs in with it', async () => {
+    const { storage, authServer: issuer } = stage
+    const { id: userId } = await storage.createUser({ username: 'invited' })
+    const created = await createPasswordLink(storage, { issuer, userId, purpose: 'invite' })
+    if (created.outcome !== 'created') throw new Error(created.outcome)
+    await page.goto(created.url)
+    expect(await stateOf(page)).toBe('new-password')
+    await page.getByLabel('Passkey name').fill('Laptop')
+    const add = page.getByRole('button', { name: 'Add a passkey' })
+    await Promise.all([page.waitForURL(/signed-out/), add.click()])
+    expect(await stateOf(page)).toBe('passkey-set')
+    expect(await credentials()).toMatchObject([{ isResidentCredential: true, rpId: 'localhost' }])
+    await page.goto(created.url)
+    expect(await problem()).toBe('link_invalid')
+    await open('/account/sign-in?return_to=/account/yours')
+    await usePasskey()
+    expect(await page.locator('body').textContent()).toContain('invited')
   })
 
   it('signs in with it on the way to a request', async () => {

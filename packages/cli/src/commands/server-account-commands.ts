@@ -43,7 +43,7 @@ export const accountCommands: readonly CommandRow[] = [
   },
   {
     name: 'server users invite',
-    about: 'Add a user, and print a link with which they set their password',
+    about: 'Add a user, and print a link with which they set their password or add a passkey',
     example: 'server users invite alice --config countersign.config.json',
     page: 'Users, sessions and sign-in',
     subjects: [{ name: '<username>', description: 'The username with which the user will sign in' }],

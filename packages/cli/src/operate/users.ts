@@ -49,7 +49,7 @@ export const usersAdd: Run<AddOptions> = async ({ passwordStdin, ...flags }, ter
   return exitStatus.done
 }
 
-/** `countersign server users invite`: adds a user, and prints the link with which they set their password. */
+/** `countersign server users invite`: adds a user, and prints the link with which they set their password or add a passkey. */
 export const usersInvite: Run<InviteOptions> = async (flags, terminal, username) => {
   requireUsable(username, flags)
   const by = operatorName(flags)

@@ -5,13 +5,14 @@ import { PageError } from '../http/page-error.js'
 import { localPath, type Visit, viewerOf } from '../http/visit.js'
 import { renderSignedOut } from '../pages/account/signed-out-page.js'
 import { accountPaths, signInPath } from '../pages/models/account-paths.js'
-import { ceremony, registrationOptions } from '../sign-in/passkeys.js'
+import { ceremony, ownPasskey, registrationOptions } from '../sign-in/passkeys.js'
 import { accountDestination } from '../sign-in/render-sign-in.js'
 import { setUpFirst } from '../sign-in/second-factor.js'
 import { accountChanged } from '../sign-in/session.js'
 import { accountActions } from './account-actions.js'
 import { type AccountHandler, readNotice } from './account-handler.js'
 import { confirmPage, isProved } from './confirm-person.js'
+import { invitedOptions } from './new-password.js'
 
 /** Shows an account page. Users who are not signed in are sent to the sign-in page first. */
 export async function showAccountPage(context: ServerContext, visit: Visit, page: AccountHandler): Promise<Response> {
@@ -37,11 +38,12 @@ export async function submitAccountForm(context: ServerContext, visit: Visit): P
   return (isAllowed ? undefined : await setUpFirst(context, signedIn, accountPaths.agents)) ?? action(context, signedIn)
 }
 
-/** `POST /account/passkeys/options`: returns the options for adding a passkey, as JSON. */
+/** `POST /account/passkeys/options`: returns the options for adding a passkey, as JSON; with `link`, the first one of an invited user. */
 export async function newPasskeyOptions(context: ServerContext, visit: Visit): Promise<Response> {
-  const { session } = visit
+  const { form, session } = visit
+  if (form.get('link') !== undefined) return ceremony(await invitedOptions(context, visit))
   if (!session || !(await isProved(context, session))) throw new PageError('csrf')
-  return ceremony(await registrationOptions(context, { ...visit, session }))
+  return ceremony(await registrationOptions(context, visit, ownPasskey(session.user)))
 }
 
 /** `GET /account/confirm`: asks a signed-in user to reauthenticate before continuing to a page on this server. */
@@ -52,9 +54,16 @@ export async function showConfirmation(context: ServerContext, visit: Visit): Pr
   return confirmPage(context, { ...visit, session }, { returnTo })
 }
 
-const reasons = ['signed_out', 'signed_out_everywhere', 'account_closed', 'password_set', 'email_confirmed'] as const
+const reasons = [
+  'signed_out',
+  'signed_out_everywhere',
+  'account_closed',
+  'password_set',
+  'passkey_set',
+  'email_confirmed',
+] as const
 
-/** `GET /account/signed-out`: shows what was signed out or closed, or that a password was set, only in the browser where it happened. */
+/** `GET /account/signed-out`: shows what was signed out or closed, or that a password or passkey was set, only in the browser where it happened. */
 export async function showSignedOut(context: ServerContext, visit: Visit): Promise<Response> {
   if (visit.session) return seeOther(accountPaths.agents)
   const notice = readNotice(context, visit)

@@ -1,17 +1,19 @@
 import { Hidden, HiddenFields, KnownUser, PasswordField, ProblemBox } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
 import { Host } from './components/marks.js'
+import { AddPasskey } from './components/passkey-forms.js'
 import { en } from './messages/en/en.js'
 import type { Messages } from './messages/messages.js'
 import type { NewPasswordPage } from './models/account-models.js'
 
 /**
- * Renders the form that sets a password with a one-time link, `data-state="new-password"`.
+ * Renders the form that sets a password with a one-time link, or adds a passkey with an invitation, `data-state="new-password"`.
  *
  * @returns A complete HTML document.
  */
 export function renderNewPassword(model: NewPasswordPage, messages: Messages = en): string {
   const { form, problem, purpose } = model
+  const isWeak = problem !== undefined && problem !== 'passkey_failed'
   const { heading, lead } = messages.recovery.newPasswordPage[purpose]
   return renderLayout({
     frame: model,
@@ -23,7 +25,13 @@ export function renderNewPassword(model: NewPasswordPage, messages: Messages = e
       <>
         <h1>{heading}</h1>
         <p class="lead">{lead(<Host>{model.user}</Host>, <bdi>{model.serverName}</bdi>)}</p>
-        {problem && <ProblemBox>{messages.account.passwordProblems[problem]}</ProblemBox>}
+        {problem && (
+          <ProblemBox>
+            {problem === 'passkey_failed'
+              ? messages.account.notices.passkey_failed
+              : messages.account.passwordProblems[problem]}
+          </ProblemBox>
+        )}
         <form class="fields" method="post" action={form.action}>
           <HiddenFields form={form} />
           <Hidden name="link" value={model.link} />
@@ -36,13 +44,19 @@ export function renderNewPassword(model: NewPasswordPage, messages: Messages = e
             hint={messages.passwordHint(model.passwordMinimum)}
             minlength={model.passwordMinimum}
             revealed={model.script !== undefined}
-            invalid={problem !== undefined}
-            described={problem !== undefined}
+            invalid={isWeak}
+            described={isWeak}
           />
           <button class="button" type="submit">
             {messages.recovery.setPassword}
           </button>
         </form>
+        {model.addsPasskey && (
+          <AddPasskey form={form} messages={messages} heading={messages.recovery.passkeyInstead}>
+            <p>{messages.account.passkeysLead}</p>
+            <Hidden name="link" value={model.link} />
+          </AddPasskey>
+        )}
       </>
     ),
   })

@@ -1,6 +1,7 @@
-import { Hidden, HiddenFields, OwnPassword, PasskeySignIn, ProblemBox } from './components/forms.js'
+import { Hidden, HiddenFields, OwnPassword, ProblemBox } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
 import { ForgottenPassword, LostFactor, LostPasskey, SignedInAs } from './components/notices.js'
+import { PasskeySignIn } from './components/passkey-forms.js'
 import { en } from './messages/en/en.js'
 import type { Messages } from './messages/messages.js'
 import type { PasskeyForm, ReauthenticationPage } from './models/models.js'

@@ -1,6 +1,7 @@
-import { CodeField, Hidden, HiddenFields, PasskeySignIn, ProblemBox } from './components/forms.js'
+import { CodeField, Hidden, HiddenFields, ProblemBox } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
 import { LostFactor, LostPasskey } from './components/notices.js'
+import { PasskeySignIn } from './components/passkey-forms.js'
 import { en } from './messages/en/en.js'
 import type { Messages } from './messages/messages.js'
 import type { SecondStepPage } from './models/second-factor-models.js'

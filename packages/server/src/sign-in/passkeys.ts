@@ -10,7 +10,7 @@ import type { PasskeySettings, ServerContext } from '../http/context.js'
 import { PageError } from '../http/page-error.js'
 import type { SignedInVisit, Visit } from '../http/visit.js'
 import { hashSecret } from '../secrets/server-keys.js'
-import type { AddedPasskey } from '../storage/api/passkey-storage.js'
+import type { AddedPasskey, PasskeyCredential } from '../storage/api/passkey-storage.js'
 import { StorageError, type User } from '../storage/api/storage.js'
 
 /** Time limit for a ceremony, in seconds. */
@@ -34,9 +34,23 @@ export async function signInOptions(context: ServerContext, visit: Visit, purpos
   })
 }
 
-/** Returns the options of a ceremony that adds a passkey to the signed-in user. */
-export async function registrationOptions(context: ServerContext, visit: SignedInVisit): Promise<object> {
-  const { user } = visit.session
+/** A user who adds a passkey, and what the challenge is valid for. */
+export interface Registration {
+  user: User
+  purpose: string
+}
+
+/** The registration of a signed-in user. */
+export function ownPasskey(user: User): Registration {
+  return { user, purpose: user.id }
+}
+
+/** Returns the options of a ceremony that adds a passkey to a user. */
+export async function registrationOptions(
+  context: ServerContext,
+  visit: Visit,
+  { user, purpose }: Registration,
+): Promise<object> {
   const { rpId, rpName } = requirePasskeys(context)
   const existing = await context.storage.listPasskeys(user.id)
   const { generateRegistrationOptions } = await loadWebauthn()
@@ -46,7 +60,7 @@ export async function registrationOptions(context: ServerContext, visit: SignedI
     userName: user.username,
     userDisplayName: user.displayName ?? user.username,
     userID: new TextEncoder().encode(user.id),
-    challenge: challengeFor(context, visit, user.id),
+    challenge: challengeFor(context, visit, purpose),
     excludeCredentials: existing.map(({ credentialId: id }) => ({ id })),
     authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
     timeout: ceremonyTime * 1000,
@@ -96,31 +110,33 @@ export async function verifyPasskey(
 /** Adds the passkey that signed this server's challenge; returns `refused` if the response is not valid. */
 export async function addPasskey(context: ServerContext, visit: SignedInVisit): Promise<AddedPasskey | 'refused'> {
   const { user } = visit.session
+  const passkey = await verifyRegistration(context, visit, ownPasskey(user))
+  if (!passkey) return 'refused'
+  return context.storage.addPasskey({ ...passkey, userId: user.id, credentialRevision: user.credentialRevision })
+}
+
+/** Returns the passkey that signed this server's challenge for this registration, in this browser; undefined if the response is not valid. */
+export async function verifyRegistration(
+  context: ServerContext,
+  visit: Visit,
+  { user, purpose }: Registration,
+): Promise<PasskeyCredential | undefined> {
   const { rpId: expectedRPID, origin: expectedOrigin } = requirePasskeys(context)
   const response = parseCredential(visit.form.get('credential'), 'registration')
-  if (!response) return 'refused'
+  if (!response) return undefined
   const { verifyRegistrationResponse } = await loadWebauthn()
   const verified = await orUndefined<VerifiedRegistrationResponse>(() =>
     verifyRegistrationResponse({
       response,
-      expectedChallenge: (challenge) =>
-        claimChallenge(context, visit, { purpose: user.id, holder: user.id, challenge }),
+      expectedChallenge: (challenge) => claimChallenge(context, visit, { purpose, holder: user.id, challenge }),
       expectedOrigin,
       expectedRPID,
     }),
   )
-  if (!verified?.verified || !verified.registrationInfo) return 'refused'
+  if (!verified?.verified || !verified.registrationInfo) return undefined
   const { id: credentialId, publicKey, counter, transports } = verified.registrationInfo.credential
   const name = (visit.form.get('name') ?? '').trim().slice(0, 60)
-  return context.storage.addPasskey({
-    userId: user.id,
-    credentialRevision: user.credentialRevision,
-    credentialId,
-    publicKey,
-    counter,
-    transports,
-    name: name === '' ? undefined : name,
-  })
+  return { credentialId, publicKey, counter, transports, name: name === '' ? undefined : name }
 }
 
 function requirePasskeys({ passkeys }: ServerContext): PasskeySettings {

@@ -1,6 +1,8 @@
 import { createPasswordLink } from 'countersign-server'
 import { expect, it, onTestFinished } from 'vitest'
 import { openMapStage, people, type Stage, type StageOptions } from '../attacks/stage.js'
+import { hiddenFields } from '../scripted-user.js'
+import { createSoftwarePasskey } from '../software-passkey.js'
 import { createPerson, type Person, signedIn } from './person.js'
 
 const fresh = 'another long password'
@@ -47,6 +49,56 @@ it('V21: a one-time link sets the password without signing anyone in, and ends a
   expect(await alice.open('/account')).toMatchObject({ status: 303 })
   expect(await signInWith(alice, people.alice.password)).toBe(401)
   expect(await signInWith(alice, fresh)).toBe(303)
+})
+
+/** An invitation that a new user has opened, and its page's fields for a passkey. */
+async function opensInvitation(stage: Stage, username = 'carol') {
+  const { storage, authServer: issuer } = stage
+  const { id: userId } = await storage.createUser({ username })
+  const created = await createPasswordLink(storage, { issuer, userId, purpose: 'invite' })
+  if (created.outcome !== 'created') throw new Error(created.outcome)
+  const user = createPerson(stage)
+  await user.open(created.url.slice(issuer.length))
+  const { html } = await user.open(page)
+  const fields = { ...hiddenFields(html, { credential: '' }), name: 'Laptop' }
+  const challengeOf = async (given: Record<string, string> = fields) => {
+    const options = await user.post('/account/passkeys/options', given)
+    return options.status === 200 ? (JSON.parse(options.html) as { challenge: string }).challenge : undefined
+  }
+  return { user, userId, html, fields, challengeOf }
+}
+
+it('V21: an invitation adds a passkey instead of a password, once, and only with the challenge of this invitation', async () => {
+  const stage = await opened()
+  const { user, userId, html, fields, challengeOf } = await opensInvitation(stage)
+  expect(html).toContain('data-passkey="create"')
+  const passkey = createSoftwarePasskey(stage.authServer)
+  const other = await opensInvitation(stage, 'dave')
+  for (const challenge of ['AAAA', await other.challengeOf()]) {
+    const refused = await user.post(page, { ...fields, credential: passkey.register(challenge ?? '') })
+    expect(refused).toMatchObject({ status: 400, state: 'new-password', problem: 'passkey_failed' })
+  }
+  expect(await challengeOf({ ...fields, link: 'another' })).toBeUndefined()
+  const credential = passkey.register((await challengeOf()) ?? '')
+  const done = await user.post(page, { ...fields, credential })
+  expect(await user.follow(done)).toMatchObject({ status: 200, state: 'passkey-set' })
+  expect(await stage.storage.listPasskeys(userId)).toMatchObject([{ name: 'Laptop' }])
+  expect(await stage.storage.findCredential('carol')).toBeUndefined()
+  expect(await user.post(page, { ...fields, credential })).toMatchObject({ problem: 'link_invalid' })
+  expect(await user.submit('/account/sign-in', {})).toMatchObject({ state: 'sign-in' })
+  expect(await stage.storage.findViolations()).toEqual([])
+})
+
+it('V21: a link for a new password adds no passkey', async () => {
+  const stage = await opened()
+  const alice = createPerson(stage)
+  await alice.open(await linkFor(stage))
+  const { html } = await alice.open(page)
+  expect(html).not.toContain('data-passkey')
+  const fields = hiddenFields(html, form)
+  expect(await alice.post('/account/passkeys/options', fields)).toMatchObject({ problem: 'link_invalid' })
+  const credential = createSoftwarePasskey(stage.authServer).register('AAAA')
+  expect(await alice.post(page, { ...fields, credential })).toMatchObject({ problem: 'link_invalid' })
 })
 
 it('V21: setting a password signs out the browser, even if another user was signed in', async () => {

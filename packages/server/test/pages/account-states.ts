@@ -52,7 +52,13 @@ export function accountStates(messages: Messages): [string, string][] {
   const [first] = agents
   const long = { ...first, agentHost: longHost, resourceHost: `cal.${longHost}`, agentName: 'W'.repeat(60) }
   const out = (
-    reason: 'signed_out' | 'signed_out_everywhere' | 'account_closed' | 'password_set' | 'email_confirmed',
+    reason:
+      | 'signed_out'
+      | 'signed_out_everywhere'
+      | 'account_closed'
+      | 'password_set'
+      | 'passkey_set'
+      | 'email_confirmed',
   ) => renderSignedOut({ ...frame, ...equipped, reason, signInHref: '/account/sign-in' }, messages)
   const { logo: _logo, ...plain } = first
   const numbered = { ...plain, agentHost: '127.0.0.1:8001', resourceHost: '127.0.0.1:8002' }
@@ -284,6 +290,7 @@ export function accountStates(messages: Messages): [string, string][] {
     ['signed-out-everywhere', out('signed_out_everywhere')],
     ['account-closed', out('account_closed')],
     ['password-set', out('password_set')],
+    ['passkey-set', out('passkey_set')],
     ['email-confirmed', out('email_confirmed')],
   ]
 }

@@ -92,6 +92,13 @@ export function signInStates(messages: Messages): [string, string][] {
     ['new-password', renderNewPassword(newPassword, messages)],
     ['new-password-common', renderNewPassword({ ...newPassword, problem: 'new_password_common' }, messages)],
     ['invitation', renderNewPassword({ ...newPassword, purpose: 'invite' }, messages)],
+    [
+      'invitation-passkey',
+      renderNewPassword(
+        { ...newPassword, ...equipped, purpose: 'invite', addsPasskey: true, problem: 'passkey_failed' },
+        messages,
+      ),
+    ],
     ['enter-code', renderCodeForm({ ...equipped, ...codeFrame, form: { action: '/person/interact' } }, messages)],
     [
       'enter-code-wrong',

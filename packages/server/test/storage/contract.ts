@@ -806,6 +806,13 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           createLink: () =>
             storage.createLink({ userId: user.id, tokenHash: freshHash(), purpose: 'reset', lifetime: 60 }),
           findLink: () => storage.findLink(freshHash()),
+          addPasskeyByLink: () =>
+            storage.addPasskeyByLink({
+              tokenHash: freshHash(),
+              credentialId: freshHash(),
+              publicKey: new Uint8Array([1]),
+              counter: 0,
+            }),
           setPasswordByLink: () => storage.setPasswordByLink({ tokenHash: freshHash(), passwordHash: 'hash' }),
           claimNonce: () => storage.claimNonce(nonceClaim()),
           countAttempt: () => storage.countAttempt({ key: hashOf('key'), window: 900 }),

@@ -2,11 +2,11 @@ import { Hidden, HiddenFields, ProblemBox } from '../components/forms.js'
 import { Icon } from '../components/marks.js'
 import { Day, DayAndTime } from '../components/moment.js'
 import { Done } from '../components/notices.js'
+import { AddPasskey } from '../components/passkey-forms.js'
 import { en } from '../messages/en/en.js'
 import type { Messages } from '../messages/messages.js'
 import type { PasskeyEntry, SecurityPage } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'
-import type { FormFields } from '../models/models.js'
 import { ActionForm, formOf, renderAccountLayout } from './account-layout.js'
 
 /**
@@ -134,7 +134,9 @@ function Passkeys({ model, passkeys, messages }: PasskeyList) {
         </ul>
       )}
       {model.proveHref === undefined ? (
-        <AddPasskey form={formOf(model)} messages={messages} />
+        <AddPasskey form={formOf(model)} messages={messages}>
+          <Hidden name="action" value="add-passkey" />
+        </AddPasskey>
       ) : (
         <p class="then">
           <a class="button quiet" href={model.proveHref}>
@@ -146,30 +148,6 @@ function Passkeys({ model, passkeys, messages }: PasskeyList) {
         {account.withoutPasskeys}
       </p>
     </section>
-  )
-}
-
-function AddPasskey({ form, messages }: { form: FormFields; messages: Messages }) {
-  const { account } = messages
-  return (
-    <form
-      class="fields"
-      method="post"
-      action={form.action}
-      data-passkey="create"
-      data-options={accountPaths.passkeyOptions}
-      hidden
-    >
-      <Hidden name="action" value="add-passkey" />
-      <HiddenFields form={form} />
-      <Hidden name="credential" value="" />
-      <label for="name">{account.passkeyName}</label>
-      <input id="name" name="name" type="text" maxlength={60} required autocomplete="off" dir="auto" />
-      <button class="button quiet" type="submit">
-        {account.addPasskey}
-      </button>
-      <p class="small" role="status" data-stopped={messages.passkeyStopped} />
-    </form>
   )
 }
 

@@ -10,11 +10,12 @@ const states: Readonly<Record<SignedOutPage['reason'], string>> = {
   signed_out_everywhere: 'signed-out',
   account_closed: 'account-closed',
   password_set: 'password-set',
+  passkey_set: 'passkey-set',
   email_confirmed: 'email-confirmed',
 }
 
 /**
- * Renders the page after signing out, closing an account, or setting a password with a link.
+ * Renders the page after signing out, closing an account, or setting a password or passkey with a link.
  *
  * @returns A complete HTML document.
  */

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import type { Extent } from '../../policy/policy.js'
 import type { Messages } from '../messages/messages.js'
-import type { ConsentPage, FormFields, PasskeyForm } from '../models/models.js'
+import type { ConsentPage, FormFields } from '../models/models.js'
 import type { ShownCall } from '../models/request-blocks.js'
 import { CallText, Icon } from './marks.js'
 
@@ -202,32 +202,6 @@ function problemAttributes({ described, invalid }: FieldProblem, hintId: string 
     'aria-describedby': ids === '' ? undefined : ids,
     'aria-invalid': invalid ? ('true' as const) : undefined,
   }
-}
-
-interface PasskeyWay {
-  passkey: PasskeyForm
-  form: FormFields
-  label: string
-  /** Set if the passkey is the only way to continue, not an alternative to a password. */
-  primary?: boolean
-  messages: Messages
-}
-
-/** A button that the script reveals if the browser supports passkeys; its form posts `action=passkey` and `credential`. */
-export function PasskeySignIn({ passkey, form, label, primary = false, messages }: PasskeyWay) {
-  return (
-    <form role="none" method="post" action={form.action} data-passkey="get" data-options={passkey.options} hidden>
-      <Hidden name="action" value="passkey" />
-      <HiddenFields form={form} />
-      {form.state !== undefined && <Hidden name="state" value={form.state} />}
-      <Hidden name="credential" value="" />
-      <button class={primary ? 'button' : 'button quiet'} type="submit">
-        <Icon name="key" />
-        {label}
-      </button>
-      <p class="small" role="status" data-stopped={messages.passkeyStopped} />
-    </form>
-  )
 }
 
 /** The duration: a choice if there are several, and how to revoke access earlier. */

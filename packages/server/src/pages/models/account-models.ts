@@ -257,7 +257,7 @@ export interface PasswordPage extends AccountFrame {
 
 /** The page shown after signing out or closing the account. */
 export interface SignedOutPage extends PageFrame {
-  reason: 'signed_out' | 'signed_out_everywhere' | 'account_closed' | 'password_set' | 'email_confirmed'
+  reason: 'signed_out' | 'signed_out_everywhere' | 'account_closed' | 'password_set' | 'passkey_set' | 'email_confirmed'
   signInHref: string
 }
 
@@ -270,7 +270,9 @@ export interface NewPasswordPage extends PageFrame {
   purpose: 'invite' | 'reset'
   user: string
   passwordMinimum: number
-  problem?: 'new_password_too_short' | 'new_password_too_long' | 'new_password_common' | undefined
+  /** Whether the user may add a passkey instead. */
+  addsPasskey?: boolean | undefined
+  problem?: 'new_password_too_short' | 'new_password_too_long' | 'new_password_common' | 'passkey_failed' | undefined
 }
 
 /** Field `username`. */

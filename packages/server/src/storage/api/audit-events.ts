@@ -56,8 +56,8 @@ export const auditEvents = {
   'keys.created': 'The first start created the database’s keys',
   'keys.rotated': 'Keys changed state, as in `next → active`; `by`',
   'link.created':
-    'An operator (`by`), or a user who forgot their password, got a one-time link to set a password; `link`, `purpose`: `invite` or `reset`',
-  'link.used': 'A user set a password with a one-time link; `link`, `purpose`',
+    'An operator (`by`), or a user who forgot their password, got a one-time link to set a password, or to add the first passkey; `link`, `purpose`: `invite` or `reset`',
+  'link.used': 'A user set a password, or added the first passkey, with a one-time link; `link`, `purpose`',
   'passkey.added': 'A user added a passkey; `credentialId`',
   'passkey.counter_went_back': 'A passkey was refused because its counter did not increase; it may have been copied',
   'passkey.removed': 'A user, or the operator in `by`, removed a passkey; `credentialId`',

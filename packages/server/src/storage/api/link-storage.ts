@@ -1,6 +1,7 @@
+import type { PasskeyCredential } from './passkey-storage.js'
 import type { User } from './user.js'
 
-/** One-time links, with which a user sets a password without signing in. They are looked up by the hash of their secret. */
+/** One-time links, with which a user sets a password, or the first passkey, without signing in. They are looked up by the hash of their secret. */
 export interface LinkStorage {
   /**
    * Stores a link for an active user. `has_factor`: the link is an invitation, but the user can already sign in. `unknown`: the user does not
@@ -15,9 +16,14 @@ export interface LinkStorage {
    * if the user is not active.
    */
   setPasswordByLink(change: { tokenHash: string; passwordHash: string }): Promise<User | undefined>
+  /**
+   * Uses an invitation to add a passkey. `unknown`: the link has expired or been used, is not an invitation, or the user is not active;
+   * `taken`: the credential is already registered. Neither uses the link.
+   */
+  addPasskeyByLink(passkey: PasskeyCredential & { tokenHash: string }): Promise<'added' | 'taken' | 'unknown'>
 }
 
-/** What a link is for: the password of a new user, or a new password for a user who forgot theirs. */
+/** What a link is for: the password or passkey of a new user, or a new password for a user who forgot theirs. */
 export type LinkPurpose = 'invite' | 'reset'
 
 /** A link to store, valid for `lifetime` seconds. */

@@ -28,7 +28,7 @@ export type RemovedPasskey = 'removed' | 'unknown' | 'changed'
  */
 export type PasskeyRemoval = { credentialId: string } & ({ userId: string; by: string } | (AsRead & { by?: undefined }))
 
-export interface NewPasskey extends AsRead {
+export interface PasskeyCredential {
   /** base64url */
   credentialId: string
   /** COSE */
@@ -37,6 +37,8 @@ export interface NewPasskey extends AsRead {
   transports?: readonly string[] | undefined
   name?: string | undefined
 }
+
+export interface NewPasskey extends AsRead, PasskeyCredential {}
 
 /** A passkey as users see it. Times are in Unix seconds. */
 export interface Passkey {

@@ -101,4 +101,5 @@ export const createSignInVerbs = ({ reading, together }: VerbRunner) => ({
   createLink: together('disk', links.createLink),
   findLink: reading(links.findLink),
   setPasswordByLink: together('disk', links.setPasswordByLink),
+  addPasskeyByLink: together('disk', links.addPasskeyByLink),
 })

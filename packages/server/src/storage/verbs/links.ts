@@ -1,10 +1,12 @@
 import type { FoundLink, LinkStorage, NewLink } from '../api/link-storage.js'
 import type { User } from '../api/user.js'
 import { actorOf, writeEvent } from '../rows/audit.js'
-import { listFactors, lockUser, toUser, users } from '../rows/users.js'
+import { type FoundUser, listFactors, lockUser, toUser, users } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { generateId, hashBytes, idText } from '../sql/kept-query.js'
+import type { Row } from '../sql/tables.js'
 import { replacePassword } from './accounts.js'
+import { insertPasskey, recordNewPasskey } from './passkeys.js'
 
 /** Implements {@link LinkStorage.createLink}. */
 export async function createLink(unit: Unit, link: NewLink): Promise<'created' | 'has_factor' | 'unknown'> {
@@ -45,15 +47,44 @@ export async function setPasswordByLink(
   unit: Unit,
   { tokenHash, passwordHash }: Parameters<LinkStorage['setPasswordByLink']>[0],
 ): Promise<User | undefined> {
+  const found = await lockLink(unit, tokenHash)
+  if (!found) return undefined
+  await recordUse(unit, found)
+  await replacePassword(unit, found.user, { passwordHash, isAdded: true })
+  return toUser(found.user)
+}
+
+/** Implements {@link LinkStorage.addPasskeyByLink}. */
+export async function addPasskeyByLink(
+  unit: Unit,
+  { tokenHash, ...passkey }: Parameters<LinkStorage['addPasskeyByLink']>[0],
+): Promise<'added' | 'taken' | 'unknown'> {
+  const found = await lockLink(unit, tokenHash)
+  if (found?.link.purpose !== 'invite') return 'unknown'
+  if (!(await insertPasskey(unit, found.user.id, passkey))) return 'taken'
+  await recordUse(unit, found)
+  await recordNewPasskey(unit, found.user.id, passkey)
+  return 'added'
+}
+
+interface LockedLink {
+  user: FoundUser
+  link: Row<'one_time_link'>
+}
+
+/** Locks the user of a link that can still be used; undefined if there is none. */
+async function lockLink(unit: Unit, tokenHash: string): Promise<LockedLink | undefined> {
   const { db, now } = unit
   const named = db.selectFrom('one_time_link').selectAll().where('token_hash', '=', hashBytes(tokenHash))
   const found = await named.executeTakeFirst()
   const user = found && (await lockUser(unit, { id: found.user_id }, 'alone'))
   // Read again: another transaction may have used the link before this one had the lock.
   const link = user && (await named.where('expires_at', '>', now).executeTakeFirst())
-  if (!link || user.disabled_at !== null) return undefined
+  return link && user.disabled_at === null ? { user, link } : undefined
+}
+
+/** Records that a link is used. The change that it is used for deletes it. */
+async function recordUse(unit: Unit, { user, link }: LockedLink): Promise<void> {
   const data = { link: idText(link.public_id), purpose: link.purpose }
   await writeEvent(unit, { event: 'link.used', userId: user.id, data })
-  await replacePassword(unit, user, { passwordHash, isAdded: true })
-  return toUser(user)
 }

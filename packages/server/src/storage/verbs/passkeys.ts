@@ -3,6 +3,7 @@ import type {
   FoundPasskey,
   NewPasskey,
   Passkey,
+  PasskeyCredential,
   PasskeyRemoval,
   RemovedPasskey,
 } from '../api/passkey-storage.js'
@@ -14,15 +15,22 @@ import { recordCredentialChange } from './sessions.js'
 
 /** Implements {@link PasskeyStorage.addPasskey}: `changed` if the user's record has changed since it was read. */
 export async function addPasskey(unit: Unit, passkey: NewPasskey): Promise<AddedPasskey> {
-  const { db, now } = unit
-  const { credentialId, publicKey, counter, transports = [], name } = passkey
   const user = await lockAsRead(unit, passkey)
   if (!user) return 'changed'
+  if (!(await insertPasskey(unit, user.id, passkey))) return 'taken'
+  await recordNewPasskey(unit, user.id, passkey)
+  return 'added'
+}
+
+/** Inserts a passkey of a locked user; returns false if the credential is already registered. */
+export async function insertPasskey(unit: Unit, userId: number, passkey: PasskeyCredential): Promise<boolean> {
+  const { db, now } = unit
+  const { credentialId, publicKey, counter, transports = [], name } = passkey
   const added = await db
     .insertInto('passkey')
     .values({
       credential_id: credentialId,
-      user_id: user.id,
+      user_id: userId,
       public_key: Buffer.from(publicKey),
       counter,
       transports: JSON.stringify(transports),
@@ -33,9 +41,11 @@ export async function addPasskey(unit: Unit, passkey: NewPasskey): Promise<Added
     .onConflict((conflict) => conflict.column('credential_id').doNothing())
     .returning('credential_id')
     .executeTakeFirst()
-  if (!added) return 'taken'
-  await recordCredentialChange(unit, user.id, { event: 'passkey.added', data: { credentialId } })
-  return 'added'
+  return added !== undefined
+}
+
+export async function recordNewPasskey(unit: Unit, userId: number, { credentialId }: PasskeyCredential): Promise<void> {
+  await recordCredentialChange(unit, userId, { event: 'passkey.added', data: { credentialId } })
 }
 
 /** Implements {@link PasskeyStorage.listPasskeys}: oldest first. */

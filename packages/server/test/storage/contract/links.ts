@@ -64,6 +64,47 @@ export function linkContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findViolations()).toEqual([])
     })
 
+    test('an invitation adds the first passkey or sets the password, whichever comes first, once', async () => {
+      const { storage } = world
+      const passkeys = Array.from({ length: 10 }, () => ({
+        credentialId: freshHash(),
+        publicKey: new Uint8Array([1]),
+        counter: 0,
+      }))
+      const [passkey, second] = passkeys
+      if (!passkey || !second) throw new TypeError('there are ten')
+      const alice = await storage.createUser({ username: 'alice' })
+      const tokenHash = await newLink(storage, alice, { purpose: 'invite' })
+      expect(await storage.addPasskeyByLink({ ...passkey, tokenHash: freshHash() })).toBe('unknown')
+      expect(await storage.addPasskeyByLink({ ...passkey, tokenHash })).toBe('added')
+      expect(await storage.listPasskeys(alice.id)).toMatchObject([{ credentialId: passkey.credentialId }])
+      expect((await readNow(storage, alice.id)).credentialRevision).toBeGreaterThan(alice.credentialRevision)
+      expect(await storage.addPasskeyByLink({ ...second, tokenHash })).toBe('unknown')
+      expect(await storage.setPasswordByLink({ tokenHash, passwordHash })).toBeUndefined()
+      const events = await storage.listEvents({ event: ['link.used', 'passkey.added'] })
+      expect(events).toMatchObject([
+        { event: 'link.used', userId: alice.id, data: { purpose: 'invite' } },
+        { event: 'passkey.added', userId: alice.id, data: { credentialId: passkey.credentialId } },
+      ])
+      const bob = await storage.createUser({ username: 'bob' })
+      const ofBob = await newLink(storage, bob, { purpose: 'invite' })
+      // A credential that is registered already does not use the link.
+      expect(await storage.addPasskeyByLink({ ...passkey, tokenHash: ofBob })).toBe('taken')
+      const uses = passkeys.slice(1).map(async (each) => storage.addPasskeyByLink({ ...each, tokenHash: ofBob }))
+      const sets = Array.from({ length: 10 }, async () => storage.setPasswordByLink({ tokenHash: ofBob, passwordHash }))
+      const done = [
+        ...(await Promise.all(uses)).map((each) => each === 'added'),
+        ...(await Promise.all(sets)).map(Boolean),
+      ]
+      expect(done.filter(Boolean)).toHaveLength(1)
+      const hasPassword = (await storage.findCredential('bob'))?.passwordHash === passwordHash
+      expect(await storage.listPasskeys(bob.id)).toHaveLength(hasPassword ? 0 : 1)
+      const carol = await newUser(storage)
+      const ofCarol = await newLink(storage, carol)
+      expect(await storage.addPasskeyByLink({ ...second, tokenHash: ofCarol })).toBe('unknown')
+      expect(await storage.findViolations()).toEqual([])
+    })
+
     test('a link expires, and is then deleted', async () => {
       const { storage } = world
       const tokenHash = await newLink(storage, await newUser(storage))

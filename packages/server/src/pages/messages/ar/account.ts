@@ -243,6 +243,7 @@ export const arAccount: typeof enAccount = {
       explanation: 'إذا نسيت كلمة المرور، فيمكننا إرسال رابط إليه.',
     },
     password_set: { heading: 'تم تعيين كلمة المرور', explanation: 'سجّل الدخول بها للمتابعة.' },
+    passkey_set: { heading: 'تم إعداد مفتاح المرور', explanation: 'سجّل الدخول به للمتابعة.' },
     account_closed: {
       heading: 'تم إغلاق حسابك',
       explanation: 'لا يستطيع وكلاؤك الحصول على وصول جديد.',

@@ -39,6 +39,7 @@ export const arRecovery: typeof enRecovery = {
     },
   },
   setPassword: 'تعيين كلمة المرور',
+  passkeyInstead: 'أو استخدم مفتاح مرور بدلًا منها',
   forgotHeading: 'هل نسيت كلمة المرور؟',
   forgotLead: 'أدخل اسم المستخدم. إذا كان عنوان بريده الإلكتروني مؤكدًا، فسنرسل إليه رابطًا لاختيار كلمة مرور جديدة.',
   sendLink: 'إرسال الرابط',

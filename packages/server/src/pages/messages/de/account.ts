@@ -281,6 +281,7 @@ export const deAccount: typeof enAccount = {
       heading: 'Ihr Passwort ist festgelegt',
       explanation: 'Melden Sie sich damit an, um fortzufahren.',
     },
+    passkey_set: { heading: 'Ihr Passkey ist eingerichtet', explanation: 'Melden Sie sich damit an, um fortzufahren.' },
     account_closed: {
       heading: 'Ihr Konto ist geschlossen',
       explanation: 'Ihre Agenten bekommen keinen neuen Zugriff.',

@@ -40,6 +40,7 @@ export const deRecovery: typeof enRecovery = {
     },
   },
   setPassword: 'Passwort festlegen',
+  passkeyInstead: 'Oder stattdessen einen Passkey verwenden',
   forgotHeading: 'Passwort vergessen?',
   forgotLead:
     'Geben Sie Ihren Benutzernamen ein. Wenn die E-Mail-Adresse dazu bestätigt ist, senden wir dorthin einen Link, mit dem Sie ein neues Passwort wählen können.',

@@ -112,6 +112,7 @@ const left: Record<SignedOutPage['reason'], { heading: string; explanation: stri
     explanation: 'If you forget your password, we can send a link there.',
   },
   password_set: { heading: 'Your password is set', explanation: 'Sign in with it to continue.' },
+  passkey_set: { heading: 'Your passkey is ready', explanation: 'Sign in with it to continue.' },
   account_closed: { heading: 'Your account is closed', explanation: 'Your agents can’t get new access.' },
 }
 

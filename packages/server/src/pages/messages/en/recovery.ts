@@ -144,6 +144,7 @@ export const enRecovery = {
     },
   },
   setPassword: 'Set password',
+  passkeyInstead: 'Or use a passkey instead',
   forgotHeading: 'Forgot your password?',
   forgotLead:
     'Enter your username. If its email address is confirmed, we’ll send a link there to choose a new password.',

@@ -274,6 +274,7 @@ export const esAccount: typeof enAccount = {
       explanation: 'Si olvidas la contraseña, podemos enviarte allí un enlace.',
     },
     password_set: { heading: 'Tu contraseña está lista', explanation: 'Inicia sesión con ella para continuar.' },
+    passkey_set: { heading: 'Tu llave de acceso está lista', explanation: 'Inicia sesión con ella para continuar.' },
     account_closed: {
       heading: 'Tu cuenta está cerrada',
       explanation: 'Tus agentes no pueden obtener ningún acceso nuevo.',

@@ -40,6 +40,7 @@ export const esRecovery: typeof enRecovery = {
     },
   },
   setPassword: 'Establecer la contraseña',
+  passkeyInstead: 'O usa una llave de acceso',
   forgotHeading: '¿Has olvidado la contraseña?',
   forgotLead:
     'Introduce tu nombre de usuario. Si su correo electrónico está confirmado, enviaremos allí un enlace para elegir una contraseña nueva.',

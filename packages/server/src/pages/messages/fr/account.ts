@@ -284,6 +284,10 @@ export const frAccount: typeof enAccount = {
       heading: 'Votre mot de passe est défini',
       explanation: 'Utilisez-le pour vous connecter et continuer.',
     },
+    passkey_set: {
+      heading: 'Votre clé d’accès est configurée',
+      explanation: 'Utilisez-la pour vous connecter et continuer.',
+    },
     account_closed: {
       heading: 'Votre compte est fermé',
       explanation: 'Vos agents ne peuvent obtenir aucun nouvel accès.',

@@ -40,6 +40,7 @@ export const frRecovery: typeof enRecovery = {
     },
   },
   setPassword: 'Définir le mot de passe',
+  passkeyInstead: 'Ou utilisez plutôt une clé d’accès',
   forgotHeading: 'Mot de passe oublié ?',
   forgotLead:
     'Saisissez votre identifiant. Si son adresse e-mail est confirmée, nous y enverrons un lien pour choisir un nouveau mot de passe.',

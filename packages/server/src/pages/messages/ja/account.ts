@@ -266,6 +266,7 @@ export const jaAccount: typeof enAccount = {
       heading: 'パスワードを設定しました',
       explanation: '続けるには、このパスワードでログインしてください。',
     },
+    passkey_set: { heading: 'パスキーを設定しました', explanation: '続けるには、このパスキーでログインしてください。' },
     account_closed: {
       heading: 'アカウントを閉鎖しました',
       explanation: 'エージェントに新しいアクセス権は与えられません。',

@@ -41,6 +41,7 @@ export const jaRecovery: typeof enRecovery = {
     },
   },
   setPassword: 'パスワードを設定',
+  passkeyInstead: 'または、代わりにパスキーを使う',
   forgotHeading: 'パスワードをお忘れですか？',
   forgotLead:
     'ユーザー名を入力してください。そのメールアドレスが確認済みであれば、新しいパスワードを設定するためのリンクを送信します。',
