@@ -1,8 +1,13 @@
+import { execFile } from 'node:child_process'
 import type { Socket } from 'node:net'
-import type { EmailMessage, EmailSettings } from 'countersign-server'
+import { promisify } from 'node:util'
+import type { EmailMessage, EmailSettings, SentEmail } from 'countersign-server'
 import { smtpSender } from 'countersign-server/email'
 import { describe, expect, it } from 'vitest'
+import { need } from '../../../../../test/needs.js'
+import { type Issued, issueCertificate, keyKinds } from '../../../../countersign/test/x509/certificates.js'
 import { createSmtpSender } from '../../../src/outbound/smtp/smtp-sender.js'
+import { configurationFolder } from '../../config/configuration-folder.js'
 import { openMailServer, openRawServer } from './mail-server.js'
 
 const message: EmailMessage = {
@@ -102,6 +107,65 @@ describe('an email over SMTP', () => {
     expect(logins).toEqual([])
     expect([plain, forged, implicit].flatMap(({ received }) => received)).toEqual([])
   })
+})
+
+describe.skipIf(!need('openssl'))('an email over TLS', () => {
+  const keys = keyKinds['ecdsa-p256-sha256']
+  const issuer = issueCertificate({ name: 'Test CA', keys, extensions: ['basicConstraints=critical,CA:true'] })
+  const stranger = issueCertificate({ name: 'Other CA', keys, extensions: ['basicConstraints=critical,CA:true'] })
+  const issuedBy = (by: Issued, name: string) =>
+    issueCertificate({ name: 'mail', issuer: by, keys, extensions: [`subjectAltName=${name}`] })
+
+  /** Opens a mail server with a certificate that requires a sign-in over TLS. */
+  async function openWith({ pem, privateKey }: Issued, security: 'starttls' | 'tls') {
+    const key = privateKey.export({ type: 'pkcs8', format: 'pem' })
+    const passwords: unknown[] = []
+    const server = await openMailServer({
+      disabledCommands: [],
+      secure: security === 'tls',
+      key,
+      cert: pem,
+      onAuth({ password }, _session, done) {
+        passwords.push(password)
+        done(null, { user: 'auth' })
+      },
+    })
+    return { ...server, passwords }
+  }
+
+  /** Sends from a process that trusts the test's certificate authority, as the documentation says. */
+  async function sendTrusting(ports: readonly number[], security: 'starttls' | 'tls'): Promise<SentEmail[]> {
+    const file = configurationFolder().write('ca.pem', issuer.pem)
+    const login = { ...settings, security, user: 'auth', password: 'right' }
+    const program = `import { smtpSender } from 'countersign-server/email'
+      const message = ${JSON.stringify(message)}
+      const sent = ${JSON.stringify(ports)}.map((port) =>
+        smtpSender({ ...${JSON.stringify(login)}, port })(message, new AbortController().signal))
+      console.log(JSON.stringify(await Promise.all(sent)))`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
+      cwd: import.meta.dirname,
+      env: { ...process.env, NODE_EXTRA_CA_CERTS: file },
+    })
+    return JSON.parse(stdout)
+  }
+
+  it.each(['starttls', 'tls'] as const)(
+    'arrives with %s if a trusted authority issued the certificate for the host, and nothing is sent otherwise',
+    async (security) => {
+      const right = await openWith(issuedBy(issuer, 'IP:127.0.0.1'), security)
+      const otherIssuer = await openWith(issuedBy(stranger, 'IP:127.0.0.1'), security)
+      const otherHost = await openWith(issuedBy(issuer, 'DNS:mail.example'), security)
+      const servers = [right, otherIssuer, otherHost]
+      const sent = await sendTrusting(
+        servers.map(({ port }) => port),
+        security,
+      )
+      expect(sent).toMatchObject([{ outcome: 'sent' }, { outcome: 'retry' }, { outcome: 'retry' }])
+      expect(servers.map(({ received }) => received.length)).toEqual([1, 0, 0])
+      expect(servers.map(({ passwords }) => passwords)).toEqual([['right'], [], []])
+      expect(right.received[0]?.parts.get('text/html')?.trim()).toBe(message.html)
+    },
+  )
 })
 
 describe('the outcome of an attempt', () => {
