@@ -64,7 +64,7 @@ describe('an API that requires consent', () => {
     const { run, start } = await newAgent()
     const late = await run(['fetch', '--consent-timeout', '1', `${parties.api}/data-auth`], { person: () => undefined })
     expect(late).toMatchObject({ status: 6, stdout: '' })
-    expect(late.stderr).toMatch(/KNo decision within 1 s\.\n$/)
+    expect(late.stderr).toMatch(/KNo decision within 1 s\. For a link that works, run this command again\.\n$/)
     const stopped = start(['fetch', `${parties.api}/data-auth`], { person: () => undefined })
     await stopped.seen(/Waiting for you/)
     expect(await stopped.stop('SIGINT')).toMatchObject({ status: 130, stdout: '' })
@@ -144,6 +144,17 @@ describe('an API that requires consent', () => {
     })
   })
 
+  it('reports --paste to a user at a keyboard, whose browser may be elsewhere', async () => {
+    const { run } = await newAgent()
+    const keyboard = Object.assign(new PassThrough(), { isTTY: true })
+    const person = () => decidesAt('grant').decide
+    const ended = await run(['fetch', `${parties.api}/data-auth`], { keyboard, person: person() })
+    expect(ended).toMatchObject({ status: 0, stderr: expect.stringContaining('run this again with --paste.') })
+    const other = await newAgent()
+    const unattended = await other.run(['fetch', `${parties.api}/data-auth`], { person: person() })
+    expect(unattended.stderr).not.toContain('--paste')
+  })
+
   it('accepts a pasted URL', async () => {
     const { run } = await newAgent()
     const keyboard = Object.assign(new PassThrough(), { isTTY: true })
@@ -152,6 +163,7 @@ describe('an API that requires consent', () => {
       person: (url) => void landing(url).then((back) => keyboard.write(`${back}\n`)),
     })
     expect(ended).toMatchObject({ status: 0 })
+    expect(ended.stderr).not.toContain('with --paste')
     const nowhere = await run(['fetch', '--paste', `${parties.api}/data-auth`])
     expect(nowhere).toMatchObject({ status: 2 })
   })

@@ -168,7 +168,10 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
     const { bridge } = await open(pair)
     const call = bridge.call('read')
     const person = decidesAt('grant')
-    person.decide(await bridge.pageOnStderr())
+    const page = await bridge.pageOnStderr()
+    const [port] = /(?<=127\.0\.0\.1:)\d+/.exec(new URL(page).searchParams.get('redirect_uri') ?? '') ?? []
+    await expect.poll(bridge.stderr).toContain(`first run there: ssh -N -L ${port}:127.0.0.1:${port} <this computer>`)
+    person.decide(page)
     expect(await call).toEqual({ text: 'read', isError: false })
     expect(await person.page()).toContain('data-state="allowed"')
   })

@@ -31,6 +31,8 @@ interface FetchFlags extends RequestFlags, OutputFlags, NetworkFlags, AgentFlags
   interop?: true
 }
 
+const pasteHint = 'If your browser cannot reach this computer, run this again with --paste.'
+
 /** How long a user has to decide, in seconds. */
 const defaultPatience = 1800
 
@@ -64,6 +66,7 @@ async function fetchOnce(flags: FetchFlags, terminal: Parameters<Run>[1], subjec
     ...terminal.asking,
     env: terminal.env,
     paste: flags.paste,
+    hint: editionOf(folder).isPolled || !terminal.asking.input.isTTY ? undefined : pasteHint,
     countdown: !flags.verbose,
     secret: portSecret(folder.keys),
   })

@@ -38,7 +38,9 @@ export const mcpCommand: Run<McpFlags> = async (flags, terminal, address) => {
       const { host } = new URL(url)
       const show = (text: string, page: string) => {
         terminal.notify(text)
-        openBrowser(port.createOneTimeLink(page), terminal.env).catch(() => undefined)
+        openBrowser(port.createOneTimeLink(page), terminal.env)
+          .then((isOpened) => isOpened || terminal.notify(forwardHint(port.redirectUri)))
+          .catch(() => undefined)
       }
       const bridge = createBridge({
         url,
@@ -58,6 +60,12 @@ export const mcpCommand: Run<McpFlags> = async (flags, terminal, address) => {
     port.close()
   }
   return exitStatus.done
+}
+
+/** What to do if the browser is on another computer. */
+function forwardHint(redirectUri: string): string {
+  const { port } = new URL(redirectUri)
+  return `This computer has no browser. If yours is on another one, first run there: ssh -N -L ${port}:127.0.0.1:${port} <this computer>`
 }
 
 /** Serves until the client closes its input, or a signal stops the command. */

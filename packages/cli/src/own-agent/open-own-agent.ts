@@ -204,6 +204,7 @@ function sentenceOf(error: AgentError, host: string, { edition, device }: Failed
       : 'pass the browser’s final URL to “countersign agent tokens add”'
     return `${said} Run this command in a terminal, or open the page, allow the request, and ${rest}:\n${consent?.url}`
   }
+  if (code === 'consent_expired') return `${said} For a link that works, run this command again.`
   if (code === 'other_user') return `${said} To do that, run: countersign agent tokens forget --all`
   return retryAfter === undefined ? said : `${said} Try again in ${retryAfter} s.`
 }

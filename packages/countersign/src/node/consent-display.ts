@@ -29,11 +29,18 @@ export function createConsentDisplay(
 ): ConsentDisplay {
   const erased = isDumb ? '' : '\r\u001b[K'
   const open = new Set<ConsentRequest>()
+  const late = new WeakSet<ConsentRequest>()
   let timer: ReturnType<typeof setInterval> | undefined
 
   function draw(): void {
     const ends = [...open].map(({ expiresAt }) => expiresAt)
     if (ends.length > 0 && countsDown && !isDumb) output.write(`${erased}${countdown(Math.min(...ends))}`)
+    if (countsDown && !isDumb) return
+    for (const consent of open) {
+      if (late.has(consent) || consent.expiresAt > Date.now() / 1000) continue
+      late.add(consent)
+      say([timeIsUp])
+    }
   }
 
   function end(consent: ConsentRequest): void {
@@ -61,9 +68,11 @@ export function createConsentDisplay(
   }
 }
 
+const timeIsUp = 'Time is up, unless you extended it on the page. For a new link, start again.'
+
 function countdown(expiresAt: number): string {
   const left = Math.ceil(expiresAt - Date.now() / 1000)
-  if (left <= 0) return 'Waiting for you. Time is up, unless you extended it on the page.'
+  if (left <= 0) return timeIsUp
   const minutes = Math.floor(left / 60)
   return `Waiting for you: ${minutes}:${String(left % 60).padStart(2, '0')} left.`
 }
@@ -76,6 +85,8 @@ export interface PromptContext {
   /** `elsewhere`: another process has already prompted. */
   page: 'opens' | 'is here' | 'elsewhere'
   isPasted: boolean
+  /** For a browser that cannot reach this machine. */
+  hint?: string | undefined
 }
 
 /** The line above a page's URL. */
@@ -88,7 +99,7 @@ export const pageLines = {
 /** The prompt for the user, line by line. */
 export function consentLines(
   { url, code, authServer, resource, permissions, purpose }: ConsentRequest,
-  { port, env, page, isPasted }: PromptContext,
+  { port, env, page, isPasted, hint }: PromptContext,
 ): string[] {
   const { host } = new URL(authServer)
   const request =
@@ -104,6 +115,7 @@ export function consentLines(
     `  ${url}`,
     '',
     `The page shows the code ${code}. If it shows a different code, close it.`,
+    ...(hint === undefined || isPasted || page !== 'is here' ? [] : [hint]),
   ].map(printable)
 }
 

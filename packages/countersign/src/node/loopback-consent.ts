@@ -18,6 +18,11 @@ export interface LoopbackConsentOptions {
    * @default false
    */
   paste?: boolean | undefined
+  /**
+   * A line below the prompt if this machine has no browser: what to do if the user's browser is on a machine that cannot reach this one.
+   * @default no such line
+   */
+  hint?: string | undefined
   /** Shows a countdown on the last line. @default true; set it to false if other code writes to the same terminal */
   countdown?: boolean | undefined
   /** The terminal on which the user is prompted. If the stream is not a terminal, the user is not prompted. @default standard error */
@@ -53,7 +58,7 @@ export interface LoopbackConsentOptions {
  */
 export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentPrompt {
   requireKnownOptions('loopbackConsent', options, optionNames)
-  const { onConsent, paste = false, countdown = true } = options
+  const { onConsent, paste = false, hint, countdown = true } = options
   const { output = process.stderr, input = process.stdin, env = process.env } = options
   const isOpened = options.openBrowser ?? hasBrowser(env)
   const display = createConsentDisplay(output, { countsDown: countdown && !paste, isDumb: env.TERM === 'dumb' })
@@ -91,7 +96,7 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentPr
           const { port, isOtherProcess } = listener
           const page = isOtherProcess ? 'elsewhere' : isOpened ? 'opens' : 'is here'
           const isPasted = paste && !isOtherProcess
-          display.begin(consent, consentLines(consent, { port, env, page, isPasted }))
+          display.begin(consent, consentLines(consent, { port, env, page, isPasted, hint }))
           if (page === 'opens') openBrowser(listener.createOneTimeLink(consent.url))
           if (!isPasted) return undefined
           // Done sequentially, because there is only one keyboard.
@@ -117,6 +122,7 @@ const optionNames = {
   onConsent: true,
   openBrowser: true,
   paste: true,
+  hint: true,
   countdown: true,
   output: true,
   input: true,

@@ -19,6 +19,8 @@ const consentOf = (change: Partial<Consent> = {}): Consent => ({
   ...change,
 })
 
+const timeIsUp = 'Time is up, unless you extended it on the page. For a new link, start again.'
+
 /** A display whose clock the test moves. `written` returns what was written since the last call. */
 function openDisplay({ countsDown = true, isDumb = false } = {}) {
   vi.useFakeTimers({ now: start * 1000 })
@@ -62,7 +64,18 @@ describe('the countdown', () => {
     display.begin(consentOf({ expiresAt: start + 0.5 }), [])
     expect(written()).toMatch(/0:01 left\.$/)
     vi.advanceTimersByTime(1000)
-    expect(written()).toBe(`${erase}Waiting for you. Time is up, unless you extended it on the page.`)
+    expect(written()).toBe(`${erase}${timeIsUp}`)
+  })
+
+  it('says so once if there is no countdown', () => {
+    for (const options of [{ countsDown: false }, { isDumb: true }]) {
+      const { display, written } = openDisplay(options)
+      display.begin(consentOf({ expiresAt: start + 10 }), ['One'])
+      vi.advanceTimersByTime(9000)
+      expect(written()).toMatch(/One\n$/)
+      vi.advanceTimersByTime(5000)
+      expect(written().split(timeIsUp)).toHaveLength(2)
+    }
   })
 
   it('shows the earliest of several ends, and stops when none is left', () => {
@@ -124,6 +137,17 @@ describe('the lines that prompt the user', () => {
     `  ssh -N -p 2222 -L 4242:127.0.0.1:4242 ${userInfo().username}@192.0.2.7`,
     '',
   ]
+
+  it('end with a hint only if no browser opens and nothing is pasted', () => {
+    const lines = (change: Partial<Parameters<typeof consentLines>[1]>) =>
+      consentLines(consentOf(), { ...context, hint: 'Use another way.', ...change }).at(-1)
+    expect([lines({}), lines({ env: ssh })]).toEqual(['Use another way.', 'Use another way.'])
+    expect([lines({ page: 'opens' }), lines({ page: 'elsewhere' }), lines({ isPasted: true })]).toEqual([
+      code,
+      code,
+      code,
+    ])
+  })
 
   it.each<[string, Partial<Parameters<typeof consentLines>[1]>, string[]]>([
     ['here', {}, ['Open this page in your browser:']],
