@@ -33,5 +33,5 @@ if (command === 'list') {
 } else if (command === 'revoke') {
   console.log((await agentServer.revoke(name)) ? `${name} is revoked.` : `There is no ${name}.`)
 } else {
-  createServer(createNodeListener(agentServer.handler, { origin: agentServer.id })).listen(Number(PORT))
+  createServer(createNodeListener(agentServer.handler, { origin: agentServer.id })).listen(Number(PORT), '127.0.0.1')
 }

@@ -21,7 +21,7 @@ const bot = createChatAgent({
   store: fileStore('./state'),
   allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine
 })
-createServer(createNodeListener(bot.handler, { origin: bot.id })).listen(Number(PORT))
+createServer(createNodeListener(bot.handler, { origin: bot.id })).listen(Number(PORT), '127.0.0.1')
 await bot.sweep() // revokes what was left unconfirmed when the program stopped
 
 const replies = {

@@ -46,7 +46,7 @@ async function handle(request: Request): Promise<Response> {
   const headers = { location: events.page, 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }
   return new Response(null, { status: 303, headers }) // only this browser is sent to the consent page
 }
-createServer(createNodeListener(handle, { origin: AGENT_ID })).listen(Number(PORT))
+createServer(createNodeListener(handle, { origin: AGENT_ID })).listen(Number(PORT), '127.0.0.1')
 
 // The chat: each line of the input is a message, after the workspace and the user who sent it, as the platform reports them.
 for await (const line of createInterface({ input: process.stdin })) {

@@ -37,4 +37,4 @@ app.get('/photos', mayRead, (req, res) => {
 })
 
 app.use(signIn, linkPage) // for users in browsers
-app.listen(Number(PORT))
+app.listen(Number(PORT), '127.0.0.1')

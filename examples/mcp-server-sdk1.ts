@@ -39,4 +39,4 @@ app.post('/mcp', async (request, response) => {
   await newServer().connect(transport as never)
   await transport.handleRequest(request, response, request.body)
 })
-app.listen(Number(PORT))
+app.listen(Number(PORT), '127.0.0.1')

@@ -35,4 +35,4 @@ const server = mcp.around(createMcpHandler(newServer).fetch)
 
 const handler: Parameters<typeof createNodeListener>[0] = (request, received) =>
   new URL(request.url).pathname === '/mcp' ? server(request, received) : resource.handler(request, received)
-createServer(createNodeListener(handler, { origin: ID })).listen(Number(PORT))
+createServer(createNodeListener(handler, { origin: ID })).listen(Number(PORT), '127.0.0.1')

@@ -45,7 +45,7 @@ const serve: Handler = async (request, received) => {
     return api.toResponse(error)
   }
 }
-const server = createServer(createNodeListener(serve, { origin: ID })).listen(Number(PORT))
+const server = createServer(createNodeListener(serve, { origin: ID })).listen(Number(PORT), '127.0.0.1')
 try {
   if ((await agent.tokens()).length === 0) {
     const { name, sub, iss } = await agent.signIn({ authServer: AUTH_SERVER, scope: 'openid profile notes.read' })

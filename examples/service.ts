@@ -23,7 +23,7 @@ const agent = createAgent({
 })
 
 // On Bun, Deno and Workers: export default { fetch: agent.handler }
-const server = createServer(createNodeListener(agent.handler, { origin: agent.id })).listen(Number(PORT))
+const server = createServer(createNodeListener(agent.handler, { origin: agent.id })).listen(Number(PORT), '127.0.0.1')
 
 try {
   const response = await agent.fetch(API)

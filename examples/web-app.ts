@@ -50,4 +50,4 @@ const showError: ErrorRequestHandler = (error, _req, res, next) => {
 }
 app.use(showError)
 
-app.listen(Number(PORT))
+app.listen(Number(PORT), '127.0.0.1')
