@@ -204,6 +204,7 @@ const requests: readonly ValidRequest[] = [
   ),
   { route: 'GET /account/agents/:id', build: get(({ grantId }) => `/account/agents/${grantId}`) },
   { route: 'GET /account/agents/:id/remove', build: get(({ grantId }) => `/account/agents/${grantId}/remove`) },
+  { route: 'GET /account/agents/:id/extend', build: get(({ grantId }) => `/account/agents/${grantId}/extend`) },
   { route: 'GET /account/link', build: async (scene) => get(await openLink(scene), 'signedOut')(scene) },
   {
     route: 'GET /account/new-password',

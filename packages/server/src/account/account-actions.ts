@@ -13,18 +13,18 @@ import { clearedSession, endSession, knownCookie, type Proof, renewSession, sign
 import type { ListedGrant } from '../storage/api/storage.js'
 import { type AccountHandler, pathWithNotice } from './account-handler.js'
 import { closePage } from './account-pages.js'
-import { endedGrants, endOf, liveGrants } from './agent-entries.js'
+import { endedGrants, endOf, liveGrants, requireOwnGrant } from './agent-entries.js'
 import { changeAgentEmails, changeEmail, changeName, requestConfirmation } from './confirm-email.js'
 import { confirmUser, requireFreshSignIn, requireProof, requireSecondProof } from './confirm-person.js'
 import { checkDeviceCode, confirmDevice, connectDevice, disconnectDevice, newDeviceCode } from './device-pages.js'
+import { extendPermission } from './extensions.js'
 import { findIdentity, issuersOf } from './linked-providers.js'
 import { newRecoveryCodes, removeFactor, setUpFactor } from './second-factor-pages.js'
 import { passwordPage, securityPage } from './security-pages.js'
 
 const removeAgent: AccountHandler = async (context, visit) => {
   const userId = visit.session.user.id
-  const grant = await context.storage.findGrant(visit.form.get('agent') ?? '')
-  if (grant?.userId !== userId) throw new PageError('not_found', { retry: accountPaths.agents })
+  const grant = await requireOwnGrant(context, visit, visit.form.get('agent') ?? '')
   // The page promised that the agent loses all access at this resource, so every live grant is revoked, not only this one.
   const now = context.now()
   const isRemoved = await endGrants(
@@ -59,8 +59,7 @@ async function endGrants(
 /** Removes a permission from every grant of the agent here. If the form is submitted again, nothing is left to do. */
 const removePermission: AccountHandler = async (context, visit) => {
   const userId = visit.session.user.id
-  const grant = await context.storage.findGrant(visit.form.get('agent') ?? '')
-  if (grant?.userId !== userId) throw new PageError('not_found', { retry: accountPaths.agents })
+  const grant = await requireOwnGrant(context, visit, visit.form.get('agent') ?? '')
   const names = removedWith(visit.form.get('permission') ?? '')
   const has = ({ scope }: ListedGrant) => scope.split(' ').some((name) => names.includes(name))
   const isRemoved = await endGrants(
@@ -75,8 +74,7 @@ const removePermission: AccountHandler = async (context, visit) => {
 /** Lets an agent that acts for this user only act for no one. */
 const unbindAgent: AccountHandler = async (context, visit) => {
   const userId = visit.session.user.id
-  const grant = await context.storage.findGrant(visit.form.get('agent') ?? '')
-  if (grant?.userId !== userId) throw new PageError('not_found', { retry: accountPaths.agents })
+  const grant = await requireOwnGrant(context, visit, visit.form.get('agent') ?? '')
   const { edition, agent, delegate } = grant
   const removed = await context.storage.removeBinding({ edition, agent, delegate, userId, by: userId })
   return removed ? removedAt(context, visit, context.now()) : seeOther(accountPaths.agents)
@@ -209,6 +207,7 @@ export const accountActions: ReadonlyMap<string, AccountHandler> = new Map<strin
   ['passkey', confirmUser],
   ['remove-agent', removeAgent],
   ['remove-permission', removePermission],
+  ['extend-permission', extendPermission],
   ['unbind-agent', unbindAgent],
   ['remove-all-agents', removeAllAgents],
   ['end-session', endOtherSession],

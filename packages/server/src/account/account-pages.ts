@@ -14,6 +14,7 @@ import { agentPage, agentsPage, removeAgentPage, removeAllPage } from './agent-p
 import { changeEmailPage } from './confirm-email.js'
 import { requireFreshSignIn, requireProof, requireSecondProof } from './confirm-person.js'
 import { connectDevicePage, deviceCodePage } from './device-pages.js'
+import { extendPermissionPage } from './extensions.js'
 import { linkedProviders, removeProviderPage } from './linked-providers.js'
 import { removeFactorPage, setUpPage } from './second-factor-pages.js'
 import { passwordPage, removePasskeyPage, securityPage } from './security-pages.js'
@@ -91,6 +92,7 @@ export const accountPages: ReadonlyMap<string, AccountHandler> = new Map<string,
   [accountPaths.removeAll, removeAllPage],
   [accountPaths.agent(':id'), agentPage],
   [accountPaths.removeAgent(':id'), removeAgentPage],
+  [accountPaths.extend(':id'), extendPermissionPage],
   [accountPaths.activity, activityPage],
   [accountPaths.security, requireFreshSignIn((context, visit) => securityPage(context, visit))],
   [accountPaths.removePasskey(':id'), requireProof(removePasskeyPage)],

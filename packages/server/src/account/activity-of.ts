@@ -100,6 +100,7 @@ const entries: ReadonlyMap<string, Entry> = new Map([
   ['code.redeemed', ofAgent('used')],
   ['grant.revoked', endOfGrant],
   ['access.blocked', ofAgent('blocked_by_server')],
+  ['permission.extended', (event, grant) => ofAgent('permission_extended', permissionsIn(event))(event, grant)],
   ['permission.removed', (event, grant) => ofAgent('permission_removed', permissionsIn(event))(event, grant)],
 ])
 

@@ -1,6 +1,9 @@
 import type { ServerContext } from '../http/context.js'
+import { PageError } from '../http/page-error.js'
+import type { SignedInVisit } from '../http/visit.js'
 import { displayHost } from '../pages/components/marks.js'
 import type { AgentPage, AllowedAgent } from '../pages/models/account-models.js'
+import { accountPaths } from '../pages/models/account-paths.js'
 import { cleanName, cleanText } from '../policy/plain-text.js'
 import { hostOf, permissionsOf } from '../policy/policy.js'
 import { resourceKey } from '../policy/resource-id.js'
@@ -9,6 +12,17 @@ import { longestCall, shownEvents } from './activity-of.js'
 
 /** All of one user's grants to one agent at one resource, however it is spelled, for one account there, newest first. */
 type Grants = readonly [ListedGrant, ...ListedGrant[]]
+
+/** Finds a grant of the user who visits. @throws PageError `not_found` */
+export async function requireOwnGrant(
+  { storage }: ServerContext,
+  { session }: SignedInVisit,
+  id: string,
+): Promise<ListedGrant> {
+  const grant = await storage.findGrant(id)
+  if (grant?.userId !== session.user.id) throw new PageError('not_found', { retry: accountPaths.agents })
+  return grant
+}
 
 /** Groups grants by agent, delegate, resource and account, ordered by the newest grant of each group. */
 export function byParties(grants: readonly ListedGrant[]): Grants[] {

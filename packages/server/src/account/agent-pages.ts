@@ -1,13 +1,13 @@
 import { logoPaths } from '../http/assets.js'
 import type { ServerContext } from '../http/context.js'
 import { seeOther } from '../http/html-response.js'
-import { PageError } from '../http/page-error.js'
 import type { SignedInVisit } from '../http/visit.js'
 import { renderAgent } from '../pages/account/agent-page.js'
 import { renderAgents } from '../pages/account/agents-page.js'
 import { renderRemoveAgent, renderRemoveAll, renderRemovePermission } from '../pages/account/removal-pages.js'
-import type { AgentsPage, RemovePermissionPage } from '../pages/models/account-models.js'
+import type { AgentsPage } from '../pages/models/account-models.js'
 import { accountPaths } from '../pages/models/account-paths.js'
+import type { RemovePermissionPage } from '../pages/models/permission-models.js'
 import { permissionsOf, removedWith } from '../policy/policy.js'
 import { type ListedGrant, longestTokenLifetime } from '../storage/api/storage.js'
 import { type AccountHandler, accountFrame, accountResponse, readNotice } from './account-handler.js'
@@ -21,12 +21,14 @@ import {
   endOf,
   eventsOf,
   isFound,
+  requireOwnGrant,
   shownGrants,
   shownParties,
   statesOf,
 } from './agent-entries.js'
 import { deviceEntries } from './device-pages.js'
 import { deliveriesFor, endedAgents, endingsOf, toldOf } from './ended-agents.js'
+import { extensionsOf } from './extensions.js'
 
 /** The minimum number of agents for which the list has a filter. */
 const filterFrom = 6
@@ -101,8 +103,9 @@ async function ofDevices(
 }
 
 export const agentPage: AccountHandler = async (context, visit) => {
-  const grant = await requireOwnGrant(context, visit)
-  const [newestLive, ...older] = await shownGrants(context, grant)
+  const grant = await requireOwnGrant(context, visit, visit.id)
+  const live = await shownGrants(context, grant)
+  const [newestLive, ...older] = live
   const newest = newestLive ?? (await endedGrants(context, grant))[0]
   const ended = endOf(newest, context.now())
   const events = await eventsOf(context, grant, 50)
@@ -123,13 +126,15 @@ export const agentPage: AccountHandler = async (context, visit) => {
     told: toldOf(await deliveriesFor(context, grant.userId), grant),
     isBound: await isBoundTo(context, grant),
     removed: await removedIn(context, visit),
+    extendable: [...(await extensionsOf(context, live)).keys()],
+    isExtended: readNotice(context, visit)?.what === 'extended',
     activity: activity.slice(0, 10),
   }
   return accountResponse(renderAgent(model, visit.messages), visit)
 }
 
 export const removeAgentPage: AccountHandler = async (context, visit) => {
-  const grant = await requireOwnGrant(context, visit)
+  const grant = await requireOwnGrant(context, visit, visit.id)
   const name = visit.url.searchParams.get('permission')
   if (name !== null) return removePermissionPage(context, visit, { grant, name })
   const isEnded = (await shownGrants(context, grant)).length === 0
@@ -202,10 +207,4 @@ function tokenLifetime({ storage, longestToken }: ServerContext): Promise<number
 /** Rounds up to the minute: pages show no seconds, and the time they show must not be too early. */
 function minuteAfter(unixSeconds: number): number {
   return Math.ceil(unixSeconds / 60) * 60
-}
-
-async function requireOwnGrant({ storage }: ServerContext, visit: SignedInVisit): Promise<ListedGrant> {
-  const grant = await storage.findGrant(visit.id)
-  if (grant?.userId !== visit.session.user.id) throw new PageError('not_found', { retry: accountPaths.agents })
-  return grant
 }

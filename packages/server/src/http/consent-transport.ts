@@ -120,6 +120,11 @@ export class ConsentTransports {
     return Array.from(this.#byEdition.values(), ({ path }) => path)
   }
 
+  /** Whether the server offers an edition. */
+  offers(edition: string): boolean {
+    return this.#byEdition.has(edition)
+  }
+
   /** The transport of a stored request, whose edition the server must still offer. */
   of({ edition }: Pick<AuthRequest, 'edition'>): ConsentTransport {
     const transport = this.#byEdition.get(edition)

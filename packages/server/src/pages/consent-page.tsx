@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { AgentCard, Details } from './components/agent-card.js'
-import { DurationChoice, Hidden, HiddenFields, OwnPassword, ProblemBox, passkeyFormId } from './components/forms.js'
+import { DurationChoice } from './components/durations.js'
+import { Hidden, HiddenFields, OwnPassword, ProblemBox, passkeyFormId } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
 import { Asker, Host, Icon, Pair } from './components/marks.js'
 import { Cautions, Deadline, ForgottenPassword, SignedInAs } from './components/notices.js'

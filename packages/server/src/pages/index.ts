@@ -9,6 +9,7 @@ export { renderActivity } from './account/activity-page.js'
 export { renderAgent } from './account/agent-page.js'
 export { renderAgents } from './account/agents-page.js'
 export { renderConnectDevice, renderDeviceCode, renderReturnToDevice } from './account/device-pages.js'
+export { renderExtendPermission } from './account/extension-page.js'
 export { renderPassword } from './account/password-page.js'
 export {
   renderRemoveAgent,

@@ -81,6 +81,7 @@ describe('activityOf', () => {
     ['grant.revoked', { by: 'replaced' }, undefined],
     ['grant.revoked', { by: 'alice', permissions: 'a' }, undefined],
     ['access.blocked', undefined, 'blocked_by_server'],
+    ['permission.extended', { permissions: 'a' }, 'permission_extended'],
     ['permission.removed', { permissions: 'a' }, 'permission_removed'],
     ['refresh.foreign_agent', undefined, undefined],
   ]

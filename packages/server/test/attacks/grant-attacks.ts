@@ -35,7 +35,25 @@ async function submitAt(stage: Stage, { user }: Allowed, path: string, form: Rec
   return (await user.open(new URL(done.headers.get('location') ?? '', url).href)).text()
 }
 
-/** Access under a grant while it is valid and afterwards, and an agent's access to itself: rows of groups A and X. */
+/** A refresh after an hour, for which a permission was allowed; before, the user opened the page that extends it. */
+function refreshAfterExtension(
+  claim: string,
+  whileOpen: (stage: Stage, allowed: Allowed, grantId: string) => Promise<unknown>,
+  expected: Outcome,
+): Attack {
+  const extend = async (stage: Stage, allowed: Allowed) => {
+    const [grant] = await stage.storage.listGrants({ live: true })
+    const url = `${stage.authServer}/account/agents/${grant?.id}/extend?permission=data.read`
+    const page = await (await allowed.user.open(url)).text()
+    expect(page).toContain('data-state="extend-permission"')
+    await whileOpen(stage, allowed, grant?.id ?? '')
+    await allowed.user.submit(page, url, { action: 'extend-permission', duration: '86400' })
+    stage.clock.now += 3600
+  }
+  return refreshAfter('J06', claim, '3600', extend, expected)
+}
+
+/** Access under a grant while it is valid and afterwards, and an agent's access to itself: rows of groups A, X and J. */
 export const grantAttacks: readonly Attack[] = [
   refreshAfter(
     'X13',
@@ -68,6 +86,22 @@ export const grantAttacks: readonly Attack[] = [
       const shown = await submitAt(stage, allowed, '/account/close', { action: 'close-account', password })
       expect(shown).toContain('data-state="account-closed"')
     },
+    refused,
+  ),
+  refreshAfterExtension('a refresh after the first end of a permission that was extended', async () => undefined, {
+    status: 200,
+    also: (_stage, body) => expect(JSON.parse(body)).toMatchObject({ token_type: 'Bearer' }),
+  }),
+  refreshAfterExtension(
+    'a refresh under a permission that ended while the page was open that extends it',
+    async (stage) => {
+      stage.clock.now += 3600
+    },
+    refused,
+  ),
+  refreshAfterExtension(
+    'a refresh under a permission that was removed while the page was open that extends it',
+    (stage, allowed, id) => submitAt(stage, allowed, `/account/agents/${id}/remove`, { action: 'remove-agent' }),
     refused,
   ),
   refreshAfter(

@@ -261,6 +261,26 @@ describe('a device without a browser', () => {
     await expect(device.agent.fetch(`${ids.resource}/data-auth`)).rejects.toMatchObject({ error: 'revoked_delegate' })
   })
 
+  it('D09: has nothing extended beyond its end, and nothing once it is disconnected', async () => {
+    const world = await openDevices(
+      { remote: true },
+      { server: { durations: [7200, 43_200, 86_400, 'until-removed'] } },
+    )
+    const device = await connectRemotely(world)
+    world.clock.now += 60
+    await allowOnDevice(device)
+    const [grant] = await world.storage.listGrants({ live: true })
+    const path = `${issuer}/account/agents/${grant?.id}`
+    const [name] = grant?.scope.split(' ') ?? []
+    const page = await (await device.user.open(`${path}/extend?permission=${name}`)).text()
+    expect(page).toContain('value="43200"')
+    expect(page).not.toContain('value="86400"')
+    expect(page).not.toContain('until-removed')
+    expect(await (await device.user.open(path)).text()).toContain('/extend?permission=')
+    await world.storage.disconnectDevice({ id: device.id, by: 'operator' })
+    expect(await (await device.user.open(path)).text()).not.toContain('/extend?permission=')
+  })
+
   it('is offered only if the operator allows it', async () => {
     const world = await openDevices()
     const user = await browserOf(world)

@@ -19,7 +19,7 @@ export interface Cell {
 /** A request of a browser or an agent that is interrupted; its setup runs before. */
 export interface Flow {
   /** The effect that it must not have if something commits between its reads and this write. */
-  writes: 'session' | 'passkey' | 'grant' | 'token' | 'other'
+  writes: 'session' | 'passkey' | 'grant' | 'token' | 'extension' | 'other'
   /** The name of the user that the request creates. Once created, verbs apply to that user. */
   creates?: (cell: Cell) => string
   /** A permission that was granted before and that the request does not include: once revoked, nothing may grant it again. */
@@ -53,9 +53,9 @@ async function consentForm(cell: Cell, fields: Record<string, string>, scope = '
   return () => user.submit(page, opened.url, fields)
 }
 
-async function allowed(cell: Cell) {
+async function allowed(cell: Cell, duration = '2592000') {
   const user = await signedIn(cell)
-  const given = await allow(cell.stage, undefined, { duration: 'until-removed' }, { user })
+  const given = await allow(cell.stage, undefined, { duration }, { user })
   cell.tokenHash = secretHash(given.requestToken)
   return { user, given }
 }
@@ -186,6 +186,16 @@ export const flows: Readonly<Record<string, Flow>> = {
       const { given } = await allowed(cell)
       const token = await refreshTokenOf(cell.stage, given)
       return () => refresh(cell.stage, identityOf(cell.stage.agent), token)
+    },
+  },
+  'extension of a permission': {
+    writes: 'extension',
+    async prepare(cell) {
+      const { user, given } = await allowed(cell, '86400')
+      await refreshTokenOf(cell.stage, given)
+      const [grant] = await cell.stage.storage.listGrants({ userId: cell.userId, live: true })
+      const path = `/account/agents/${grant?.id}/extend?permission=data.read`
+      return accountForm(cell, path, { action: 'extend-permission', duration: '2592000' }, user)
     },
   },
   'removal of an agent': {

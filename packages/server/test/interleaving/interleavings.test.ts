@@ -13,6 +13,7 @@ const reads = {
   passkey: ['findSession'],
   grant: ['findViewedRequest', 'findAuthRequest'],
   token: undefined,
+  extension: ['findSession'],
   other: [],
 } as const
 
@@ -22,6 +23,7 @@ const writes = {
   passkey: ['addPasskey'],
   grant: ['decideRequest', 'allowRemembered'],
   token: ['redeemCode', 'refreshGrant'],
+  extension: ['extendPermissions'],
   other: [],
 } as const
 
@@ -30,69 +32,72 @@ const stages = [
   ['two instances on PostgreSQL', openSharedPostgresStage],
 ] as const
 
-// J05 is among the cells: revocations while a code exchange, a refresh or an Allow is in progress.
-describe.each(stages)('J05: a verb that commits before any storage call of a request, on %s', (_name, openStage) => {
-  const interleaving = noInterleaving()
-  let stage: Stage
-  let passwordHash: string
-  let cells = 0
+// J05 and J06 are among the cells: revocations while a code exchange, a refresh, an Allow or an extension is in progress.
+describe.each(stages)(
+  'J05, J06: a verb that commits before any storage call of a request, on %s',
+  (_name, openStage) => {
+    const interleaving = noInterleaving()
+    let stage: Stage
+    let passwordHash: string
+    let cells = 0
 
-  beforeAll(async () => {
-    passwordHash = await quickHash(password)
-    const options: StageOptions = {
-      wrap: (storage) => interleavedStorage(storage, interleaving),
-      policy: () => (denying.has(stage) ? { deny: 'a rule' } : 'ask'),
-      accounts: { signUp: true },
-      limits: { rateFactor: 1000, openRequests: 1000 },
-    }
-    stage = await openStage(options)
-  })
-  afterAll(async () => {
-    expect(await stage.storage.findViolations()).toEqual([])
-    await stage.close()
-  })
-
-  async function makeCell(): Promise<Cell> {
-    denying.delete(stage)
-    await stage.storage.setAgentBlocked({ agent: stage.agent.id, blocked: false, by: 'operator' })
-    // Far enough ahead that no rate limit of a minute or a quarter of an hour still counts.
-    stage.clock.now += 1000
-    return newCell(stage, `cell${++cells}`, passwordHash, password)
-  }
-
-  describe.each(Object.entries(flows))('%s', (_flow, flow) => {
-    it.each(Object.entries(verbs))('%s', async (_verb, concurrent) => {
-      const failures: string[] = []
-      for (let after = 0; after < 40; after += 1) {
-        const cell = await makeCell()
-        const act = await flow.prepare(cell)
-        const before = await stateOf(cell)
-        let did: unknown
-        plan(interleaving, after, async () => {
-          const created = flow.creates && (await stage.storage.findCredential(flow.creates(cell)))
-          if (created) cell.userId = created.user.id
-          did = await concurrent.run(cell)
-        })
-        const response = await act()
-        const { ranAfter, calls } = interleaving
-        if (ranAfter === undefined) expect(response.status, 'an uninterrupted request succeeds').toBeLessThan(400)
-        if (ranAfter === undefined || did === 'nothing') break
-        const failed = await broken(cell, {
-          flow: flow.writes,
-          granted: flow.granted,
-          concurrent,
-          response,
-          before,
-          calls: [...calls],
-          ranAfter,
-        })
-        failures.push(...failed.map((what) => `before call ${after} of ${calls.join(', ')}: ${what}`))
+    beforeAll(async () => {
+      passwordHash = await quickHash(password)
+      const options: StageOptions = {
+        wrap: (storage) => interleavedStorage(storage, interleaving),
+        policy: () => (denying.has(stage) ? { deny: 'a rule' } : 'ask'),
+        accounts: { signUp: true },
+        limits: { rateFactor: 1000, openRequests: 1000 },
       }
-      plan(interleaving)
-      expect(failures).toEqual([])
+      stage = await openStage(options)
     })
-  })
-})
+    afterAll(async () => {
+      expect(await stage.storage.findViolations()).toEqual([])
+      await stage.close()
+    })
+
+    async function makeCell(): Promise<Cell> {
+      denying.delete(stage)
+      await stage.storage.setAgentBlocked({ agent: stage.agent.id, blocked: false, by: 'operator' })
+      // Far enough ahead that no rate limit of a minute or a quarter of an hour still counts.
+      stage.clock.now += 1000
+      return newCell(stage, `cell${++cells}`, passwordHash, password)
+    }
+
+    describe.each(Object.entries(flows))('%s', (_flow, flow) => {
+      it.each(Object.entries(verbs))('%s', async (_verb, concurrent) => {
+        const failures: string[] = []
+        for (let after = 0; after < 40; after += 1) {
+          const cell = await makeCell()
+          const act = await flow.prepare(cell)
+          const before = await stateOf(cell)
+          let did: unknown
+          plan(interleaving, after, async () => {
+            const created = flow.creates && (await stage.storage.findCredential(flow.creates(cell)))
+            if (created) cell.userId = created.user.id
+            did = await concurrent.run(cell)
+          })
+          const response = await act()
+          const { ranAfter, calls } = interleaving
+          if (ranAfter === undefined) expect(response.status, 'an uninterrupted request succeeds').toBeLessThan(400)
+          if (ranAfter === undefined || did === 'nothing') break
+          const failed = await broken(cell, {
+            flow: flow.writes,
+            granted: flow.granted,
+            concurrent,
+            response,
+            before,
+            calls: [...calls],
+            ranAfter,
+          })
+          failures.push(...failed.map((what) => `before call ${after} of ${calls.join(', ')}: ${what}`))
+        }
+        plan(interleaving)
+        expect(failures).toEqual([])
+      })
+    })
+  },
+)
 
 interface State {
   sessions: Set<string>
@@ -131,7 +136,7 @@ async function broken(
   const hadRead = readBy === undefined || calls.slice(0, ranAfter).some((call) => readBy.includes(call))
   const isBetween = hadRead && wrote >= ranAfter + (concurrent.inProcess ? 1 : 0)
   const state = await stateOf(cell)
-  const forbids = (what: 'session' | 'grant' | 'token') =>
+  const forbids = (what: 'session' | 'grant' | 'token' | 'extension') =>
     flow === what && isBetween && concurrent.forbids.includes(what)
   const isNew = (known: Set<string>) => (id: string) => !known.has(id)
   if (forbids('session') && [...state.sessions].some(isNew(before.sessions))) failures.push('a session')
@@ -143,6 +148,8 @@ async function broken(
   if (forbids('grant') && [...state.grants].some(isNew(before.grants))) failures.push('a grant')
   if (forbids('grant') && /[?&]code=/.test(response.headers.get('location') ?? '')) failures.push('a code')
   if (forbids('token') && response.status === 200) failures.push('a token')
+  const extended = await storage.listEvents({ userId: cell.userId, event: 'permission.extended' })
+  if (forbids('extension') && extended.length > 0) failures.push('an extension')
   for (const { resource, agent: grantee } of await storage.listGrants({ userId: cell.userId }))
     if (resource !== cell.stage.resource.id || grantee !== agent.id) failures.push('a grant of something else')
   const live = await storage.listGrants({ userId: cell.userId, live: true })

@@ -5,7 +5,7 @@ import type { Cell } from './flows.js'
 /** A verb that may commit while a request is in progress. */
 export interface Concurrent {
   /** The effects that a request must not have if it reads before this verb and writes after it. */
-  forbids: readonly ('session' | 'grant' | 'token')[]
+  forbids: readonly ('session' | 'grant' | 'token' | 'extension')[]
   /** Resolves to `nothing` if there is nothing to do in this cell. */
   run(cell: Cell): Promise<unknown>
   /** Changes no row: the request evaluates it in the same turn in which it calls the verb that writes. */
@@ -29,11 +29,11 @@ const another = await quickHash('another password')
 
 export const verbs: Readonly<Record<string, Concurrent>> = {
   'users passwd': {
-    forbids: ['session', 'grant'],
+    forbids: ['session', 'grant', 'extension'],
     run: ({ stage: { storage }, userId }) => storage.setPasswordHash({ userId, passwordHash: another, by: 'operator' }),
   },
   'users remove-passkeys': {
-    forbids: ['session', 'grant'],
+    forbids: ['session', 'grant', 'extension'],
     run: async ({ stage: { storage }, userId }) => {
       const passkeys = await storage.listPasskeys(userId)
       if (passkeys.length === 0) return 'nothing'
@@ -42,40 +42,53 @@ export const verbs: Readonly<Record<string, Concurrent>> = {
     },
   },
   'users disable': {
-    forbids: ['session', 'grant', 'token'],
+    forbids: ['session', 'grant', 'token', 'extension'],
     run: ({ stage: { storage }, userId }) => storage.setUserStatus(userId, 'disabled', 'operator'),
   },
   'sign-out everywhere': {
-    forbids: ['session', 'grant'],
+    forbids: ['session', 'grant', 'extension'],
     run: ({ stage: { storage }, userId }) => storage.endSessions({ userId }),
   },
   'closing of the account': {
-    forbids: ['session', 'grant', 'token'],
+    forbids: ['session', 'grant', 'token', 'extension'],
     run: async (cell) => cell.stage.storage.closeAccount(await read(cell)),
   },
   'a new passkey': {
-    forbids: ['session', 'grant'],
+    forbids: ['session', 'grant', 'extension'],
     run: async (cell) => {
       const passkey = { credentialId: secretHash(cell.username), publicKey: new Uint8Array([1]), counter: 0 }
       return cell.stage.storage.addPasskey({ ...(await read(cell)), ...passkey })
     },
   },
   'a new second factor': {
-    forbids: ['session', 'grant'],
+    forbids: ['session', 'grant', 'extension'],
     run: async (cell) => {
       const factor = { sealedSecret: 'sealed', usedStep: 0, recoveryHashes: [secretHash(cell.username)] }
       return cell.stage.storage.setSecondFactor({ ...(await read(cell)), ...factor })
     },
   },
   'agents block': {
-    forbids: ['grant', 'token'],
+    forbids: ['grant', 'token', 'extension'],
     run: ({ stage: { storage, agent } }) => storage.setAgentBlocked({ agent: agent.id, blocked: true, by: 'operator' }),
   },
   'removal of the grants': {
-    forbids: ['token'],
+    forbids: ['token', 'extension'],
     run: async (cell) => {
       for (const grantId of await grantIds(cell))
         await cell.stage.storage.revokeGrant({ grantId, by: cell.userId, userId: cell.userId })
+    },
+  },
+  'extension of the permissions': {
+    forbids: [],
+    run: async (cell) => {
+      const { storage } = cell.stage
+      const found = await storage.listExtendable({ userId: cell.userId, grantIds: await grantIds(cell) })
+      if (found.length === 0) return 'nothing'
+      for (const { grantId, ...permission } of found) {
+        const until = { permissions: [permission], lifetime: null, refreshLifetime: 365 * 86_400 }
+        await storage.extendPermissions({ ...(await read(cell)), grantId, ...until })
+      }
+      return 'extended'
     },
   },
   'withdrawal of the request': {
@@ -111,7 +124,7 @@ export const verbs: Readonly<Record<string, Concurrent>> = {
     },
   },
   'a change of policy': {
-    forbids: ['grant'],
+    forbids: ['grant', 'extension'],
     inProcess: true,
     run: async ({ stage }) => {
       denying.add(stage)

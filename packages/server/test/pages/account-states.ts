@@ -5,6 +5,7 @@ import {
   renderAgents,
   renderChangeEmail,
   renderCloseAccount,
+  renderExtendPermission,
   renderPassword,
   renderRecoveryCodes,
   renderRemoveAgent,
@@ -175,6 +176,38 @@ export function accountStates(messages: Messages): [string, string][] {
     [
       'agent-permission-removed',
       renderAgent(agentModel({ removed: { stoppedAt: now, expiresBy: now + 600 } }), messages),
+    ],
+    [
+      'agent-permission-extended',
+      renderAgent(agentModel({ extendable: first.able.map(({ name }) => name), isExtended: true }), messages),
+    ],
+    [
+      'extend-permission',
+      renderExtendPermission(
+        {
+          ...accountFrame,
+          agent: { ...first, bearer: true },
+          able: [{ name: 'calendar.read', description: 'See your events', risk: 'read', until: now + 7200 }],
+          permission: 'calendar.read',
+          state: 'state',
+          durations: { choices: [86_400, 2_592_000, 'until-removed'], preset: 86_400 },
+        },
+        messages,
+      ),
+    ],
+    [
+      'extend-permission-one-choice',
+      renderExtendPermission(
+        {
+          ...accountFrame,
+          agent: first,
+          able: [{ name: 'calendar.read', risk: 'read', until: now + 7200 }],
+          permission: 'calendar.read',
+          state: 'state',
+          durations: { choices: ['until-removed'], preset: 'until-removed' },
+        },
+        messages,
+      ),
     ],
     [
       'remove-permission',

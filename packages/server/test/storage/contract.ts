@@ -853,6 +853,15 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           listGrantUsage: () => storage.listGrantUsage({ userId: user.id }),
           revokeGrant: () => storage.revokeGrant({ grantId: 'id', by: user.id }),
           revokeGrants: () => storage.revokeGrants({ userId: user.id, by: user.id }),
+          listExtendable: () => storage.listExtendable({ userId: user.id, grantIds: ['id'] }),
+          extendPermissions: () =>
+            storage.extendPermissions({
+              ...asRead(user),
+              grantId: 'id',
+              permissions: [],
+              lifetime: null,
+              refreshLifetime: 1,
+            }),
           removePermissions: () => storage.removePermissions({ grantId: 'id', userId: user.id, names: [] }),
           listRevocations: () => storage.listRevocations({ since: 0, perUser: 1, limit: 1 }),
           findBinding: () => storage.findBinding({ edition, agent, delegate: null }),

@@ -9,6 +9,7 @@ import { deploymentContract } from './contract/deployment.js'
 import { deviceContract } from './contract/devices.js'
 import { emailQueueContract } from './contract/email-queue.js'
 import { emailContract } from './contract/emails.js'
+import { extensionContract } from './contract/extensions.js'
 import { grantContract } from './contract/grants.js'
 import { keyContract } from './contract/keys.js'
 import { linkContract } from './contract/links.js'
@@ -48,6 +49,7 @@ export const contracts = [
   polledRequestContract,
   grantContract,
   permissionContract,
+  extensionContract,
   rememberedIssueContract,
   refreshContract,
   rotationContract,

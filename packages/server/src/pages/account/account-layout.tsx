@@ -101,12 +101,14 @@ interface Confirm extends Action {
   /** The label of the link that cancels, and where it leads. */
   no: ComponentChildren
   back: string
+  /** Whether nothing is lost, so that the button does not warn. @default false */
+  harmless?: boolean
   /** Fields above the buttons. */
   children?: ComponentChildren
 }
 
-/** The confirmation shown before something is ended. */
-export function ConfirmForm({ frame, action, subject, label, yes, no, back, children }: Confirm) {
+/** The confirmation shown before an action, most of which end something. */
+export function ConfirmForm({ frame, action, subject, label, yes, no, back, harmless, children }: Confirm) {
   return (
     <form class="decision" method="post" action={accountPaths.actions} aria-label={label}>
       <ActionFields frame={frame} action={action} subject={subject} />
@@ -115,7 +117,7 @@ export function ConfirmForm({ frame, action, subject, label, yes, no, back, chil
         <a class="button" href={back}>
           {no}
         </a>
-        <button class="button danger" type="submit">
+        <button class={harmless ? 'button' : 'button danger'} type="submit">
           {yes}
         </button>
       </div>

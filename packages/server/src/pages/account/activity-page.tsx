@@ -47,6 +47,7 @@ const icons: Record<AccountEvent | AgentEvent, IconName> = {
   removed_by_server: 'no',
   blocked_by_server: 'no',
   permission_removed: 'no',
+  permission_extended: 'yes',
   signed_up: 'notice',
   signed_in: 'notice',
   sign_in_failed: 'caution',

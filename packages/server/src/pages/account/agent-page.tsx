@@ -1,7 +1,7 @@
 import { Fact, PermissionNames } from '../components/agent-card.js'
 import { AgentDelegate, AgentMark, Host, isFullName } from '../components/marks.js'
 import { DayAndTime } from '../components/moment.js'
-import { MissingInfo } from '../components/notices.js'
+import { Done, MissingInfo } from '../components/notices.js'
 import { PermissionTable } from '../components/permission-lists.js'
 import { en } from '../messages/en/en.js'
 import type { Messages } from '../messages/messages.js'
@@ -35,6 +35,7 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
           <Parties of={agent} messages={messages} />
         </h1>
         {model.removed && <Removed removed={model.removed} messages={messages} />}
+        {model.isExtended && <Done>{account.extended}</Done>}
         {ended && (
           <p class="lead">
             {messages.sentences(
@@ -96,6 +97,9 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
               ended || agent.able.length + (agent.more ?? 0) === 1
                 ? undefined
                 : (name) => accountPaths.removePermission(agent.id, name)
+            }
+            extendHref={(name) =>
+              model.extendable?.includes(name) ? accountPaths.extendPermission(agent.id, name) : undefined
             }
           />
           {agent.more ? <p>{account.morePermissions(agent.more)}</p> : null}

@@ -3,13 +3,9 @@ import { AgentDelegate, Host } from '../components/marks.js'
 import { PermissionTable } from '../components/permission-lists.js'
 import { en } from '../messages/en/en.js'
 import type { Messages } from '../messages/messages.js'
-import type {
-  RemoveAgentPage,
-  RemoveAllPage,
-  RemovePasskeyPage,
-  RemovePermissionPage,
-} from '../models/account-models.js'
+import type { RemoveAgentPage, RemoveAllPage, RemovePasskeyPage } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'
+import type { RemovePermissionPage } from '../models/permission-models.js'
 import type { RemoveProviderPage } from '../models/yours-models.js'
 import { ConfirmForm, renderAccountLayout, renderConfirmation } from './account-layout.js'
 import { Parties } from './agent-entry.js'

@@ -1,9 +1,7 @@
 import type { ComponentChildren } from 'preact'
-import type { Extent } from '../../policy/policy.js'
 import type { Messages } from '../messages/messages.js'
-import type { ConsentPage, FormFields } from '../models/models.js'
-import type { ShownCall } from '../models/request-blocks.js'
-import { CallText, Icon } from './marks.js'
+import type { FormFields } from '../models/models.js'
+import { Icon } from './marks.js'
 
 /** The fields that every form posts in addition to its own. */
 export function HiddenFields({ form }: { form: FormFields }) {
@@ -204,69 +202,5 @@ function problemAttributes({ described, invalid }: FieldProblem, hintId: string 
   }
 }
 
-/** The duration: a choice if there are several, and how to revoke access earlier. */
-export function DurationChoice({ model, messages }: { model: ConsentPage; messages: Messages }) {
-  const { durations, accountPath, call } = model
-  const form = model.passkey && passkeyFormId
-  const once = call && <OnceExplanation call={call} messages={messages} />
-  const explanation = (
-    <p class="after">
-      {messages.sentences(
-        model.agent !== model.resource && messages.whileAway,
-        messages.removeIn(<a href={accountPath}>{messages.myAgents}</a>),
-        messages.worksOn(model.tokenLifetime),
-        model.asksAgain && messages.askedAgain,
-      )}
-    </p>
-  )
-  if (durations.choices.length === 1) {
-    return (
-      <section>
-        <h2>{messages.howLong}</h2>
-        <p class="settled">{labelOf(durations.preset, messages)}</p>
-        <Hidden name="duration" value={String(durations.preset)} />
-        {durations.preset === 'once' ? once : explanation}
-      </section>
-    )
-  }
-  return (
-    <section>
-      <fieldset>
-        <legend>
-          <h2>{messages.howLong}</h2>
-        </legend>
-        <div class="options">
-          {durations.choices.map((duration) => (
-            <label>
-              <input
-                type="radio"
-                name="duration"
-                value={String(duration)}
-                checked={duration === durations.preset}
-                required
-                form={form}
-              />
-              {labelOf(duration, messages)}
-            </label>
-          ))}
-        </div>
-      </fieldset>
-      {once}
-      {explanation}
-    </section>
-  )
-}
-
 /** The form that allows with a passkey, to which the choices belong if there is one. */
 export const passkeyFormId = 'with-passkey'
-
-/** What "just this once" allows. */
-function OnceExplanation({ call, messages }: { call: ShownCall; messages: Messages }) {
-  const allows = messages.onceAllows(<CallText text={call.text} />, call.lifetime)
-  return <p class="after">{messages.sentences(allows, call.hasBody && messages.onceSends)}</p>
-}
-
-function labelOf(duration: Extent, messages: Messages): string {
-  if (duration === 'once') return messages.once
-  return duration === 'until-removed' ? messages.untilRemoved : messages.duration(duration)
-}

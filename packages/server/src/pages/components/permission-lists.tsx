@@ -67,11 +67,13 @@ interface Table {
   now?: number
   /** The page that removes the permission with this name. @default none */
   removeHref?: ((name: string) => string) | undefined
+  /** The page that extends the permission with this name; undefined if it cannot be extended. @default none */
+  extendHref?: ((name: string) => string | undefined) | undefined
   messages: Messages
 }
 
 /** Each permission with its risk in words and the resource's description. New permissions come first, then the most dangerous. */
-export function PermissionTable({ able, resourceHost, now = 0, removeHref, messages }: Table) {
+export function PermissionTable({ able, resourceHost, now = 0, removeHref, extendHref, messages }: Table) {
   const resource = <bdi>{resourceHost}</bdi>
   if (able.length === 0) return <MissingInfo>{messages.ableNothing(resource)}</MissingInfo>
   return (
@@ -92,17 +94,42 @@ export function PermissionTable({ able, resourceHost, now = 0, removeHref, messa
           {!permission.description && !permission.identity && (
             <MissingInfo>{messages.noDescription(resource)}</MissingInfo>
           )}
-          {removeHref && !permission.actsAs && (
-            <a class="quietly" href={removeHref(permission.name)}>
-              {messages.account.removeIt}{' '}
-              <span class="unseen">
-                <Words permission={permission} messages={messages} />
-              </span>
-            </a>
-          )}
+          <Changes
+            permission={permission}
+            of={[
+              [messages.account.extendIt, extendHref?.(permission.name)],
+              [messages.account.removeIt, permission.actsAs ? undefined : removeHref?.(permission.name)],
+            ]}
+            messages={messages}
+          />
         </li>
       ))}
     </ul>
+  )
+}
+
+interface Links {
+  permission: Permission
+  /** Labels and pages; undefined for what cannot be done. */
+  of: readonly (readonly [label: string, href: string | undefined])[]
+  messages: Messages
+}
+
+/** The links to pages that change a permission. */
+function Changes({ permission, of, messages }: Links) {
+  const links = of.flatMap(([label, href]) => (href === undefined ? [] : [{ label, href }]))
+  if (links.length === 0) return null
+  return (
+    <span class="changes">
+      {links.map(({ label, href }) => (
+        <a class="quietly" href={href}>
+          {label}{' '}
+          <span class="unseen">
+            <Words permission={permission} messages={messages} />
+          </span>
+        </a>
+      ))}
+    </span>
   )
 }
 

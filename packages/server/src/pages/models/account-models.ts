@@ -94,6 +94,10 @@ export interface AgentPage extends AccountFrame {
   isBound?: boolean | undefined
   /** A permission was just removed. */
   removed?: AgentsPage['removed']
+  /** The names of the permissions that the user can extend. @default none */
+  extendable?: readonly string[] | undefined
+  /** A permission was just extended. @default false */
+  isExtended?: boolean | undefined
   /** The agent's most recent activity, newest first. */
   activity: readonly Activity[]
 }
@@ -106,14 +110,6 @@ export interface RemoveAgentPage extends AccountFrame {
   isEnded?: boolean | undefined
   agent: Pick<AllowedAgent, 'id' | 'agentHost' | 'delegate' | 'resourceHost' | 'account'>
   /** How long tokens that the agent already holds stay usable, in seconds. */
-  tokenLifetime: number
-}
-
-/** Posts `action=remove-permission`, `agent`, the agent's id, and `permission`, the name of the first one. */
-export interface RemovePermissionPage extends AccountFrame {
-  agent: RemoveAgentPage['agent']
-  /** What the agent loses: without the user's identity, it also loses what it learns about the user. */
-  able: readonly [Permission, ...Permission[]]
   tokenLifetime: number
 }
 
@@ -166,6 +162,7 @@ export type AgentEvent =
   | 'removed_by_server'
   | 'blocked_by_server'
   | 'permission_removed'
+  | 'permission_extended'
 
 export type Activity = { at: number } & (
   | {
@@ -180,7 +177,7 @@ export type Activity = { at: number } & (
       agentHost: string
       delegate?: string | undefined
       resourceHost: string
-      /** The call, for `allowed_once`, or the names of the permissions, for `permission_removed`. */
+      /** The call, for `allowed_once`, or the names of the permissions, for `permission_removed` and `permission_extended`. */
       detail?: string | undefined
     }
 )

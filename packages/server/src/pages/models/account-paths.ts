@@ -9,6 +9,9 @@ export const accountPaths = {
   removeAgent: (id: string) => part(`agents/${encodeURIComponent(id)}/remove`),
   removePermission: (id: string, name: string) =>
     `${part(`agents/${encodeURIComponent(id)}/remove`)}?permission=${encodeURIComponent(name)}`,
+  extend: (id: string) => part(`agents/${encodeURIComponent(id)}/extend`),
+  extendPermission: (id: string, name: string) =>
+    `${part(`agents/${encodeURIComponent(id)}/extend`)}?permission=${encodeURIComponent(name)}`,
   removeAll: part('remove-all'),
   activity: part('activity'),
   security: part('security'),

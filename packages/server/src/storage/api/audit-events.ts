@@ -63,6 +63,8 @@ export const auditEvents = {
   'passkey.removed': 'A user, or the operator in `by`, removed a passkey; `credentialId`',
   'password.changed':
     'A user, or the operator in `by`, set a new password; `sessionsEnded`. With a one-time link, `link.used` precedes it',
+  'permission.extended':
+    'A user extended permissions of an agent; `permissions`, and `expiresAt`, which is absent if they now last until they are removed',
   'permission.removed': 'A user removed permissions of an agent, which keeps its others; `permissions`',
   'refresh.foreign_agent': 'An agent presented another agent’s refresh token',
   'refresh.foreign_delegate': 'A delegate presented another delegate’s refresh token',

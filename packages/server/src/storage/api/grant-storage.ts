@@ -28,12 +28,6 @@ export interface GrantStorage {
   listGrantUsage(filter: GrantUsageFilter): Promise<GrantUsage[]>
   /** Revokes a grant and its refresh tokens. None of its codes can be redeemed afterwards. Returns true only the first time. */
   revokeGrant(revocation: GrantRevocation): Promise<boolean>
-  /**
-   * Removes permissions from an active grant of a user. The grant is revoked, and what is left of it becomes another grant, which takes over
-   * its refresh tokens and codes. Open requests of the agent that this user has seen must be shown again. Returns false if the grant has
-   * none of these permissions.
-   */
-  removePermissions(removal: PermissionRemoval): Promise<boolean>
   /** Revokes all matching grants and returns how many there were. Throws a `TypeError` if no user, agent or resource is given. */
   revokeGrants(revocation: GrantsRevocation): Promise<number>
   /**
@@ -213,14 +207,6 @@ export interface GrantRevocation {
   by: string
   /** If given, only a grant of this user is revoked. */
   userId?: string | undefined
-}
-
-export interface PermissionRemoval {
-  grantId: string
-  /** The user whose grant it is, and who removes the permissions. */
-  userId: string
-  /** The scope values of the permissions. */
-  names: readonly string[]
 }
 
 export interface GrantsRevocation {

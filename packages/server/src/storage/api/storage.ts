@@ -16,6 +16,7 @@ import type { KeyStorage } from './key-storage.js'
 import type { LinkStorage } from './link-storage.js'
 import type { LogoStorage } from './logo-storage.js'
 import type { PasskeyStorage } from './passkey-storage.js'
+import type { PermissionStorage } from './permission-storage.js'
 import type { PolledRequestStorage } from './polled-request-storage.js'
 import type { ReceivedRevocationStorage } from './received-revocation-storage.js'
 import type { RefreshStorage } from './refresh-storage.js'
@@ -40,7 +41,6 @@ export type {
   GrantedScope,
   GrantRevocation,
   ListedGrant,
-  PermissionRemoval,
   PreparedIssue,
   RedeemOutcome,
   Revocation,
@@ -49,6 +49,7 @@ export type {
   UserTokenIssue,
 } from './grant-storage.js'
 export type { RememberedIssueOutcome } from './issue-storage.js'
+export type { ExtendablePermission, PermissionRemoval } from './permission-storage.js'
 export type { RefreshOutcome, RotationOutcome } from './refresh-storage.js'
 export type {
   AuthRequest,
@@ -90,6 +91,7 @@ export interface Storage
     RequestStorage,
     PolledRequestStorage,
     GrantStorage,
+    PermissionStorage,
     IssueStorage,
     BindingStorage,
     SubjectStorage,

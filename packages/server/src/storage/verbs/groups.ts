@@ -5,6 +5,7 @@ import * as blockNotices from './block-notices.js'
 import * as deliveries from './deliveries.js'
 import * as devices from './devices.js'
 import * as emails from './emails.js'
+import * as extensions from './extensions.js'
 import * as grants from './grants.js'
 import * as issues from './issues.js'
 import * as links from './links.js'
@@ -72,6 +73,8 @@ export const createRevocationVerbs = ({ reading, together }: VerbRunner) => ({
   revokeGrant: together('disk', grants.revokeGrant),
   revokeGrants: together('disk', grants.revokeGrants),
   removePermissions: together('disk', newGrants.removePermissions),
+  listExtendable: reading(extensions.listExtendable),
+  extendPermissions: together('disk', extensions.extendPermissions),
   findIssue: reading(issues.findIssue),
   findDueDeliveries: reading(deliveries.findDueDeliveries),
   claimDeliveries: together('disk', deliveries.claimDeliveries),

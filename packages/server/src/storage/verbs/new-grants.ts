@@ -1,6 +1,7 @@
 import type { Call } from 'countersign/editions'
 import { type SqlBool, sql } from 'kysely'
-import type { GrantedScope, PermissionRemoval } from '../api/grant-storage.js'
+import type { GrantedScope } from '../api/grant-storage.js'
+import type { PermissionRemoval } from '../api/permission-storage.js'
 import { StorageError } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
 import { permissionsOfGrant } from '../rows/grant-lists.js'
@@ -73,7 +74,7 @@ async function moveTokens({ db }: Unit, { id: from }: { id: number }, { id: gran
   await db.updateTable('code').set({ grant_id }).where('grant_id', '=', from).where('consumed_at', 'is', null).execute()
 }
 
-/** Implements {@link GrantStorage.removePermissions}. */
+/** Implements {@link PermissionStorage.removePermissions}. */
 export async function removePermissions(unit: Unit, { grantId, userId, names }: PermissionRemoval): Promise<boolean> {
   const { db, now } = unit
   // Until the end of the transaction, nothing is issued under the user's grants, and none is replaced.

@@ -172,3 +172,24 @@ it('the ids of tokens are random, even those of one grant: they have nothing in 
   for (const id of ids)
     expect(await stage.storage.findIssue(id)).toMatchObject({ edition: 'draft-11', revokedAt: null })
 })
+
+describe('the extension of a permission', () => {
+  it('extends the permission to act as the user with it, so that the agent gets a token without another decision', async () => {
+    const { stage } = await openGranted()
+    const { storage, clock } = stage
+    const user = createScriptedUser(stage.fetch)
+    await signInToAccount(user, stage.authServer, people.alice)
+    const grants = await storage.listGrants({ live: true })
+    const { id = '', expiresAt } = grants.find(({ scope }) => scope.includes('data.read')) ?? {}
+    const url = `${stage.authServer}/account/agents/${id}/extend?permission=data.read`
+    const page = await (await user.open(url)).text()
+    expect(page).toContain('Act as you there')
+    await user.submit(page, url, { action: 'extend-permission', duration: '86400' })
+    const end = clock.now + 86_400
+    expect(expiresAt).toBeLessThan(end)
+    expect((await storage.findGrant(id))?.permissions.map((permission) => permission.expiresAt)).toEqual([end, end])
+    clock.now = (expiresAt ?? 0) + 1
+    const { person_token: again } = (await (await askPerson(stage)).json()) as { person_token: string }
+    expect((await askAuth(stage, again)).status).toBe(200)
+  })
+})

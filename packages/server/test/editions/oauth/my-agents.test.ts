@@ -201,3 +201,33 @@ it('My agents shows 50 agents on a page, and says that there are more', async ()
   const filtered = await open('/account?filter=client-')
   expect((await open(filtered.older ?? '')).hosts.size).toBe(10)
 })
+
+it('a permission is extended with the family of refresh tokens that would have ended with it', async () => {
+  const stage = await openStage()
+  const { user, refresh_token } = await allow(stage)
+  const [agent] = await agentsOf(user)
+  const page = await (await user.open(issuer + agent?.path)).text()
+  const [, path = ''] = /href="([^"]*\/extend\?permission=[^"]*)"/.exec(page) ?? []
+  const form = await (await user.open(issuer + path)).text()
+  expect(form).toContain('anyone who copies it can use it until it ends')
+  stage.clock.now += 1800
+  await user.submit(form, issuer + path, { action: 'extend-permission', duration: '86400' })
+  stage.clock.now += 86_399
+  const refreshed = await refresh(stage, refresh_token)
+  expect(refreshed.status).toBe(200)
+  stage.clock.now += 1
+  expect((await refresh(stage, String(refreshed.refresh_token))).status).toBe(400)
+})
+
+it('nothing of a client is extended while its document has changed since the user allowed it', async () => {
+  const stage = await openStage()
+  const { user } = await allow(stage)
+  const [agent] = await agentsOf(user)
+  const details = async () => (await user.open(issuer + agent?.path)).text()
+  expect(await details()).toContain('/extend?permission=')
+  const redirects = [...clientDocument.redirect_uris, 'https://new.example/callback']
+  stage.documents.set(clientId, () => json({ ...clientDocument, redirect_uris: redirects }))
+  stage.clock.now += 301
+  await openAgain(user, authorizeUrl())
+  expect(await details()).not.toContain('/extend?permission=')
+})

@@ -82,6 +82,10 @@ export const deAccount: typeof enAccount = {
   },
   removeKeeps:
     'Was der Agent bereits getan hat, wird dadurch nicht rückgängig gemacht. Wenn Sie das wieder brauchen, beginnen Sie beim Agenten.',
+  extendIt: 'Verlängern',
+  extendQuestion: (agent) => phrase`Soll ${agent} dies länger tun dürfen?`,
+  countsFromNow: 'Die Dauer zählt ab jetzt.',
+  extended: 'Verlängert. Unten sehen Sie, wann die Berechtigung nun endet.',
   keep: 'Behalten',
   removedTitle: 'Zugriff entfernt',
   removed: (stopped, runsOut) =>
@@ -120,6 +124,8 @@ export const deAccount: typeof enAccount = {
       phrase`Die Administration hat den Zugriff auf ${resource} für ${agent} entfernt.`,
     blocked_by_server: (agent) =>
       phrase`Die Administration hat ${agent} gesperrt: Dieser Agent bekommt keinen neuen Zugriff.`,
+    permission_extended: (agent, resource, names) =>
+      phrase`Sie haben Berechtigungen von ${agent} bei ${resource} verlängert: ${names}.`,
     permission_removed: (agent, resource, names) =>
       phrase`Sie haben ${agent} Berechtigungen bei ${resource} entzogen: ${names}.`,
   },
@@ -135,6 +141,8 @@ export const deAccount: typeof enAccount = {
     removed_by_server: (agent) => phrase`Die Administration hat ${agent} die Erlaubnis entzogen, Sie anzumelden.`,
     blocked_by_server: (agent) =>
       phrase`Die Administration hat ${agent} gesperrt: Dieser Agent bekommt keinen neuen Zugriff.`,
+    permission_extended: (agent, names) =>
+      phrase`Sie haben Berechtigungen von ${agent} bei seinem eigenen Dienst verlängert: ${names}.`,
     permission_removed: (agent, names) =>
       phrase`Sie haben ${agent} Berechtigungen bei seinem eigenen Dienst entzogen: ${names}.`,
   },

@@ -26,6 +26,7 @@ const agentEvents: Record<
   removed: (agent, resource) => phrase`You removed access to ${resource} for ${agent}.`,
   removed_by_server: (agent, resource) => phrase`An administrator removed access to ${resource} for ${agent}.`,
   blocked_by_server: (agent) => phrase`An administrator blocked ${agent}: it can’t get new access.`,
+  permission_extended: (agent, resource, names) => phrase`You extended access to ${resource} for ${agent}: ${names}.`,
   permission_removed: (agent, resource, names) =>
     phrase`You removed permissions from ${agent} at ${resource}: ${names}.`,
 }
@@ -40,6 +41,7 @@ const signInEvents: Record<AgentEvent, (agent: ComponentChildren, detail: Compon
   removed: (agent) => phrase`You stopped letting ${agent} sign you in.`,
   removed_by_server: (agent) => phrase`An administrator stopped letting ${agent} sign you in.`,
   blocked_by_server: (agent) => phrase`An administrator blocked ${agent}: it can’t get new access.`,
+  permission_extended: (agent, names) => phrase`You extended access to its own service for ${agent}: ${names}.`,
   permission_removed: (agent, names) => phrase`You removed permissions from ${agent} at its own service: ${names}.`,
 }
 
@@ -189,6 +191,10 @@ export const enAccount = {
   removePermissionQuestion: (agent: ComponentChildren) => phrase`Remove this permission from ${agent}?`,
   removePermissionEffect: (agent: ComponentChildren) =>
     phrase`${agent} will no longer be able to do this. It keeps its other permissions.`,
+  extendIt: 'Extend',
+  extendQuestion: (agent: ComponentChildren) => phrase`Let ${agent} do this for longer?`,
+  countsFromNow: 'The time counts from now.',
+  extended: 'Extended. You can see below when it ends now.',
   keep: 'Keep it',
   removedTitle: 'Access removed',
   removed: (stopped: ComponentChildren, runsOut: ComponentChildren) =>
@@ -207,7 +213,6 @@ export const enAccount = {
   moreRemoved: 'And others that don’t fit on this page.',
   removeAllYes: 'Remove all',
   keepAll: 'Keep them',
-
   activityLead:
     'What happened with your account and your agents. If you see something you didn’t do, change your password.',
   noActivity: 'Nothing has happened yet.',
@@ -217,7 +222,6 @@ export const enAccount = {
   agentEvents,
   signInEvents,
   accountEvents,
-
   notices,
   passwordLead: 'Change it if you think someone else knows it.',
   changePassword: 'Change password',
@@ -246,7 +250,6 @@ export const enAccount = {
   signOutEverywhereEffect: 'This includes this device. Your agents keep their access.',
 
   devices: enDevices,
-
   yours: 'Your account',
   providers: 'Sign-in providers',
   providersLead: 'You can sign in here with your account at these providers.',

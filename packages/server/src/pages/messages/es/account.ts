@@ -79,6 +79,10 @@ export const esAccount: typeof enAccount = {
     expired: (resource) => phrase`Lo que el agente tenía en ${resource} ha terminado por sí solo.`,
   },
   removeKeeps: 'Esto no deshace lo que ya ha hecho. Si vuelves a necesitarlo, empieza desde el agente.',
+  extendIt: 'Ampliar',
+  extendQuestion: (agent) => phrase`¿Dejar que ${agent} haga esto durante más tiempo?`,
+  countsFromNow: 'El tiempo cuenta desde ahora.',
+  extended: 'Permiso ampliado. Abajo puedes ver cuándo termina ahora.',
   keep: 'Conservar',
   removedTitle: 'Se ha quitado el acceso',
   removed: (stopped, runsOut) =>
@@ -117,6 +121,8 @@ export const esAccount: typeof enAccount = {
     removed_by_server: (agent, resource) => phrase`La administración le quitó a ${agent} el acceso a ${resource}.`,
     blocked_by_server: (agent) =>
       phrase`La administración ha bloqueado a ${agent}: este agente no puede obtener ningún acceso nuevo.`,
+    permission_extended: (agent, resource, names) =>
+      phrase`Ampliaste la duración de permisos de ${agent} en ${resource}: ${names}.`,
     permission_removed: (agent, resource, names) => phrase`Quitaste permisos a ${agent} en ${resource}: ${names}.`,
   },
   signInEvents: {
@@ -131,6 +137,8 @@ export const esAccount: typeof enAccount = {
     removed_by_server: (agent) => phrase`La administración dejó de permitir a ${agent} iniciar tu sesión.`,
     blocked_by_server: (agent) =>
       phrase`La administración ha bloqueado a ${agent}: este agente no puede obtener ningún acceso nuevo.`,
+    permission_extended: (agent, names) =>
+      phrase`Ampliaste la duración de permisos de ${agent} en su propio servicio: ${names}.`,
     permission_removed: (agent, names) => phrase`Quitaste permisos a ${agent} en su propio servicio: ${names}.`,
   },
   accountEvents: {

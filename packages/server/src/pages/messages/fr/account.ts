@@ -80,6 +80,10 @@ export const frAccount: typeof enAccount = {
   },
   removeKeeps:
     'Cela n’annule pas ce qu’il a déjà fait. Si vous en avez à nouveau besoin, recommencez à partir de l’agent.',
+  extendIt: 'Prolonger',
+  extendQuestion: (agent) => phrase`Laisser ${agent} faire cela plus longtemps ?`,
+  countsFromNow: 'La durée compte à partir de maintenant.',
+  extended: 'Autorisation prolongée. Vous voyez ci-dessous quand elle prend fin désormais.',
   keep: 'Garder',
   removedTitle: 'Accès retiré',
   removed: (stopped, runsOut) =>
@@ -118,7 +122,8 @@ export const frAccount: typeof enAccount = {
     removed: (agent, resource) => phrase`Vous avez retiré l’accès à ${resource} pour ${agent}.`,
     removed_by_server: (agent, resource) => phrase`L’administration a retiré l’accès à ${resource} pour ${agent}.`,
     blocked_by_server: (agent) =>
-      phrase`L’administration a bloqué ${agent} : cet agent ne peut obtenir aucun nouvel accès.`,
+      phrase`L’administration a bloqué ${agent} : cet agent ne peut obtenir aucun nouvel accès.`,
+    permission_extended: (agent, resource, names) => phrase`Accès de ${agent} à ${resource} prolongé : ${names}.`,
     permission_removed: (agent, resource, names) =>
       phrase`Vous avez retiré des autorisations à ${agent} pour ${resource} : ${names}.`,
   },
@@ -133,7 +138,8 @@ export const frAccount: typeof enAccount = {
     removed: (agent) => phrase`Vous avez retiré à ${agent} l’autorisation de vous connecter.`,
     removed_by_server: (agent) => phrase`L’administration a retiré à ${agent} l’autorisation de vous connecter.`,
     blocked_by_server: (agent) =>
-      phrase`L’administration a bloqué ${agent} : cet agent ne peut obtenir aucun nouvel accès.`,
+      phrase`L’administration a bloqué ${agent} : cet agent ne peut obtenir aucun nouvel accès.`,
+    permission_extended: (agent, names) => phrase`Accès de ${agent} à son propre service prolongé : ${names}.`,
     permission_removed: (agent, names) =>
       phrase`Vous avez retiré des autorisations à ${agent} pour son propre service : ${names}.`,
   },
@@ -166,7 +172,6 @@ export const frAccount: typeof enAccount = {
     recovery_code_used: 'Vous avez utilisé un code de récupération.',
     downloaded: 'Vous avez téléchargé vos données.',
   },
-
   notices: {
     password_changed: 'Votre mot de passe a été changé. Toutes vos autres sessions sont fermées.',
     passkey_added: 'La clé d’accès a été ajoutée.',
@@ -213,7 +218,6 @@ export const frAccount: typeof enAccount = {
   signOutEverywhereEffect: 'Y compris sur cet appareil. Vos agents gardent leur accès.',
 
   devices: frDevices,
-
   yours: 'Votre compte',
   providers: 'Fournisseurs de connexion',
   providersLead: 'Vous pouvez vous connecter ici avec votre compte chez ces fournisseurs.',

@@ -83,6 +83,10 @@ export const jaAccount: typeof enAccount = {
     expired: (resource) => phrase`エージェントが${resource}で持っていたものは、期限が切れました。`,
   },
   removeKeeps: 'すでに行われたことは取り消されません。もう一度必要になったら、エージェントからやり直してください。',
+  extendIt: '延長',
+  extendQuestion: (agent) => phrase`${agent}がこれを行える期間を延長しますか？`,
+  countsFromNow: '期間は今から数えます。',
+  extended: '延長しました。新しい期限は下に表示されています。',
   keep: '残す',
   removedTitle: 'アクセス権を削除しました',
   removed: (stopped, runsOut) =>
@@ -113,6 +117,7 @@ export const jaAccount: typeof enAccount = {
     removed: (agent, resource) => phrase`${agent}の${resource}へのアクセス権を削除しました。`,
     removed_by_server: (agent, resource) => phrase`管理者が${agent}の${resource}へのアクセス権を削除しました。`,
     blocked_by_server: (agent) => phrase`管理者が${agent}をブロックしました。新しいアクセス権は与えられません。`,
+    permission_extended: (agent, resource, names) => phrase`${resource}での${agent}の権限を延長しました：${names}`,
     permission_removed: (agent, resource, names) => phrase`${resource}での${agent}の権限を削除しました：${names}`,
   },
   signInEvents: {
@@ -125,6 +130,7 @@ export const jaAccount: typeof enAccount = {
     removed: (agent) => phrase`${agent}へのログインの許可を取り消しました。`,
     removed_by_server: (agent) => phrase`管理者が${agent}へのログインの許可を取り消しました。`,
     blocked_by_server: (agent) => phrase`管理者が${agent}をブロックしました。新しいアクセス権は与えられません。`,
+    permission_extended: (agent, names) => phrase`${agent}自身のサービスでの権限を延長しました：${names}`,
     permission_removed: (agent, names) => phrase`${agent}自身のサービスでの権限を削除しました：${names}`,
   },
   accountEvents: {
