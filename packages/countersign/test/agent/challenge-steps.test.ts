@@ -50,3 +50,45 @@ it('work that finishes after end() leaves newer work of its owner for the next e
   newer.finish()
   await current
 })
+
+it('the caller’s signal aborts its work, but neither other work nor work that has finished', async () => {
+  const running = createOwnerWork()
+  const [abort, unused] = [new AbortController(), new AbortController()]
+  const [own, other, done] = [openWork(), openWork(), openWork()]
+  const runs = [running.run('a', abort.signal, own.run), running.run('a', unused.signal, other.run)]
+  const finished = running.run('a', abort.signal, done.run)
+  done.finish()
+  await finished
+  const reason = new Error('the caller left')
+  abort.abort(reason)
+  expect([own.aborted, other.aborted, done.aborted]).toEqual([reason, undefined, undefined])
+  const later = openWork()
+  await expect(running.run('a', abort.signal, later.run)).rejects.toBe(reason)
+  const end = new Error('signed out')
+  running.end('a', end)
+  expect([own.aborted, other.aborted, done.aborted, later.aborted]).toEqual([reason, end, undefined, undefined])
+  expect(() => running.end('nobody', end)).not.toThrow()
+  for (const work of [own, other]) work.finish()
+  await Promise.all(runs)
+})
+
+it('work that has finished is not aborted by end(), while other work of its owner continues', async () => {
+  const running = createOwnerWork()
+  const [first, second] = [openWork(), openWork()]
+  const run = running.run('a', signal, first.run)
+  const other = running.run('a', signal, second.run)
+  first.finish()
+  await run
+  const reason = new Error('signed out')
+  running.end('a', reason)
+  expect([first.aborted, second.aborted]).toEqual([undefined, reason])
+  second.finish()
+  await other
+})
+
+it('work returns its result, or rejects with its error', async () => {
+  const running = createOwnerWork()
+  expect(await running.run('a', signal, async () => 'done')).toBe('done')
+  const error = new Error('failed')
+  await expect(running.run('a', signal, () => Promise.reject(error))).rejects.toBe(error)
+})

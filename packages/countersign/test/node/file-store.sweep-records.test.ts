@@ -1,14 +1,14 @@
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type AgentRecord, memoryStore } from 'countersign/agent'
 import { fileStore } from 'countersign/node'
 import { afterEach, expect, it, onTestFinished, vi } from 'vitest'
-import { sweepRecords } from '../../src/node/file-store.js'
+import { removeAbandoned, sweepRecords } from '../../src/node/file-store.js'
 import { ended, ids, openStage } from '../agent/stage.js'
 
 const now = 2_000_000_000
-const over = now - 3601
+const over = now - 3600
 
 function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-sweep-'))
@@ -69,6 +69,48 @@ it('deletes a session that contains nothing any more, but none with a token or a
   expect(await store.list('unanswered')).toEqual([])
   for (const owner of ['waits', 'allowed']) expect(await store.list(owner)).toHaveLength(2)
   expect(await store.list('nobody'), 'is not a session').toHaveLength(1)
+})
+
+it('deletes a session that contains only how access ended', async () => {
+  const root = newFolder()
+  const store = fileStore(root)
+  for (const kind of ['session', 'past', 'person'] as const) await store.put('a', record(kind, 'one', now))
+  await store.put('b', record('session', 'browser', now))
+  await store.put('b', record('past', 'https://api.example'))
+  await store.put('b', record('lease', 'open', now))
+  await sweepRecords(root, now)
+  expect(await store.list('a')).toEqual([])
+  expect(await store.list('b')).toHaveLength(3)
+})
+
+it.each([
+  [3_600_000, true],
+  [3_600_001, false],
+])('keeps a half-written file for an hour: after %i ms it is there: %s', async (age, isThere) => {
+  vi.useFakeTimers({ toFake: ['Date'], now: now * 1000 })
+  const path = join(newFolder(), 'half-written')
+  writeFileSync(path, '{')
+  utimesSync(path, now - age / 1000, now - age / 1000)
+  await Promise.all([removeAbandoned(path), removeAbandoned(path)])
+  expect(existsSync(path)).toBe(isThere)
+  await removeAbandoned(`${path}-none`)
+})
+
+it('never deletes a folder as a half-written file', async () => {
+  const root = newFolder()
+  utimesSync(root, 1_000_000, 1_000_000)
+  await removeAbandoned(root)
+  expect(existsSync(root)).toBe(true)
+})
+
+it('does nothing each hour once the folder is gone', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval'] })
+  const root = newFolder()
+  fileStore(root)
+  rmSync(root, { recursive: true })
+  vi.advanceTimersByTime(3_600_000)
+  for (let turn = 0; turn < 5; turn++) await new Promise((soon) => setTimeout(soon, 5))
+  expect(existsSync(root)).toBe(false)
 })
 
 it('skips files it cannot read, and continues', async () => {
