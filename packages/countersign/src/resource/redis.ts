@@ -58,7 +58,7 @@ export function redisNonces(client: RedisClient, options: RedisStoreOptions & No
     const names = namesOf(group)
     const counted = await run(claimScript, names, [key, String(Math.ceil(lifetime)), info])
     if (!Array.isArray(counted)) return false
-    const [ofHolder = 0, ofNetwork = 0, most = 0, ofWider = 0, mostOfWider = 0, all = 0] = counted.map(Number)
+    const [ofHolder, ofNetwork, most, ofWider, mostOfWider, all] = counted.map(Number) as Counts
     const reached = reachedLimit({ isAgent, ofHolder, ofNetwork, most, ofWider, mostOfWider, all }, limits)
     if (!reached) return true
     await run(releaseScript, names, [key])
@@ -118,7 +118,7 @@ export function redisRevokedTokens(client: RedisClient, options: RedisRevokedTok
         await run(extendScript, names, [key, lifetime])
         return true
       }
-      const [ofIssuer = 0, ofSite = 0, most = 0, , , all = 0] = counted.map(Number)
+      const [ofIssuer, ofSite, most, , , all] = counted.map(Number) as Counts
       if (hasRoom({ ofIssuer, ofSite, most, all }, total)) return true
       await run(releaseScript, names, [key])
       return false
@@ -188,6 +188,9 @@ export function redisSessions(client: RedisClient, options: RedisSessionsOptions
     remove,
   }
 }
+
+/** What `claimScript` returns for a new key. */
+type Counts = [ofHolder: number, ofNetwork: number, most: number, ofWider: number, mostOfWider: number, all: number]
 
 /** Runs scripts, each one atomically. */
 function runScripts(client: RedisClient, { prefix = 'countersign', timeout = 1000 }: RedisStoreOptions) {
