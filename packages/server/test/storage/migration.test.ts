@@ -25,6 +25,10 @@ type System = 'sqlite' | 'postgres'
 
 /** The statements that undo a migration, by the schema version to which they return. */
 const downgrades: Readonly<Record<number, string | Readonly<Record<System, string>>>> = {
+  23: `
+    drop index auth_request_open;
+    drop index auth_request_agent;
+    create index auth_request_agent on auth_request (agent_id, resource_id, expires_at);`,
   22: 'drop index agent_notified; alter table agent drop column notified_up_to;',
   21: 'alter table app_user drop column agent_emails_off; alter table email drop column about;',
   20: 'alter table email drop column address;',

@@ -447,9 +447,10 @@ const searches: readonly [string, string][] = [
   ['select * from consent_grant where agent_id = ? order by id desc', 'consent_grant_agent'],
   ['select * from consent_grant where user_id = ? and agent_id = ? order by id desc', 'consent_grant_user'],
   [
-    'select count(*) from auth_request where agent_id = ? and resource_id = ? and status = ? and expires_at > ?',
-    'auth_request_agent',
+    "select count(*) from auth_request where agent_id = ? and resource_id = ? and status = 'open' and expires_at > ?",
+    'auth_request_open',
   ],
+  ['select 1 from auth_request where agent_id = ?', 'auth_request_agent'],
   ["update auth_request set status = 'abandoned' where user_id = ? and status = 'open'", 'auth_request_user'],
   ['select id from refresh_token where revoked_at <= ? limit 5000', 'refresh_token_revoked'],
   [

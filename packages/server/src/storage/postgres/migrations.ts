@@ -1,24 +1,13 @@
 import { schemaIn } from '../sql/schema.js'
 import { auditLog } from './audit-log.js'
-import {
-  version14,
-  version15,
-  version16,
-  version17,
-  version18,
-  version19,
-  version20,
-  version21,
-  version22,
-  version23,
-} from './migrations-from-14.js'
+import { migrationsFrom14 } from './migrations-from-14.js'
 
 const schema = `
   create table schema_version (
     id smallint primary key check (id = 1),
     version integer not null
   );
-  insert into schema_version values (1, 23);
+  insert into schema_version values (1, 24);
   ${schemaIn('postgres')}
   ${auditLog}`
 
@@ -235,14 +224,5 @@ export const migrations: readonly string[] = [
   version11,
   version12,
   version13,
-  version14,
-  version15,
-  version16,
-  version17,
-  version18,
-  version19,
-  version20,
-  version21,
-  version22,
-  version23,
+  ...migrationsFrom14,
 ]

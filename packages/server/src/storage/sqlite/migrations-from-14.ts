@@ -1,5 +1,5 @@
 /** Adds the account at the resource for which a grant is remembered. */
-export const version14 = `
+const version14 = `
   alter table consent_grant add column account text;
   alter table consent_grant add column account_remembered integer not null default 0;
   create unique index consent_grant_account
@@ -10,7 +10,7 @@ export const version14 = `
 `
 
 /** Adds the devices that act for their owners, and an index of denials, which is read for every consent page. */
-export const version15 = `
+const version15 = `
   create table device (
     id integer primary key,
     public_id blob not null check (length(public_id) = 16) unique,
@@ -38,7 +38,7 @@ export const version15 = `
 `
 
 /** Adds one-time links. */
-export const version16 = `
+const version16 = `
   create table one_time_link (
     id integer primary key,
     public_id blob not null check (length(public_id) = 16),
@@ -54,14 +54,14 @@ export const version16 = `
 `
 
 /** Adds the only call that a grant allows. */
-export const version17 = `
+const version17 = `
   alter table consent_grant add column call text;
 
   pragma user_version = 17;
 `
 
 /** Adds emails to users, and when their addresses were confirmed. */
-export const version18 = `
+const version18 = `
   alter table app_user add column email_confirmed_at integer;
   create table email (
     id integer primary key,
@@ -85,14 +85,14 @@ export const version18 = `
 `
 
 /** Adds the language of emails that no request from the user's browser causes. */
-export const version19 = `
+const version19 = `
   alter table app_user add column email_language text;
 
   pragma user_version = 19;
 `
 
 /** Adds second factors and their recovery codes. */
-export const version20 = `
+const version20 = `
   create table second_factor (
     user_id integer not null references app_user,
     secret text not null,
@@ -110,14 +110,14 @@ export const version20 = `
 `
 
 /** Adds the recipients of emails to other addresses than the user's. */
-export const version21 = `
+const version21 = `
   alter table email add column address text;
 
   pragma user_version = 21;
 `
 
 /** Adds what an email names, and who turned off emails about agents. */
-export const version22 = `
+const version22 = `
   alter table app_user add column agent_emails_off integer not null default 0;
   alter table email add column about text;
 
@@ -125,9 +125,33 @@ export const version22 = `
 `
 
 /** Adds which users have been notified that an agent was blocked. */
-export const version23 = `
+const version23 = `
   alter table agent add column notified_up_to integer;
   create index agent_notified on agent (notified_up_to) where notified_up_to is not null;
 
   pragma user_version = 23;
 `
+
+/** Adds an index of the open requests, which are counted for each new one. */
+const version24 = `
+  drop index auth_request_agent;
+  create index auth_request_agent on auth_request (agent_id);
+  create index auth_request_open on auth_request (agent_id, resource_id, expires_at) where status = 'open';
+
+  pragma user_version = 24;
+`
+
+/** The migrations to schema version 14 and the later ones, in order. */
+export const migrationsFrom14: readonly string[] = [
+  version14,
+  version15,
+  version16,
+  version17,
+  version18,
+  version19,
+  version20,
+  version21,
+  version22,
+  version23,
+  version24,
+]

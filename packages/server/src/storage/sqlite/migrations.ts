@@ -3,18 +3,7 @@ import { StorageError } from '../api/storage-error.js'
 import { definitionsOf } from '../sql/columns.js'
 import { auditIndexes, schemaIn } from '../sql/schema.js'
 import { tables } from '../sql/tables.js'
-import {
-  version14,
-  version15,
-  version16,
-  version17,
-  version18,
-  version19,
-  version20,
-  version21,
-  version22,
-  version23,
-} from './migrations-from-14.js'
+import { migrationsFrom14 } from './migrations-from-14.js'
 
 const schema = `
   ${schemaIn('sqlite')}
@@ -36,7 +25,7 @@ const schema = `
     select raise(abort, 'an audit event is kept for 400 days');
   end;
 
-  pragma user_version = 23;
+  pragma user_version = 24;
 `
 
 /**
@@ -261,16 +250,7 @@ export const migrations: readonly string[] = [
   version11,
   version12,
   version13,
-  version14,
-  version15,
-  version16,
-  version17,
-  version18,
-  version19,
-  version20,
-  version21,
-  version22,
-  version23,
+  ...migrationsFrom14,
 ]
 
 /** A database file's schema version. */

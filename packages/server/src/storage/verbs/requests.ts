@@ -144,13 +144,14 @@ const requestInsertion = cachedQuery(({ db, locking }, row: Placeholders<NewRequ
     .where('s.identifier', '=', row.resource)
     .where('d.content_hash', '=', row.display_hash)
   const open = db
+    // The status is a literal, to match the index.
     .selectFrom('auth_request as o')
     .innerJoin('resource as s', 's.id', 'o.resource_id')
     .select((e) => e.fn.countAll<number>().as('open'))
     .where('o.agent_id', '=', row.agent_id)
     .where('s.identifier', '=', row.resource)
     .where('o.delegate', 'is not distinct from', row.delegate)
-    .where('o.status', '=', 'open')
+    .where('o.status', '=', sql.lit('open'))
     .where('o.expires_at', '>', row.created_at)
   const { id: _, resource_id: _resource, display_id: _display, ...given } = tables.auth_request
   const names = Object.keys(given) as (keyof typeof given)[]
