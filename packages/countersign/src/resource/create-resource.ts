@@ -161,7 +161,7 @@ export function createResource(options: ResourceOptions): Resource {
   })
   const [issuer = ''] = listed
   const lookups = { ...identifiers, ...network, issuer, discovery, now }
-  const revocations = createDenyList(options, { protocol, name: edition.name, lookups }) ?? protocol.revocations
+  const revocations = createRevocations(options, { protocol, name: edition.name, lookups })
   const tools = { edition, protocol, keys, revocations, authorities, claimNonce, now, emit }
   const verifier: RequestVerifier = createRequestVerifier(options, tools)
   const published = publish(protocol.endpoints, [
@@ -226,19 +226,21 @@ function issuersOf(options: ResourceOptions) {
   return { listed, acceptsIssuer }
 }
 
-interface DenyListContext {
+interface RevocationContext {
   protocol: ResourceProtocol
   /** The edition's name. */
   name: string
   lookups: Omit<RevocationListOptions, 'endpointOrigins' | 'whenUnreachable'>
 }
 
-/** The auth server's revocation list, if the option `denyList` is set. @throws TypeError if the edition has none */
-function createDenyList(
-  { denyList, endpointOrigins = {} }: ResourceOptions,
-  { protocol, name, lookups }: DenyListContext,
+/** The auth server's list, or what issuers report, if the edition has it. @throws TypeError if an option has no effect in the edition */
+function createRevocations(
+  { denyList, revokedTokens, endpointOrigins = {} }: ResourceOptions,
+  { protocol, name, lookups }: RevocationContext,
 ): RevocationList | undefined {
-  if (!denyList) return undefined
+  const { revocations } = protocol
+  if (revokedTokens && !revocations) throw new TypeError(`revokedTokens: the ${name} edition reports no revocations`)
+  if (!denyList) return revocations
   const { whenUnreachable = 'refuse' } = denyList
   const created = protocol.createRevocationList?.({ ...lookups, endpointOrigins, whenUnreachable })
   if (!created) throw new TypeError(`denyList: the ${name} edition has no revocation list`)

@@ -101,8 +101,8 @@ export interface ResourceOptions {
    */
   wwwAuthenticate?: string | undefined
   /**
-   * Stores the tokens that auth servers revoke at the resource's revocation endpoint, if the edition has one; all instances must share one
-   * store, such as `fileRevokedTokens` on one machine, or `redisRevokedTokens`. @default a bounded store in this process: after a restart,
+   * Stores the tokens that auth servers revoke at the resource's revocation endpoint, for editions that have one; all instances must share
+   * one store, such as `fileRevokedTokens` on one machine, or `redisRevokedTokens`. Refused in editions without one: see `denyList`. @default a bounded store in this process: after a restart,
    * revoked tokens are accepted again until they expire
    */
   revokedTokens?: RevokedTokens | undefined

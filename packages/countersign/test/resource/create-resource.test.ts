@@ -60,6 +60,13 @@ it.each<[Requirement, string]>([
   expect(await refusalCode(() => open().verify(request, required))).toBe(code)
 })
 
+it('refuses a store of revoked tokens in an edition that reports none', () => {
+  const revokedTokens = { add: () => true, has: () => false }
+  expect(() => open({ revokedTokens })).toThrow(
+    new TypeError('revokedTokens: the January 2026 edition reports no revocations'),
+  )
+})
+
 describe('a resource token', () => {
   it('is valid for 600 s by default', async () => {
     expect(await challenged()).toMatchObject({ iss: id, aud: authServer, agent: agentId, iat: start, exp: start + 600 })

@@ -73,7 +73,7 @@ export function createConfiguredGateway(
 
   function resourceOf({ settings, signer, otherSigners }: LoadedGatewayConfig): Resource {
     const { id, scopes, nonce, allowNetworks, egressProxy, allowInsecureLoopback, otherEditions = [] } = settings
-    const memory = { claimNonce, rateLimit, revokedTokens }
+    const memory = { claimNonce, rateLimit }
     const common = { id, scopes, nonce, onEvent, allowNetworks, egressProxy, allowInsecureLoopback, ...memory }
     const createIn = (
       { edition: name, authServer, authServers, denyList }: EditionSettings,
@@ -85,7 +85,7 @@ export function createConfiguredGateway(
           `${edition.name} requires shared.revokedTokens: without it, each process would accept the tokens that were revoked at another one`,
         )
       if (!own) throw new TypeError(`otherSigners must contain the key of ${name}`)
-      const revoked = denyList ? { denyList: {} } : {}
+      const revoked = { ...(denyList && { denyList: {} }), ...(receivesRevocations && { revokedTokens }) }
       return createResource({ ...common, edition, signer: own, authServer, authServers, ...revoked })
     }
     const resource = createIn(settings, signer)
