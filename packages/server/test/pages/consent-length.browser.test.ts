@@ -45,6 +45,14 @@ const shown: Record<string, (messages: Messages) => string[]> = {
   'sign-in': () => ['Alice Moore, alice'],
   'identity-of-little': (messages) => [messages.withheld, messages.noValue],
   kept: (messages) => [messages.kept],
+  'step-up': (messages) => [
+    startOf(messages.allowedBefore),
+    messages.asksForMore,
+    messages.isNew,
+    messages.kept,
+    'See your events',
+    'Share your calendar',
+  ],
   loopback: (messages) => [startOf(messages.loopback)],
   'redirect-elsewhere': (messages) => [startOf(messages.elsewhere), 'hub.example/cb'],
   'bearer-loopback': (messages) => [messages.bearer, startOf(messages.anyProgram), messages.askedAgain],
@@ -87,8 +95,11 @@ describe.skipIf(!hasChromium()).each(Object.values(languages))('the consent page
     await server?.close()
   })
 
-  it('shows a first request for two permissions and both buttons without scrolling at 1280 × 800', async () => {
-    await page.goto(`${server.origin}/${messages.lang}/consent-usual`)
+  it.each([
+    ['a first request', 'usual'],
+    ['a request for more', 'step-up'],
+  ])('shows %s for two permissions and both buttons without scrolling at 1280 × 800', async (_what, state) => {
+    await page.goto(`${server.origin}/${messages.lang}/consent-${state}`)
     const bottoms = await page.$$eval('.choice button', (buttons) =>
       buttons.map((button) => button.getBoundingClientRect().bottom),
     )

@@ -164,6 +164,14 @@ export function consentStates(messages: Messages): [string, string][] {
       able: [{ name: 'calendar.write', description: 'Create and change events', risk: 'change', isNew: true }],
       kept: [{ name: 'calendar.read', description: 'See your events', risk: 'read' }],
     }),
+    consent('step-up', {
+      ...fullConsent,
+      able: [
+        { name: 'calendar.write', description: 'Create and change events', risk: 'change', isNew: true },
+        { name: 'calendar.share', description: 'Share your calendar', risk: 'change', isNew: true },
+      ],
+      kept: [{ name: 'calendar.read', description: 'See your events', risk: 'read' }],
+    }),
     consent('throttled', { ...fullConsent, dangers: ['spend'], askPassword: true, problem: 'throttled' }),
     consent('of-numbers', {
       ...fullConsent,
