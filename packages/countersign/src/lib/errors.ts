@@ -71,6 +71,7 @@ export const errorCases = {
   refresh_token_refused: grant,
   grant_ended: grant,
   consent_denied: { status: 403 },
+  consent_required: { status: 403 },
   consent_expired: { status: 408 },
   consent_ended: { status: 410 },
   policy_denied: { status: 403, description: "This server's policy does not allow this." },

@@ -86,7 +86,7 @@ export function createGates({ kept, tokens, page }: SessionParts): (resource: Se
     if (session) return { ...call, session, body: verified.body, responseHeaders: {} }
     const capabilities = fieldValues(message, 'aauth-capabilities')
     if (capabilities.length > 0 && !/(?:^|,)\s*interaction\s*(?:[,;]|$)/.test(capabilities.join()))
-      throw new AAuthError('consent_denied', 'A user must decide, and the agent cannot take a user to a page.', {
+      throw new AAuthError('consent_required', 'A user must decide, and the agent cannot take a user to a page.', {
         error: 'user_unreachable',
       })
     if (verified.body.length + JSON.stringify(call.headers).length > limits.call)

@@ -75,6 +75,7 @@ const wireErrors: Readonly<Record<ErrorCode, WireError>> = {
   refresh_token_refused: grant,
   grant_ended: grant,
   consent_denied: { error: 'access_denied' },
+  consent_required: { error: 'access_denied' },
   consent_expired: grant,
   consent_ended: grant,
   policy_denied: { error: 'access_denied' },

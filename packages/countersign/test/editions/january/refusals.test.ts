@@ -34,7 +34,7 @@ describe('january.writeRefusal', () => {
   const statuses: Record<number, ErrorCode[]> = {
     400: ['target_ambiguous', 'header_duplicate', 'host_malformed', 'request_malformed', 'resource_token_invalid'],
     401: ['signature_missing', 'key_unknown', 'auth_token_invalid', 'identity_required'],
-    403: ['scope_insufficient', 'consent_denied', 'policy_denied', 'agent_blocked'],
+    403: ['scope_insufficient', 'consent_denied', 'consent_required', 'policy_denied', 'agent_blocked'],
     404: ['not_found'],
     405: ['method_not_allowed'],
     408: ['body_late', 'consent_expired'],
@@ -76,7 +76,7 @@ describe('january.writeRefusal', () => {
     expired_auth_token: ['auth_token_expired'],
     insufficient_scope: ['scope_insufficient'],
     invalid_scope: ['scope_invalid'],
-    access_denied: ['consent_denied', 'policy_denied', 'agent_blocked'],
+    access_denied: ['consent_denied', 'consent_required', 'policy_denied', 'agent_blocked'],
     too_many_requests: ['too_many_requests'],
   }
   it.each(Object.entries(words).flatMap(([error, listed]) => listed.map((code) => [error, code] as const)))(

@@ -49,7 +49,7 @@ const tries = 8
 /**
  * Stores a request that a user will decide, and responds with where to poll (draft -11 §11.6.3).
  *
- * @throws AAuthError `consent_denied` if no user can be asked, `too_many_requests`
+ * @throws AAuthError `consent_required` if no user can be asked, `too_many_requests`
  */
 export async function openRequest(
   context: SignedContext,

@@ -2,7 +2,7 @@ import { AAuthError, type ErrorCode } from 'countersign'
 
 /** The `error` of the endpoints for agents, besides those that the library writes (draft -11 §6.6.3, 7.6.3, 11.9). */
 const problems = {
-  user_unreachable: 'consent_denied',
+  user_unreachable: 'consent_required',
   denied: 'consent_denied',
   abandoned: 'consent_denied',
   revoked: 'consent_denied',

@@ -341,7 +341,12 @@ describe('a request for a token', () => {
   }
 
   it('is refused if a user must decide and cannot be asked', async () => {
-    const stage = await openPersonStage()
+    const codes: string[] = []
+    const stage = await openPersonStage({
+      onEvent: (event) => {
+        if (event.kind === 'refusal') codes.push(event.code)
+      },
+    })
     for (const members of [
       { prompt: 'none' },
       { capabilities: undefined },
@@ -349,6 +354,8 @@ describe('a request for a token', () => {
       { capabilities: ['payment'] },
     ])
       expect(await refusal(stage, members)).toMatchObject({ status: 403, error: 'user_unreachable' })
+    // No user was asked, so the log must not say that one denied it.
+    expect(codes).toEqual(Array.from({ length: 4 }, () => 'consent_required'))
     await decide(stage, (await openPerson(stage)).page)
     expect((await askPerson(stage, { prompt: 'none', capabilities: [] })).status).toBe(200)
   })

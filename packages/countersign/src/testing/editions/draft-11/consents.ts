@@ -50,7 +50,7 @@ export function createConsents(context: PersonContext, paths: { pending: string;
       const grant = sub === undefined ? undefined : grants.find({ ...wanted, agent: name, sub })
       if (grant) return deliver(context, agent, wanted, grant)
       if (!(Array.isArray(capabilities) && capabilities.includes('interaction')))
-        throw new AAuthError('policy_denied', 'A user must decide.', { error: 'user_unreachable' })
+        throw new AAuthError('consent_required', 'A user must decide.', { error: 'user_unreachable' })
       const location = `${issuer}${paths.pending}${crypto.randomUUID()}`
       const code = crypto.randomUUID().replaceAll('-', '').slice(0, 12).toUpperCase()
       const state = { decision: undefined, isOver: false, waiting: new Set<() => void>() }
