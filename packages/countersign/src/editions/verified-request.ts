@@ -100,14 +100,16 @@ export interface AuthClaims extends RegisteredClaims {
 }
 
 /**
- * The claimed sender of an unverified request: the agent whose keys would be fetched, whatever else its token claims.
+ * The claimed sender of an unverified request: the agent whose keys would be fetched, or that an auth token names, if it names one.
  *
  * @param signatureKey the value of the `Signature-Key` header
  */
 export function claimedAgent({ parseKey }: Pick<SigningProfile, 'parseKey'>, signatureKey: string): Refused {
   try {
     const { key } = parseKey(signatureKey)
-    const agent = 'id' in key ? key.id : key.scheme === 'jwt' ? decodeToken(key.jwt)?.payload.iss : undefined
+    const token = key.scheme === 'jwt' ? decodeToken(key.jwt) : undefined
+    // The issuer of any other token is a server.
+    const agent = 'id' in key ? key.id : token?.payload[String(token.header.typ).includes('agent') ? 'iss' : 'agent']
     return typeof agent === 'string' ? { agent, claimed: true } : {}
   } catch (error) {
     if (error instanceof AAuthError) return {}
