@@ -19,7 +19,7 @@ import { requireAllowedToDevice, shownDevice } from '../devices.js'
 import type { SignedContext } from '../edition.js'
 import { orUncount, type RequestedAccess, requireAdmitted, requireRoom } from '../require-admitted.js'
 import { type ClaimingAction, requireFreshKeys, requireNotBusy, type SigningAgent } from '../signed-request.js'
-import { detailsOf, januaryName } from './consent-transport.js'
+import { type JanuaryDetails, januaryName } from './consent-transport.js'
 import { deviceDocument } from './devices.js'
 import { type AuthTokenResponse, issueAuthToken } from './issue-tokens.js'
 
@@ -113,7 +113,6 @@ async function issueAutonomously(
 interface RequestToOpen {
   access: RequestedAccess
   redirectUri: string
-  /** The agent's document. */
   document: AgentMetadata
   prompt: string | undefined
   /** Maximum number of open requests of the agent, including this one. */
@@ -141,7 +140,8 @@ async function openRequest(
     redirectUri,
     display: await displayOf(context, agent, { access, redirectUri, document }),
     lifetime: lifetimes.requestToken,
-    details: detailsOf({ call: access.call, device: shownDevice(agent) }),
+    details:
+      (agent.device || access.call) && ({ call: access.call, device: shownDevice(agent) } satisfies JanuaryDetails),
     prompt: prompt?.slice(0, 64),
     maxOpen,
     maxOpenOfAgent: agent.device ? maxOpen : undefined,

@@ -10,11 +10,6 @@ export const januaryName = 'january'
 /** What this edition keeps with a request. */
 export type JanuaryDetails = { call?: Call | undefined; device?: RequestBlocks['ownDevice'] }
 
-/** What to keep with a request; undefined if nothing. */
-export function detailsOf(details: JanuaryDetails): JanuaryDetails | undefined {
-  return details.call || details.device ? details : undefined
-}
-
 /** The path of the consent pages. */
 export const consentPath = '/agent/auth'
 const maxState = 2048
