@@ -78,6 +78,25 @@ describe.skipIf(!hasChromium())('the page of a run, in Chromium', () => {
     },
   )
 
+  it('shows what is selected, signed and pressed in forced colors mode', async () => {
+    const { page } = await open('january#m1')
+    await page.locator('.v:visible').first().click()
+    await page.emulateMedia({ forcedColors: 'active' })
+    await takeScreenshot(page, 'trace-january-m1.forced-colors')
+    const look = (selector: string, property: string) =>
+      page
+        .locator(`${selector} >> visible=true`)
+        .first()
+        .evaluate((element, name) => getComputedStyle(element).getPropertyValue(name), property)
+    for (const selected of ['.v.on', 'nav .arrows [aria-current=true]'])
+      expect(await look(selected, 'outline-style'), selected).toBe('solid')
+    for (const [marked, plain, property] of [
+      ['.line.signed', '.line:not(.signed)', 'border-inline-start-color'],
+      ['.readings [aria-pressed=true]', '.readings [aria-pressed=false]', 'border-block-start-color'],
+    ] as const)
+      expect(await look(marked, property), marked).not.toBe(await look(plain, property))
+  })
+
   it('works under its own policy, and requests nothing', async () => {
     const { page, complaints } = await open('january')
     await page.getByRole('button', { name: 'Wire' }).click()

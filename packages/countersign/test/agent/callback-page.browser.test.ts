@@ -78,4 +78,23 @@ describe.skipIf(!hasChromium())('the page after a consent, in Chromium', () => {
     for (const link of await page.locator('a').all())
       expect((await link.boundingBox())?.height).toBeGreaterThanOrEqual(44)
   })
+
+  it.each(Object.keys(states))('%s keeps its borders, its mark and the focus in forced colors mode', async (state) => {
+    const { page } = await openPage(state, 'en-GB', false)
+    await page.emulateMedia({ forcedColors: 'active' })
+    await takeScreenshot(page, `callback-${state}.forced-colors`)
+    const bordered = await page.$$eval('main, .agent, a', (all) =>
+      all.map((element) => getComputedStyle(element)).map((look) => Number.parseFloat(look.borderBottomWidth) >= 1),
+    )
+    expect(new Set(bordered)).toEqual(new Set([true]))
+    const [stroke, ground] = await page.locator('.mark').evaluate((mark) => {
+      const { color, backgroundColor } = getComputedStyle(mark)
+      return [color, backgroundColor]
+    })
+    expect(stroke).not.toBe(ground)
+    for (const link of await page.locator('a').all()) {
+      await page.keyboard.press('Tab')
+      expect(await link.evaluate((element) => getComputedStyle(element).outlineStyle)).toBe('solid')
+    }
+  })
 })
