@@ -65,13 +65,23 @@ export const grantsRevoke: Run<RevokeOptions> = async (flags, terminal, id) => {
     if (flags.all) return revokeAll(storage, by)
     if (named > 0) return storage.revokeGrants({ ...(await grantFilter(storage, flags)), by })
     if (await storage.revokeGrant({ grantId: id, by })) return 1
-    throw new CommandError(`There is no active grant ${id}.`)
+    throw new CommandError(`There is no active grant ${id}.${await otherGrants(storage, id)}`)
   }
   const revoked = await withProgress(terminal, 'Revoking grants', () => inStorage(flags, terminal, revoke))
   const count = revoked === 1 ? '1 grant was' : `${revoked} grants were`
   const hint = revoked === 0 && flags.agent !== undefined ? ' --agent is the AGENT in server grants list.' : ''
   terminal.write(flags.json ? `${JSON.stringify({ revoked })}\n` : `${count} revoked.${hint}\n`)
   return exitStatus.done
+}
+
+/** What the agent of a grant that has ended still has: if a user removes a permission, the others become another grant. */
+async function otherGrants(storage: Storage, id: string): Promise<string> {
+  const ended = await storage.findGrant(id)
+  if (!ended) return ''
+  const { userId, agent, resource } = ended
+  const others = await storage.listGrants({ userId, agent, resource, live: true })
+  if (others.length === 0) return ' It has ended.'
+  return ` It has ended, but the agent has others for this user and resource: ${others.map((other) => other.id).join(', ')}.`
 }
 
 async function revokeAll(storage: Storage, by: string): Promise<number> {

@@ -419,6 +419,22 @@ describe('countersign server grants', () => {
     ])
   })
 
+  it('names the grant that is left of one whose permission the user removed', async () => {
+    const [stage, { grantId, rest }] = await createStageWith(async (storage) => {
+      const { user, grantId } = await rememberedGrant(storage, { scope: 'a b' })
+      await storage.removePermissions({ grantId, userId: user.id, names: ['b'] })
+      return { grantId, rest: (await storage.listGrants({ live: true }))[0]?.id ?? '' }
+    })
+    const { status, stderr } = await stage.run(`server grants revoke ${grantId}`)
+    expect({ status, text: stderr.replaceAll(/\s+/g, ' ') }).toMatchObject({
+      status: 1,
+      text: expect.stringContaining(`but the agent has others for this user and resource: ${rest}.`),
+    })
+    expect(await stage.ask(`server grants revoke ${rest}`)).toEqual({ revoked: 1 })
+    expect((await stage.run(`server grants revoke ${rest}`)).stderr).toContain('It has ended.')
+    expect((await stage.run('server grants revoke unknown')).stderr).not.toContain('It has ended.')
+  })
+
   it('revokes all that match, and everything only with --yes', async () => {
     const [stage, { three }] = await createStageWith(fill)
     expect(await stage.run('server grants revoke')).toMatchObject({ status: 2 })
