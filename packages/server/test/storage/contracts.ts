@@ -3,6 +3,7 @@ import { agentContract } from './contract/agents.js'
 import { auditContract } from './contract/audit.js'
 import { bindingContract } from './contract/bindings.js'
 import { blockNoticeContract } from './contract/block-notices.js'
+import { bystanderContract } from './contract/bystanders.js'
 import { clientContract } from './contract/clients.js'
 import { deliveryContract } from './contract/deliveries.js'
 import { deploymentContract } from './contract/deployment.js'
@@ -56,6 +57,7 @@ export const contracts = [
   agentContract,
   bindingContract,
   deviceContract,
+  bystanderContract,
   subjectContract,
   deliveryContract,
   receivedRevocationContract,

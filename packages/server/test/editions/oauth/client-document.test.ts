@@ -39,6 +39,7 @@ describe('isClientUrl', () => {
     'https://client.example:8443/client.json',
     'https://client.example/client.json?v=2',
     'https://client.example/',
+    `https://client.example/${'a'.repeat(489)}`,
   ])('holds for %s', (text) => {
     expect(isClientUrl(text)).toBe(true)
   })
@@ -123,9 +124,10 @@ describe('a client’s document (B07)', () => {
     ['the expiry of a secret', { client_secret_expires_at: 0 }, 'client_secret_expires_at'],
     ['grant types without the code', { grant_types: ['refresh_token'] }, 'grant_types'],
     ['grant types outside of a list', { grant_types: 'authorization_code' }, 'grant_types'],
-    ['response types without the code', { response_types: ['token'] }, 'response_types'],
+    ['response types without the code', { response_types: ['token'] }, 'response_types do not contain code'],
     ['private_key_jwt without keys', { token_endpoint_auth_method: 'private_key_jwt' }, 'jwks'],
     ['a private key, even if unused', { jwks: { keys: [{ ...publicKey, d: secretPart }] } }, 'private'],
+    ['a private key among others', { jwks: { keys: [otherKey, { ...publicKey, d: secretPart }] } }, 'private'],
     ['a secret key', { jwks: { keys: [{ kty: 'oct', k: 'AA' }] } }, 'private'],
   ])('is refused with %s', (_case, changes, word) => {
     expect(problemOf(changes)).toContain(word)
@@ -136,6 +138,7 @@ describe('a client’s document (B07)', () => {
     ['an empty key set', { jwks: { keys: [] } }],
     ['a key set that is a list', { jwks: [publicKey] }],
     ['a key that is a string', { jwks: { keys: ['k'] } }],
+    ['keys outside of a list', { jwks: { keys: { 0: publicKey } } }],
     ['101 keys', { jwks: { keys: Array.from({ length: 101 }, () => publicKey) } }],
     ['an http jwks_uri', { jwks: undefined, jwks_uri: 'http://client.example/keys' }],
     ['a jwks_uri at an address', { jwks: undefined, jwks_uri: 'https://169.254.169.254/keys' }],
@@ -189,6 +192,13 @@ describe('a client’s document (B07)', () => {
     expect(keys !== undefined).toBe(allowed.includes('private_key_jwt'))
   })
 
+  it('accepts up to 50 redirect URIs and 100 keys, and the response type of the code', () => {
+    const keys = Array.from({ length: 100 }, () => publicKey)
+    const redirectUris = Array.from({ length: 50 }, (_x, at) => `${callback}/${at}`)
+    const client = read({ redirect_uris: redirectUris, jwks: { keys }, response_types: ['code'] }, withKeys)
+    expect(client).toMatchObject({ redirectUris, keys: { jwks: { keys } } })
+  })
+
   it('accepts a jwks_uri on any host', () => {
     const jwksUri = 'https://keys.example/jwks.json'
     expect(read({ jwks: undefined, jwks_uri: jwksUri }, withKeys).keys).toEqual({ jwksUri })
@@ -205,6 +215,14 @@ describe('a client’s document (B07)', () => {
   it('can be registered under an opaque id, which has no host', () => {
     const outcome = readClientMetadata('c1', { client_name: 'Example', redirect_uris: [callback] })
     expect(outcome).toMatchObject({ client: { id: 'c1', host: undefined } })
+  })
+
+  it.each([
+    ['operator', ['cursor://callback', callback]],
+    ['itself', [callback]],
+  ] as const)('registered by %s has these redirect URIs', (registeredBy, redirectUris) => {
+    const metadata = { client_name: 'Example', redirect_uris: ['cursor://callback', callback] }
+    expect(readClientMetadata('c1', metadata, {}, registeredBy)).toMatchObject({ client: { redirectUris } })
   })
 })
 

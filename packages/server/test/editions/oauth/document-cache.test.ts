@@ -4,8 +4,8 @@ import { DocumentCache } from '../../../src/editions/oauth/document-cache.js'
 const now = 1_800_000_000
 
 /** A cache of three entries, of which one owner may have two, and the names of those that it contains. */
-function openCache() {
-  const cache = new DocumentCache<string>({ limit: 3, share: 2 })
+function openCache(share = 2) {
+  const cache = new DocumentCache<string>({ limit: 3, share })
   const add = (names: string, owner?: string, expiresAt = now + 60) => {
     for (const name of names) cache.set(name, name, { expiresAt, owner }, now)
   }
@@ -73,4 +73,21 @@ it('an entry is absent from the second in which it expires, and no longer counts
   expect(found(now + 60)).toBe('')
   add('cd', 'mallory')
   expect(found()).toBe('cd')
+})
+
+it('an owner with all of the share evicts their own also where there is room, or an entry of another has expired', () => {
+  const { cache, add, found } = openCache()
+  add('abc', 'mallory')
+  expect(found()).toBe('bc')
+  add('d')
+  cache.set('d', 'd', { expiresAt: now, owner: undefined }, now)
+  add('e', 'mallory')
+  expect(found()).toBe('ce')
+})
+
+it('an owner with none of the share evicts the least recently used entry of all', () => {
+  const { add, found } = openCache(1)
+  add('abc')
+  add('d', 'mallory')
+  expect(found()).toBe('bcd')
 })

@@ -190,6 +190,12 @@ describe('a redirect URI that a client sends (B10)', () => {
     expect(requireRedirect(sent, [listed, 'http://127.0.0.1/callback'], issuer)).toBe(sent)
   })
 
+  it('is refused with the start of what was sent', () => {
+    const sent = `https://evil.example/${'a'.repeat(300)}`
+    const start = JSON.stringify(sent.slice(0, 200))
+    expect(() => requireRedirect(sent, [listed], issuer)).toThrow(`is not listed by the client: ${start}.`)
+  })
+
   it.each([[undefined], ['https://evil.example/callback'], ['']])('is refused if it is not listed: %s', (sent) => {
     expect(() => requireRedirect(sent, [listed], issuer)).toThrow(mismatch)
   })

@@ -46,6 +46,26 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findSession(elsewhere)).toMatchObject({ provedFor: null })
     })
 
+    test('a session that replaces another ends it, and returns how the user signed in', async () => {
+      const { storage } = world
+      const { id: userId } = await newUser(storage)
+      const [replaced, other, idHash] = [await session(userId), await session(userId), freshHash()]
+      const amr = ['pwd', 'otp'] as const
+      const ends = { idleSeconds: 300, lifetime: 1000, most: 50, factorAddedAt: 0 }
+      const signIn = { ...(await readNow(storage, userId)), ...ends, idHash, amr, provedFor: hashOf('request') }
+      const created = await storage.createSession({ ...signIn, replaces: replaced.idHash })
+      expect(created).toMatchObject({ amr, provedFor: hashOf('request'), expiresAt: start + 1000 })
+      expect(await storage.findSession(idHash)).toEqual(created)
+      expect(await storage.findSession(replaced.idHash)).toBeUndefined()
+      expect(await storage.findSession(other.idHash)).toMatchObject({ id: other.id, amr: [] })
+      expect(await storage.listEvents({ event: ['session.created', 'session.ended'] })).toMatchObject([
+        { event: 'session.created', userId, data: { userAgent: null } },
+        { event: 'session.created' },
+        { event: 'session.ended', userId },
+        { event: 'session.created' },
+      ])
+    })
+
     test('a refused sign-in leaves no known browser (C16)', async () => {
       const { storage } = world
       const user = await newUser(storage)
