@@ -22,7 +22,6 @@ export async function waitAfterDenials(
 ): Promise<number | undefined> {
   const at = now()
   const events = await storage.listSinceDenial({ userId, agent, since: at - wait.memory })
-  if (events.length === 0) return undefined
   const place = resourceKey(resource)
   const requested = scope.split(' ')
   let denials: RecordedEvent[] = []

@@ -8,8 +8,9 @@ const claim = { limit: 10, lease: 120, perAddress: 5 }
 
 export function emailQueueContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: the queue of emails`, makeStorage, (world) => {
-    const queue = (kind: 'reset' | 'confirm', ...usernames: string[]) =>
-      Promise.all(usernames.map((username) => world.storage.queueEmail({ kind, username, language: 'en' })))
+    const queue = async (kind: 'reset' | 'confirm', ...usernames: string[]) => {
+      for (const username of usernames) await world.storage.queueEmail({ kind, username, language: 'en' })
+    }
     const claimed = async (changes: Partial<typeof claim> = {}) =>
       (await world.storage.claimEmails({ ...claim, ...changes })).map(({ user }) => user.username)
     const settle = (changes: Partial<Parameters<Storage['settleEmail']>[0]>, id: string = randomUUID()) =>
@@ -28,7 +29,7 @@ export function emailQueueContract(name: string, makeStorage: MakeStorage): void
     test('emails are claimed in the order in which they are due, and each is settled on its own', async () => {
       const { storage } = world
       await withAddresses('zoe', 'alice', 'bob')
-      for (const username of ['alice', 'bob', 'unknown', 'zoe']) await queue('reset', username)
+      await queue('reset', 'alice', 'bob', 'unknown', 'zoe')
       const [email] = await storage.claimEmails({ ...claim, limit: 1 })
       expect(email?.user.username).toBe('alice')
       expect(await settle({})).toBe(false)
