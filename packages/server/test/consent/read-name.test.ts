@@ -91,3 +91,22 @@ it('knows which characters are symbols, each of which can stand for any letter',
   expect([...readName('a@b').symbols]).toEqual([1])
   expect([...readName('a5b').symbols]).toEqual([])
 })
+
+it.each([
+  ['rn', 'm'],
+  ['VV', 'w'],
+  ['é', 'e'],
+  ['ﬁ', foldLookAlikes('fi')],
+  // The code point after the last drawn letter.
+  ['\u{1f18a}', '\u{1f18a}'],
+])('folds %s to %s', (text, folded) => {
+  expect(foldLookAlikes(text)).toBe(folded)
+})
+
+it('reads at most 253 characters, each as one unit', () => {
+  expect(readName('a'.repeat(300)).letters).toHaveLength(253)
+  expect(readName('ﷺ'.repeat(250)).letters.length).toBeLessThanOrEqual(253)
+  expect(readName('a😀b')).toEqual({ letters: 'a\ufffdb', symbols: new Set([1]), boundaries: new Set([0, 1, 2, 3]) })
+  expect(readName('<>^')).toEqual({ letters: 'o', symbols: new Set([0]), boundaries: new Set([0, 1]) })
+  expect(readName('--')).toEqual({ letters: '', symbols: new Set(), boundaries: new Set([0]) })
+})

@@ -13,6 +13,7 @@ describe('the contrast of two colors', () => {
     ['#ffffff', '#ffffff', 1],
     ['#767676', '#ffffff', 4.54],
     ['#ff0000', '#ffffff', 4],
+    ['#0a0a0a', '#000000', 1.06],
   ])('of %s and %s is %d', (one, other, ratio) => {
     expect(contrast(one, other)).toBeCloseTo(ratio, 2)
     expect(contrast(other, one)).toBe(contrast(one, other))
