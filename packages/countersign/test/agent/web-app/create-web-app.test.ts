@@ -35,7 +35,7 @@ describe('the options', () => {
 
   it.each([
     [undefined, 30 * 86_400],
-    [7, 7],
+    [1, 1],
   ])('sessionTime %j stores a session for %i seconds', async (sessionTime, seconds) => {
     const store = memoryStore()
     const put: (AgentRecord & { owner: string })[] = []

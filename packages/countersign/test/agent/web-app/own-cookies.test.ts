@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createOwnCookies } from '../../../src/agent/web-app/own-cookies.js'
+import { createOwnCookies, readCookie } from '../../../src/agent/web-app/own-cookies.js'
 
 const paths = ['', '/a', '/a-visit', '/a-back-x', '/a/b', '/a_b', '/a~b', '/a%2Fb', '/A', '/a.b', '/a/']
 
@@ -16,3 +16,28 @@ it.each(['https://app.example', 'http://app.example', 'http://127.0.0.1:8004'])(
     }
   },
 )
+
+it.each([
+  ['https://app.example', '__Host-agent'],
+  ['https://app.example/a.B-c', '__Host-agent_a.B~45c'],
+  ['https://app.example/a~/b_c', '__Host-agent_a_~47b~95c'],
+  ['http://127.0.0.1:8004/a', 'agent-8004_a'],
+])('an agent at %s has cookies whose names start with %s', (id, name) => {
+  const cookies = createOwnCookies(id, id.startsWith('https:'))
+  expect(cookies).toMatchObject({ name, visit: `${name}-visit`, allowed: `${name}-allowed` })
+  for (const line of [cookies.write(name, 'a'), ` ${name} = a`, `${name}-back-x=a`, name, `${name};Path=/`])
+    expect(cookies.isOwn(line), line).toBe(true)
+  for (const line of [`${name}x=a`, `theme=${name}`, `theme; ${name}=a`, ''])
+    expect(cookies.isOwn(line), line).toBe(false)
+})
+
+it.each([
+  ['a=1; b=2; a=3', '1'],
+  ['b=2;a=x=y', 'x=y'],
+  [' a= ', ''],
+  ['aa=1; ba=2', undefined],
+  ['', undefined],
+  [undefined, undefined],
+])('the cookie in %j is %j', (header, value) => {
+  expect(readCookie(header, 'a')).toBe(value)
+})
