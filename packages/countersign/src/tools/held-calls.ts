@@ -161,14 +161,13 @@ export function createHeldCalls(options: HeldCallsOptions): HeldCalls {
     const given = new Request(url, init)
     const body = given.body && new Uint8Array(await given.arrayBuffer())
     const { method, headers } = given
-    const head = [method, given.url, ...[...headers].flat()]
-    const key = JSON.stringify([...head, body && platform.serializeBase64url(await platform.sha256(body))])
+    const key = await nameOf(given, body, init?.body)
     const calls = sessions.get(session) ?? new Map<string, Call>()
     let call = calls.get(key)
     // The signal of a tool ends with the tool. A call that is held outlives it.
     const started = new AbortController()
     if (!call) {
-      const bytes = head.join().length + (body?.length ?? 0)
+      const bytes = [method, given.url, ...headers].join().length + (body?.length ?? 0)
       if (calls.size >= maxCalls || bytesOf(session) + bytes > maxBytes) return unfinished('full')
       call = start(session, key, new Request(given.url, { method, headers, body }), bytes, fetch)
       sessions.set(session, calls.set(key, call))
@@ -218,6 +217,19 @@ function requireOptions(options: HeldCallsOptions) {
     if (!(value > 0)) throw new TypeError(`${name} must be a number, more than 0`)
   if (maxTime > longestTime) throw new TypeError(`maxTime must be at most ${longestTime} seconds`)
   return { showLink, maxCalls, maxBytes, maxTime }
+}
+
+/** Identifies a call. The boundary between the parts of a form is random each time, so the form's entries identify it. */
+async function nameOf({ method, url, headers }: Request, body: Uint8Array | null, given: unknown): Promise<string> {
+  const hashOf = async (bytes: Uint8Array) => platform.serializeBase64url(await platform.sha256(bytes))
+  if (!(given instanceof FormData)) return JSON.stringify([method, url, ...headers, body && (await hashOf(body))])
+  const fields = [...headers].filter(([name]) => name !== 'content-type')
+  const entries = Array.from(given, async ([name, value]) =>
+    typeof value === 'string'
+      ? [name, value]
+      : [name, value.name, value.type, await hashOf(new Uint8Array(await value.arrayBuffer()))],
+  )
+  return JSON.stringify([method, url, ...fields, await Promise.all(entries)])
 }
 
 function hold(call: Call, resource: string): void {

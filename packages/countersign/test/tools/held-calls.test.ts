@@ -42,6 +42,23 @@ describe('a call that needs consent', () => {
     expect(loop.shown).toHaveLength(1)
   })
 
+  it('is not sent twice if its body is a form, whose boundary is random', async () => {
+    const loop = openLoop()
+    const post = (title: string, file = 'a') => {
+      const body = new FormData()
+      body.set('title', title)
+      body.set('file', new File([file], 'a.txt'))
+      return loop.call(data, { method: 'POST', body })
+    }
+    for (const call of [post('tea'), post('tea')]) expect((await call).state).toBe('waiting')
+    await loop.decide()
+    await loop.calls.settled('s1')
+    expect(await textOf(await post('tea'))).toBe('data')
+    expect(loop.served()).toHaveLength(1)
+    for (const call of [post('coffee'), post('tea', 'b')]) expect(await textOf(await call)).toBe('data')
+    expect(loop.served()).toHaveLength(3)
+  })
+
   it('is resumed together with another one that waits for the same decision', async () => {
     const loop = openLoop()
     loop.api = async (path, { scheme }) => (scheme === 'jwt' ? new Response(path) : loop.challenge('data.read'))
