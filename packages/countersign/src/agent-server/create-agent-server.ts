@@ -14,6 +14,7 @@ import { createRateLimit } from '../resource/rate-limit.js'
 import { type AgentServerOptions, requireAgentServerOptions } from './agent-server-options.js'
 import { DelegateRefusal } from './delegate-refusal.js'
 import { januaryAgentServer } from './delegate-tokens.js'
+import { refused } from './platform-token.js'
 import { type Endpoint, serveEndpoint } from './serve-endpoint.js'
 import { type KeyRequest, requireKeyRate, verifyKeyRequest } from './signed-by-key.js'
 import { createTokenRevocations, type RevocationReport } from './token-revocations.js'
@@ -135,11 +136,12 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
     const workload = await recognize(platformToken, request.remoteAddress)
     const { name, expiresAt } = workload
     const issuedAt = Math.floor(now())
+    const left = Math.min(lifetime, Math.floor(expiresAt) - issuedAt)
+    if (left < 1) throw refused('it has expired') // while its issuer's keys were fetched
     const unstored = { name, thumbprint, enrolledAt: issuedAt, renewedAt: undefined, revokedAt: undefined }
     const audience = await requireAudience(request, unstored)
     await request.claim(name)
     await workload.bind(thumbprint)
-    const left = Math.min(lifetime, Math.floor(expiresAt) - issuedAt)
     const jti = serializeBase64url(randomBytes(16))
     const token = await edition.issue({ ...issuer, lifetime: left }, { name, jwk, audience, issuedAt, jti })
     return tokenResponse(token, left, name)
@@ -199,6 +201,10 @@ function reservedProblem(name: string): string | undefined {
 /** @throws DelegateRefusal `unknown_delegate`, `revoked_delegate` */
 function requireActive(delegate: StoredDelegate | undefined): StoredDelegate {
   if (!delegate) throw new DelegateRefusal('unknown_delegate', 'This key is not enrolled.')
+  // Stored by an earlier version, or by another program.
+  const problem = reservedProblem(delegate.name)
+  if (problem !== undefined)
+    throw new DelegateRefusal('unknown_delegate', `The name of this installation ${problem}.`, delegate.name)
   if (delegate.revokedAt === undefined) return delegate
   throw new DelegateRefusal('revoked_delegate', 'This installation was revoked.', delegate.name)
 }

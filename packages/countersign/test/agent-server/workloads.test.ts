@@ -266,6 +266,19 @@ describe('if the issuer', () => {
     )
   })
 
+  it('responds after the token has expired, refuses the token', async () => {
+    const { exchange, platform, world } = await openInWorld()
+    const token = platform.token({ claims: { exp: world.now() + 5 } })
+    const respond = world.origins.get(issuer) as (request: Request) => Response
+    world.origins.set(issuer, (request) => {
+      world.advance(10)
+      return respond(request)
+    })
+    const response = await exchange(token)
+    expect(response.status).toBe(403)
+    expect((await bodyOf(response)).error_description).toContain('it has expired')
+  })
+
   it('publishes a document of another issuer, refuses it', async () => {
     const { exchange, platform } = await openInWorld()
     platform.describe({ issuer: 'https://evil.test' })
@@ -313,6 +326,18 @@ describe('options', () => {
     const stage = await open({ enroll: () => ({ name: 'workload.deploy' }) })
     const request = await signForm(stage, '/delegates', {}, own)
     await expect(stage.server.handler(request)).rejects.toThrow('must not start with workload.')
+  })
+
+  it('refuse an installation that was stored with such a name (T39)', async () => {
+    const delegates = memoryDelegates()
+    await delegates.enroll({ name: 'workload.deploy', thumbprint: own.thumbprint, enrolledAt: 1 }, false)
+    const stage = await open({ delegates })
+    const response = await stage.server.handler(await signForm(stage, '/delegates/token', { audience: api }, own))
+    expect(response.status).toBe(403)
+    expect(await bodyOf(response)).toMatchObject({
+      error: 'unknown_delegate',
+      error_description: expect.stringContaining('must not start with workload.'),
+    })
   })
 
   it('accept no platform tokens by default', async () => {
