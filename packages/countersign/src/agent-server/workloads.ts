@@ -135,7 +135,8 @@ function isExact(expected: Workload['claims'][string] | undefined): boolean {
 }
 
 function valuesOf(expected: Workload['claims'][string]): readonly string[] {
-  if (typeof expected === 'object' && expected !== null && 'prefix' in expected) return [expected.prefix]
+  if (typeof expected === 'object' && expected !== null && Object.keys(expected).join() === 'prefix')
+    return [(expected as { prefix: string }).prefix]
   return [expected].flat() as string[]
 }
 

@@ -305,6 +305,7 @@ describe('options', () => {
     ['a wildcard', { repository: 'octo/*' }, 'not a wildcard'],
     ['an audience as a claim', { repository: 'octo/app', aud: 'x' }, 'must not contain aud'],
     ['a number', { repository_id: 7 }, 'must be a string'],
+    ['more than a prefix', { sub: 'x', ref: { prefix: 'refs/tags/', suffix: '-rc' } }, 'claims.ref must be a string'],
   ]
   it.each(rows)('refuse %s', async (_title, claims, why) => {
     await expect(open({ workloads: [{ name: 'deploy', issuer: github, claims } as Workload] })).rejects.toThrow(why)
