@@ -8,6 +8,7 @@ const {
   SLACK_SECRET = '',
 } = process.env
 const isLocal = AGENT_ID.startsWith('http:') // plain http, to try it on this machine
+const [name, secure] = isLocal ? ['visit', ''] : ['__Host-visit', '; Secure'] // no other host can set this cookie
 const execute = isLocal ? [oidc.allowInsecureRequests] : []
 const slack = await oidc.discovery(new URL(SLACK), SLACK_CLIENT, SLACK_SECRET, undefined, { execute })
 
@@ -18,17 +19,16 @@ interface Visit {
 
 /** What each browser is doing, by its cookie. In your app, this is a database, and old visits expire. */
 const visits = new Map<string, Visit>()
-
-const cookieOf = (request: Request) => /(?:^|; )visit=([\w-]+)/.exec(request.headers.get('cookie') ?? '')?.[1] ?? ''
-
+const cookieOf = (request: Request) =>
+  new RegExp(`(?:^|; )${name}=([\\w-]+)`).exec(request.headers.get('cookie') ?? '')?.[1] ?? ''
 export const userOf = (request: Request): string | undefined => visits.get(cookieOf(request))?.user
 
 /** Redirects a browser, and gives it a new cookie. */
 function redirect(location: string, visit: Visit): Response {
   const cookie = randomUUID()
   visits.set(cookie, visit)
-  const attributes = `Path=/; HttpOnly; SameSite=Lax${isLocal ? '' : '; Secure'}`
-  return new Response(null, { status: 303, headers: { location, 'set-cookie': `visit=${cookie}; ${attributes}` } })
+  const headers = { location, 'set-cookie': `${name}=${cookie}; Path=/; HttpOnly; SameSite=Lax${secure}` }
+  return new Response(null, { status: 303, headers })
 }
 
 /** Sends a browser to the platform, which knows who its user is. */
