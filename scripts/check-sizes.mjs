@@ -10,7 +10,7 @@ import { build } from 'esbuild'
 const limits = {
   'countersign/agent': 33_100,
   'countersign/agent/hono': 37_400,
-  'countersign/browser': 35_900,
+  'countersign/browser': 36_100,
   'countersign/resource': 39_800,
   'countersign/editions/draft-11': 36_000,
 }

@@ -49,8 +49,7 @@ async function open(name: string): Promise<IDBDatabase> {
 
 /** The signer for the stored key. Of several tabs that generate one at the same time, the first one to store it wins. */
 async function loadSigner(database: IDBDatabase): Promise<Signer> {
-  const find = async () => await readFrom<StoredKey | undefined>(database, keys, (store) => store.get('signer'))
-  let stored = await find()
+  let stored = await readFrom<StoredKey | undefined>(database, keys, (store) => store.get('signer'))
   if (!stored) {
     // Every browser can store a key of this type.
     const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify'])
@@ -74,6 +73,15 @@ async function loadSigner(database: IDBDatabase): Promise<Signer> {
 /** A store that the page's tabs share. */
 function createStore(database: IDBDatabase): AgentStore {
   const keyOf = (owner: string, { kind, id }: RecordName) => [owner, kind, id]
+  const leases = new Map<string, string[]>()
+  // A page that is gone would otherwise block the others until its leases expire.
+  addEventListener('pagehide', () => {
+    // If this fails, they expire on their own.
+    change(database, records, async (store) => {
+      for (const key of leases.values()) store.delete(key)
+      store.transaction.commit()
+    }).catch(() => undefined)
+  })
   // Arrays sort after strings.
   const rangeOf = (owner: string) => IDBKeyRange.bound([owner], [owner, []])
   return {
@@ -88,15 +96,20 @@ function createStore(database: IDBDatabase): AgentStore {
     add: (owner, record) =>
       change(database, records, async (store) => {
         const there = await outcomeOf<StoredRecord | undefined>(store.get(keyOf(owner, record)))
-        if (!there) store.add({ ...record, owner })
+        if (!there) {
+          store.add({ ...record, owner })
+          if (record.kind === 'lease') leases.set(record.id, keyOf(owner, record))
+        }
         return there ?? record
       }),
-    remove: (owner, name) =>
-      change(database, records, async (store) => {
+    remove: (owner, name) => {
+      leases.delete(name.id)
+      return change(database, records, async (store) => {
         const count = await outcomeOf(store.count(keyOf(owner, name)))
         store.delete(keyOf(owner, name))
         return count > 0
-      }),
+      })
+    },
     forget: async (owner) => {
       await change(database, records, async (store) => store.delete(rangeOf(owner)))
     },

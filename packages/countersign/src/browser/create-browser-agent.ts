@@ -8,6 +8,7 @@ import { openBrowserDatabase } from './browser-database.js'
 export interface BrowserAgentOptions
   extends Pick<
       AgentOptions,
+      | 'edition'
       | 'authServers'
       | 'redirectUri'
       | 'onConsent'
@@ -21,7 +22,7 @@ export interface BrowserAgentOptions
       | 'allowInsecureLoopback'
       | 'allowPath'
     >,
-    Pick<DelegateOptions, 'audienceOf'> {
+    Pick<DelegateOptions, 'authServer' | 'audienceOf'> {
   /** The agent's identifier, where its agent server is. It has the origin of the page. @default the page's origin */
   id?: string | undefined
   /**
@@ -78,8 +79,11 @@ const placeName = 'countersign-place'
  */
 export async function createBrowserAgent(options: BrowserAgentOptions): Promise<BrowserAgent> {
   requireKnownOptions('createBrowserAgent', options, browserAgentOptions)
-  const { database = 'countersign', credential = () => '', audienceOf, ...shared } = options
+  const { database = 'countersign', credential = () => '', authServer, audienceOf, ...shared } = options
   const { id = location.origin, redirectUri = `${id}/callback`, onConsent = leaveForConsent } = shared
+  // Popups would stay open after the decision.
+  if (options.edition && options.onConsent)
+    throw new TypeError('Omit onConsent with this edition: the page then redirects to the consent page.')
   requireOwnOrigin('id', id)
   requireOwnOrigin('redirectUri', redirectUri)
   // Read and removed before anything else can store or send the URL.
@@ -87,7 +91,17 @@ export async function createBrowserAgent(options: BrowserAgentOptions): Promise<
   // The browser itself limits what a page can fetch.
   const { fetch = (input, init) => globalThis.fetch(input, init), now, allowInsecureLoopback, allowPath } = shared
   const { signer, store } = await openBrowserDatabase(database)
-  const delegate = createDelegate({ id, signer, credential, audienceOf, fetch, now, allowInsecureLoopback, allowPath })
+  const delegate = createDelegate({
+    id,
+    signer,
+    credential,
+    authServer,
+    audienceOf,
+    fetch,
+    now,
+    allowInsecureLoopback,
+    allowPath,
+  })
   let returned: BrowserReturn | undefined
   const agent = createAgent({
     ...shared,
@@ -150,7 +164,9 @@ function requireOwnOrigin(option: string, url: string): void {
 }
 
 const browserAgentOptions = {
+  edition: true,
   id: true,
+  authServer: true,
   authServers: true,
   redirectUri: true,
   onConsent: true,

@@ -1,9 +1,11 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { createAgentServer, memoryDelegates } from 'countersign/agent-server'
 import type { BrowserAgent, BrowserAgentOptions, createBrowserAgent, openConsentPopup } from 'countersign/browser'
+import { draft11Resource } from 'countersign/editions/draft-11'
+import { draft11AgentServer } from 'countersign/editions/draft-11/agent-server'
 import { createResource } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
-import { createAuthServer, fixedKeys } from 'countersign-server'
+import { createAuthServer, draft11Server, fixedKeys, januaryServer } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { build } from 'esbuild'
 import { Hono } from 'hono'
@@ -19,7 +21,9 @@ const newSigner = async () => createSigner(await generatePrivateJwk())
 /** The page's script. With `?popup`, it asks in a popup. */
 const script = `
 import { createBrowserAgent, openConsentPopup } from 'countersign/browser'
+import { draft11Agent } from 'countersign/editions/draft-11'
 const options = { authServers: [AUTH_SERVER], allowInsecureLoopback: true }
+if (IS_DRAFT_11) Object.assign(options, { edition: draft11Agent, authServer: AUTH_SERVER })
 if (location.search.includes('popup')) options.onConsent = ({ url }) => { window.opened = openConsentPopup(url) }
 const agent = await createBrowserAgent(options)
 Object.assign(window, { agent, createBrowserAgent, openConsentPopup, options })
@@ -38,8 +42,10 @@ document.querySelector('button').onclick = async () => {
 document.documentElement.dataset.ready = agent.returned ? JSON.stringify(agent.returned) : 'new'
 `
 
+const signatureHeaders = ['Content-Type', 'Content-Digest', 'Signature', 'Signature-Input', 'Signature-Key']
+
 /** A page with its agent server, an API and an auth server, at three origins. */
-async function openWorld() {
+async function openWorld({ isDraft11 = false } = {}) {
   const [site, api, authServer] = await Promise.all([listenOnLoopback(), listenOnLoopback(), listenOnLoopback()])
   const storage = sqliteStorage(':memory:')
   onTestFinished(async () => {
@@ -48,14 +54,15 @@ async function openWorld() {
   })
   const issuer = authServer.origin.replace('127.0.0.1', 'localhost')
   const keys = fixedKeys({ signer: await newSigner(), secret: crypto.getRandomValues(new Uint8Array(32)) })
-  const server = createAuthServer({ issuer, keys, storage, allowInsecureLoopback: true })
+  const edition = isDraft11 ? draft11Server({ keys }) : januaryServer
+  const server = createAuthServer({ issuer, keys, storage, allowInsecureLoopback: true }, edition)
   for (const username of ['alice', 'bob']) await server.addUser({ username, password })
   authServer.serve((request, received) => server.handler(request, received), issuer)
 
   const resource = createResource({
     id: api.origin,
     signer: await newSigner(),
-    authServer: issuer,
+    ...(isDraft11 ? { edition: draft11Resource, authServers: [issuer] } : { authServer: issuer }),
     scopes: { read: 'See your events' },
     allowInsecureLoopback: true,
   })
@@ -63,12 +70,12 @@ async function openWorld() {
   protectedApp.use(
     cors({
       origin: site.origin,
-      allowHeaders: ['Content-Type', 'Content-Digest', 'Nonce', 'Signature', 'Signature-Input', 'Signature-Key'],
-      exposeHeaders: ['Agent-Auth', 'Signature-Error', 'Date', 'Retry-After'],
+      allowHeaders: [...(isDraft11 ? ['AAuth-Capabilities'] : ['Nonce']), ...signatureHeaders],
+      exposeHeaders: [isDraft11 ? 'AAuth-Requirement' : 'Agent-Auth', 'Signature-Error', 'Date', 'Retry-After'],
     }),
   )
   protectedApp.on(['GET', 'POST'], '/events', aauth(resource, { require: 'authorization', scope: 'read' }), async (c) =>
-    c.text(`${c.var.aauth.delegate} ${await c.req.text()}`),
+    c.text(`${c.var.aauth.delegate ?? c.var.aauth.sub} ${await c.req.text()}`),
   )
   protectedApp.all('*', (c) => resource.handler(c.req.raw))
   api.serve((request) => protectedApp.fetch(request))
@@ -76,6 +83,7 @@ async function openWorld() {
   const delegates = memoryDelegates()
   const agentServer = createAgentServer({
     id: site.origin,
+    ...(isDraft11 && { edition: draft11AgentServer }),
     signer: await newSigner(),
     redirectUris: [`${site.origin}/callback`],
     delegates,
@@ -84,7 +92,11 @@ async function openWorld() {
   })
   const { outputFiles } = await build({
     stdin: { contents: script, resolveDir: import.meta.dirname },
-    define: { AUTH_SERVER: JSON.stringify(issuer), API: JSON.stringify(api.origin) },
+    define: {
+      AUTH_SERVER: JSON.stringify(issuer),
+      API: JSON.stringify(api.origin),
+      IS_DRAFT_11: JSON.stringify(isDraft11),
+    },
     bundle: true,
     format: 'esm',
     platform: 'browser',
@@ -191,6 +203,75 @@ describe.skipIf(!hasChromium())('an agent in a web page, in Chromium, over ports
     await closed
     await expect.poll(() => output(page)).toMatch(/^200 browser-/)
     expect(page.url()).toBe(`${site.origin}/?popup`)
+  })
+
+  it('speaks draft -11: shows its pages in its tab one after the other, and keeps its tokens', async () => {
+    const { site, issuer, delegates } = await openWorld({ isDraft11: true })
+    const place = `${site.origin}/week?number=42#monday`
+    const page = await openPage(place)
+    for (let pages = 0; pages < 2; pages += 1) {
+      await page.getByRole('button').click()
+      await page.waitForURL((url) => url.origin === issuer)
+      await decide(page, 'grant')
+      await page.waitForURL(place)
+      expect(await ready(page)).toEqual({ outcome: 'allowed' })
+    }
+    await page.getByRole('button').click()
+    await expect.poll(() => output(page)).toMatch(/^200 [\w-]+ $/)
+    await page.reload()
+    await ready(page)
+    await page.getByRole('button').click()
+    await expect.poll(() => output(page)).toMatch(/^200 [\w-]+ $/)
+    expect(await delegates.list()).toHaveLength(1)
+  })
+
+  it('reports a denial in draft -11', async () => {
+    const { site } = await openWorld({ isDraft11: true })
+    const page = await openPage(`${site.origin}/week`)
+    await page.getByRole('button').click()
+    await decide(page, 'deny')
+    await page.waitForURL(`${site.origin}/week`)
+    expect(await ready(page)).toEqual({ outcome: 'denied' })
+    expect(await page.evaluate(() => window.agent.tokens())).toEqual([])
+  })
+
+  it('stops holding the poll of a consent in draft -11 when its page is left', async () => {
+    const { site, issuer } = await openWorld({ isDraft11: true })
+    const page = await openPage(site.origin)
+    let leave: () => void = () => undefined
+    const leaves = new Promise<void>((resolve) => {
+      leave = resolve
+    })
+    await page.route(`${issuer}/**`, async (route) => {
+      if (route.request().isNavigationRequest()) await leaves
+      await route.continue()
+    })
+    const other = await openPage(site.origin, page.context())
+    const leases = async () =>
+      other.evaluate(async () => {
+        const opening = indexedDB.open('countersign')
+        await new Promise((resolve) => opening.addEventListener('success', resolve))
+        const request = opening.result.transaction('records').objectStore('records').getAll()
+        await new Promise((resolve) => request.addEventListener('success', resolve))
+        opening.result.close()
+        return (request.result as { kind: string }[]).filter(({ kind }) => kind === 'lease').length
+      })
+    await page.getByRole('button').click()
+    await expect.poll(leases).toBe(1)
+    leave()
+    await page.waitForURL((url) => url.origin === issuer)
+    await expect.poll(leases).toBe(0)
+  })
+
+  it('refuses onConsent in draft -11, whose popups would not close', async () => {
+    const { site } = await openWorld({ isDraft11: true })
+    const page = await openPage(site.origin)
+    const problem = await page.evaluate(() =>
+      window
+        .createBrowserAgent({ ...window.options, onConsent: () => undefined })
+        .catch((error: Error) => error.message),
+    )
+    expect(problem).toBe('Omit onConsent with this edition: the page then redirects to the consent page.')
   })
 
   it('opens popups that cannot reach the page, even without the policy of an auth server’s own pages', async () => {
