@@ -80,7 +80,7 @@ export const arAccount: typeof enAccount = {
   extendIt: 'تمديد',
   extendQuestion: (agent) => phrase`هل تريد أن يستطيع ${agent} فعل هذا مدة أطول؟`,
   countsFromNow: 'تُحسب المدة من الآن.',
-  extended: 'تم التمديد. ترى أدناه متى ينتهي الآن.',
+  extended: 'تم التمديد. يمكنك أن ترى أدناه متى ينتهي الإذن.',
   keep: 'إبقاء',
   removedTitle: 'تمت إزالة الوصول',
   removed: (stopped, runsOut) =>

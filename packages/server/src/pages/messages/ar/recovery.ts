@@ -128,7 +128,7 @@ export const arRecovery: typeof enRecovery = {
     agent_blocked: blockNotice(
       'تم حظر وكيل',
       (server, user, about) =>
-        `حظر أحد المسؤولين في ${server} الوكيل ${about.agent}. لا يحصل على أي وصول جديد بحسابك ${user}.`,
+        `حظر أحد المسؤولين في ${server} الوكيل ${about.agent}. لا يحصل هذا الوكيل على أي وصول جديد بحسابك ${user}.`,
     ),
     new_device: notice(
       'تسجيل دخول جديد',

@@ -15,7 +15,7 @@ export const deDevices: typeof enDevices = {
 
   connect: 'Diesen Computer verbinden',
   question: 'Haben Sie dies gerade auf diesem Computer gestartet?',
-  questionElsewhere: 'Haben Sie dies gerade auf diesem Gerät gestartet?',
+  questionElsewhere: 'Haben Sie dies gerade auf dem genannten Gerät gestartet?',
   comesFrom: (name) => phrase`Diese Anfrage kommt von Ihrem Gerät ${name}, das Sie mit diesem Konto verbunden haben.`,
   asks: (device) =>
     phrase`Ein Programm, das diesen Computer ${device} nennt, möchte von nun an für Sie handeln. Bevor es auf etwas zugreifen kann, muss es Sie trotzdem fragen.`,

@@ -79,10 +79,10 @@ export const esAccount: typeof enAccount = {
     expired: (resource) => phrase`Lo que el agente tenía en ${resource} ha terminado por sí solo.`,
   },
   removeKeeps: 'Esto no deshace lo que ya ha hecho. Si vuelves a necesitarlo, empieza desde el agente.',
-  extendIt: 'Ampliar',
+  extendIt: 'Prolongar',
   extendQuestion: (agent) => phrase`¿Dejar que ${agent} haga esto durante más tiempo?`,
   countsFromNow: 'El tiempo cuenta desde ahora.',
-  extended: 'Permiso ampliado. Abajo puedes ver cuándo termina ahora.',
+  extended: 'Permiso prolongado. Abajo puedes ver cuándo termina ahora.',
   keep: 'Conservar',
   removedTitle: 'Se ha quitado el acceso',
   removed: (stopped, runsOut) =>
@@ -120,9 +120,8 @@ export const esAccount: typeof enAccount = {
     removed: (agent, resource) => phrase`Le quitaste a ${agent} el acceso a ${resource}.`,
     removed_by_server: (agent, resource) => phrase`La administración le quitó a ${agent} el acceso a ${resource}.`,
     blocked_by_server: (agent) =>
-      phrase`La administración ha bloqueado a ${agent}: este agente no puede obtener ningún acceso nuevo.`,
-    permission_extended: (agent, resource, names) =>
-      phrase`Ampliaste la duración de permisos de ${agent} en ${resource}: ${names}.`,
+      phrase`La administración bloqueó a ${agent}: este agente no puede obtener ningún acceso nuevo.`,
+    permission_extended: (agent, resource, names) => phrase`Prolongaste permisos de ${agent} en ${resource}: ${names}.`,
     permission_removed: (agent, resource, names) => phrase`Quitaste permisos a ${agent} en ${resource}: ${names}.`,
   },
   signInEvents: {
@@ -136,9 +135,8 @@ export const esAccount: typeof enAccount = {
     removed: (agent) => phrase`Dejaste de permitir a ${agent} iniciar tu sesión.`,
     removed_by_server: (agent) => phrase`La administración dejó de permitir a ${agent} iniciar tu sesión.`,
     blocked_by_server: (agent) =>
-      phrase`La administración ha bloqueado a ${agent}: este agente no puede obtener ningún acceso nuevo.`,
-    permission_extended: (agent, names) =>
-      phrase`Ampliaste la duración de permisos de ${agent} en su propio servicio: ${names}.`,
+      phrase`La administración bloqueó a ${agent}: este agente no puede obtener ningún acceso nuevo.`,
+    permission_extended: (agent, names) => phrase`Prolongaste permisos de ${agent} en su propio servicio: ${names}.`,
     permission_removed: (agent, names) => phrase`Quitaste permisos a ${agent} en su propio servicio: ${names}.`,
   },
   accountEvents: {

@@ -138,7 +138,7 @@ export const esRecovery: typeof enRecovery = {
     agent_blocked: blockNotice(
       'Se ha bloqueado un agente',
       (server, user, about) =>
-        `La administración de ${server} ha bloqueado el agente ${about.agent}. No puede obtener ningún acceso nuevo con tu cuenta ${user}.`,
+        `La administración de ${server} ha bloqueado el agente ${about.agent}. Este agente no puede obtener ningún acceso nuevo con tu cuenta ${user}.`,
     ),
     new_device: notice(
       'Nuevo inicio de sesión',

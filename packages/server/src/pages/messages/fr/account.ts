@@ -82,8 +82,8 @@ export const frAccount: typeof enAccount = {
     'Cela n’annule pas ce qu’il a déjà fait. Si vous en avez à nouveau besoin, recommencez à partir de l’agent.',
   extendIt: 'Prolonger',
   extendQuestion: (agent) => phrase`Laisser ${agent} faire cela plus longtemps ?`,
-  countsFromNow: 'La durée compte à partir de maintenant.',
-  extended: 'Autorisation prolongée. Vous voyez ci-dessous quand elle prend fin désormais.',
+  countsFromNow: 'La durée court à partir de maintenant.',
+  extended: 'Autorisation prolongée. Vous voyez ci-dessous quand elle prendra fin.',
   keep: 'Garder',
   removedTitle: 'Accès retiré',
   removed: (stopped, runsOut) =>
@@ -121,9 +121,9 @@ export const frAccount: typeof enAccount = {
     used: (agent, resource) => phrase`${agent} a utilisé son accès à ${resource}.`,
     removed: (agent, resource) => phrase`Vous avez retiré l’accès à ${resource} pour ${agent}.`,
     removed_by_server: (agent, resource) => phrase`L’administration a retiré l’accès à ${resource} pour ${agent}.`,
-    blocked_by_server: (agent) =>
-      phrase`L’administration a bloqué ${agent} : cet agent ne peut obtenir aucun nouvel accès.`,
-    permission_extended: (agent, resource, names) => phrase`Accès de ${agent} à ${resource} prolongé : ${names}.`,
+    blocked_by_server: (agent) => phrase`L’administration a bloqué ${agent} : il ne peut obtenir aucun nouvel accès.`,
+    permission_extended: (agent, resource, names) =>
+      phrase`Vous avez prolongé l’accès de ${agent} à ${resource} : ${names}.`,
     permission_removed: (agent, resource, names) =>
       phrase`Vous avez retiré des autorisations à ${agent} pour ${resource} : ${names}.`,
   },
@@ -137,9 +137,9 @@ export const frAccount: typeof enAccount = {
     used: (agent) => phrase`Connexion effectuée par ${agent}.`,
     removed: (agent) => phrase`Vous avez retiré à ${agent} l’autorisation de vous connecter.`,
     removed_by_server: (agent) => phrase`L’administration a retiré à ${agent} l’autorisation de vous connecter.`,
-    blocked_by_server: (agent) =>
-      phrase`L’administration a bloqué ${agent} : cet agent ne peut obtenir aucun nouvel accès.`,
-    permission_extended: (agent, names) => phrase`Accès de ${agent} à son propre service prolongé : ${names}.`,
+    blocked_by_server: (agent) => phrase`L’administration a bloqué ${agent} : il ne peut obtenir aucun nouvel accès.`,
+    permission_extended: (agent, names) =>
+      phrase`Vous avez prolongé l’accès de ${agent} à son propre service : ${names}.`,
     permission_removed: (agent, names) =>
       phrase`Vous avez retiré des autorisations à ${agent} pour son propre service : ${names}.`,
   },

@@ -15,7 +15,7 @@ export const frDevices: typeof enDevices = {
 
   connect: 'Connecter cet ordinateur',
   question: 'Venez-vous de lancer ceci sur cet ordinateur ?',
-  questionElsewhere: 'Venez-vous de lancer ceci sur cet appareil ?',
+  questionElsewhere: 'Venez-vous de lancer ceci sur l’appareil indiqué ?',
   comesFrom: (name) => phrase`Cette demande vient de votre appareil ${name}, que vous avez connecté à ce compte.`,
   asks: (device) =>
     phrase`Un programme qui appelle cet ordinateur ${device} souhaite agir pour vous à partir de maintenant. Il devra quand même demander votre accord avant d’accéder à quoi que ce soit.`,

@@ -117,7 +117,8 @@ export const jaAccount: typeof enAccount = {
     removed: (agent, resource) => phrase`${agent}の${resource}へのアクセス権を削除しました。`,
     removed_by_server: (agent, resource) => phrase`管理者が${agent}の${resource}へのアクセス権を削除しました。`,
     blocked_by_server: (agent) => phrase`管理者が${agent}をブロックしました。新しいアクセス権は与えられません。`,
-    permission_extended: (agent, resource, names) => phrase`${resource}での${agent}の権限を延長しました：${names}`,
+    permission_extended: (agent, resource, names) =>
+      phrase`${resource}での${agent}の権限の期限を延長しました：${names}`,
     permission_removed: (agent, resource, names) => phrase`${resource}での${agent}の権限を削除しました：${names}`,
   },
   signInEvents: {
@@ -130,7 +131,7 @@ export const jaAccount: typeof enAccount = {
     removed: (agent) => phrase`${agent}へのログインの許可を取り消しました。`,
     removed_by_server: (agent) => phrase`管理者が${agent}へのログインの許可を取り消しました。`,
     blocked_by_server: (agent) => phrase`管理者が${agent}をブロックしました。新しいアクセス権は与えられません。`,
-    permission_extended: (agent, names) => phrase`${agent}自身のサービスでの権限を延長しました：${names}`,
+    permission_extended: (agent, names) => phrase`${agent}自身のサービスでの権限の期限を延長しました：${names}`,
     permission_removed: (agent, names) => phrase`${agent}自身のサービスでの権限を削除しました：${names}`,
   },
   accountEvents: {
@@ -236,7 +237,7 @@ export const jaAccount: typeof enAccount = {
       change: 'このメールをオフにする',
     },
     off: {
-      lead: 'エージェントを初めて許可したときや、エージェントがブロックされたときに、メールでお知らせしません。',
+      lead: 'エージェントを初めて許可したときも、エージェントがブロックされたときも、メールでお知らせしません。',
       change: 'このメールをオンにする',
     },
     always: 'ログインとデバイスに関するメールは常に送信されます。',

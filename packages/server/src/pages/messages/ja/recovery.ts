@@ -137,7 +137,7 @@ export const jaRecovery: typeof enRecovery = {
     agent_blocked: blockNotice(
       'エージェントがブロックされました',
       (server, user, about) =>
-        `${server}の管理者がエージェント ${about.agent} をブロックしました。アカウント「${user}」への新しいアクセス権は与えられません。`,
+        `${server}の管理者がエージェント ${about.agent} をブロックしました。アカウント「${user}」でこのエージェントに新しいアクセス権が与えられることはありません。`,
     ),
     new_device: notice(
       '新しいログイン',
