@@ -17,7 +17,7 @@ import type { SignInPage } from './models/models.js'
 export function renderSignIn(model: SignInPage, messages: Messages = en): string {
   const { form, problem, agentHost, again } = model
   const server = <bdi>{model.serverName}</bdi>
-  const address = model.issuerHost && <Host>{`${model.issuerHost}/`}</Host>
+  const byItself = agentHost === undefined && again === undefined
   const field = {
     described: problem === 'wrong_password' || problem === 'throttled',
     invalid: problem === 'wrong_password',
@@ -53,7 +53,7 @@ export function renderSignIn(model: SignInPage, messages: Messages = en): string
           />
           <PasswordField
             messages={messages}
-            hint={address && messages.passwordAddress(address)}
+            hint={byItself && model.issuerHost ? messages.signInByMessage(<Host>{model.issuerHost}</Host>) : undefined}
             revealed={model.script !== undefined}
             {...field}
           />

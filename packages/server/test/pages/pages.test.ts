@@ -87,11 +87,13 @@ describe('renderSignIn', () => {
     expectOrder(renderSignIn(signInModel()), ['calendar-helper.example', 'cal.example', '<form', 'name="username"'])
   })
 
-  it('tells the user the address to check before typing the password', () => {
-    const html = renderSignIn(signInModel())
-    expect(words(html)).toContain(`Type it only if ${frame.issuerHost}/ is at the start of this page’s address.`)
+  it('tells a user whom a message brought, but no user whom an agent sent, to open the server without its link', () => {
+    const html = renderSignIn(signInModel({ agentHost: undefined, resourceHost: undefined }))
+    expect(words(html)).toContain(`don’t sign in on this page: open ${frame.issuerHost} yourself.`)
     expect(formsOf(html)[0]?.controls[1]).toContain('aria-describedby="password-hint"')
-    expect(renderSignIn(signInModel({ issuerHost: undefined }))).not.toContain('password-hint')
+    expect(renderSignIn(signInModel())).not.toContain('password-hint')
+    const again = signInModel({ agentHost: undefined, resourceHost: undefined, again: 'security' })
+    expect(renderSignIn(again)).not.toContain('password-hint')
   })
 
   it('posts the sign-in together with the request’s fields', () => {
@@ -127,14 +129,14 @@ describe('renderSignIn', () => {
     const html = renderSignIn(signInModel({ username: 'alice', problem }))
     expect(html).toContain('<title>Error: Sign in – Home Accounts</title>')
     expect(html).toContain(`<main data-state="sign-in" data-error-code="${problem}">`)
-    expect(html.match(/aria-describedby="problem[ "]/g)).toHaveLength(2)
+    expect(html.match(/aria-describedby="problem"/g)).toHaveLength(2)
     expect(html).toMatch(/<p[^>]*id="problem"[^>]*autofocus/)
     expect(html).toContain('value="alice"')
     expect(words(html)).toContain(text)
   })
 
   it('has no error code before the first attempt', () => {
-    expect(renderSignIn(signInModel())).not.toMatch(/data-error-code|aria-invalid|id="problem"/)
+    expect(renderSignIn(signInModel())).not.toMatch(/data-error-code|aria-invalid|aria-describedby/)
   })
 })
 

@@ -36,7 +36,8 @@ export const ar: typeof en = {
   signInNext: 'سجّل الدخول لترى ما يطلبه. لن يُسمح بشيء جديد قبل أن توافق.',
   userName: 'اسم المستخدم',
   password: 'كلمة المرور',
-  passwordAddress: (host) => phrase`لا تكتبها إلا إذا كان عنوان هذه الصفحة يبدأ بـ ${host}.`,
+  signInByMessage: (host) =>
+    phrase`هل وصلت إلى هنا من بريد إلكتروني أو رسالة؟ إذًا لا تسجّل الدخول في هذه الصفحة، بل افتح ${host} بنفسك.`,
   passwordStays: (server, agent) => phrase`لا يرى كلمة مرورك إلا ${server}، ولا يراها ${agent} أبدًا.`,
   signInProblems: {
     wrong_password: 'لا يمكن تسجيل الدخول هنا باسم المستخدم وكلمة المرور هذين. تأكد منهما وحاول مرة أخرى.',

@@ -37,7 +37,8 @@ export const de: typeof en = {
   signInNext: 'Melden Sie sich an, um zu sehen, worum es geht. Nichts Neues wird erlaubt, bevor Sie zustimmen.',
   userName: 'Benutzername',
   password: 'Passwort',
-  passwordAddress: (host) => phrase`Geben Sie es nur ein, wenn die Adresse dieser Seite mit ${host} beginnt.`,
+  signInByMessage: (host) =>
+    phrase`Hat Sie eine E-Mail oder Nachricht hierher geführt? Dann melden Sie sich nicht auf dieser Seite an: Öffnen Sie ${host} selbst.`,
   passwordStays: (server, agent) => phrase`Nur ${server} sieht Ihr Passwort, niemals ${agent}.`,
   signInProblems: {
     wrong_password:

@@ -40,7 +40,8 @@ export const en = {
   signInNext: 'Sign in to see what it’s asking for. Nothing new is allowed until you say so.',
   userName: 'Username',
   password: 'Password',
-  passwordAddress: (host: ComponentChildren) => phrase`Type it only if ${host} is at the start of this page’s address.`,
+  signInByMessage: (host: ComponentChildren) =>
+    phrase`Did an email or a message bring you here? Then don’t sign in on this page: open ${host} yourself.`,
   passwordStays: (server: ComponentChildren, agent: ComponentChildren) =>
     phrase`Only ${server} sees your password, never ${agent}.`,
   signInProblems: {

@@ -37,7 +37,8 @@ export const es: typeof en = {
   signInNext: 'Inicia sesión para ver qué pide. No se permitirá nada nuevo hasta que tú lo digas.',
   userName: 'Nombre de usuario',
   password: 'Contraseña',
-  passwordAddress: (host) => phrase`Escríbela solo si la dirección de esta página empieza por ${host}.`,
+  signInByMessage: (host) =>
+    phrase`¿Te ha traído aquí un correo o un mensaje? Entonces no inicies sesión en esta página: abre ${host} por tu cuenta.`,
   passwordStays: (server, agent) => phrase`Solo ${server} ve tu contraseña, nunca ${agent}.`,
   signInProblems: {
     wrong_password: 'Ese nombre de usuario y esa contraseña no funcionan aquí. Compruébalos e inténtalo de nuevo.',

@@ -37,7 +37,8 @@ export const fr: typeof en = {
   signInNext: 'Connectez-vous pour voir ce qui est demandé. Rien de nouveau n’est autorisé sans votre accord.',
   userName: 'Identifiant',
   password: 'Mot de passe',
-  passwordAddress: (host) => phrase`Ne le saisissez que si l’adresse de cette page commence par ${host}.`,
+  signInByMessage: (host) =>
+    phrase`Un e-mail ou un message vous a conduit ici ? Alors, ne vous connectez pas sur cette page : ouvrez ${host} vous-même.`,
   passwordStays: (server, agent) => phrase`Seul ${server} voit votre mot de passe, jamais ${agent}.`,
   signInProblems: {
     wrong_password: 'Cet identifiant et ce mot de passe ne fonctionnent pas ici. Vérifiez-les et réessayez.',

@@ -38,7 +38,8 @@ export const ja: typeof en = {
     'ログインすると、求められている内容を確認できます。あなたが許可するまで、新たに許可されることはありません。',
   userName: 'ユーザー名',
   password: 'パスワード',
-  passwordAddress: (host) => phrase`このページのアドレスが${host}で始まる場合にだけ入力してください。`,
+  signInByMessage: (host) =>
+    phrase`メールやメッセージからこのページを開いた場合は、ここではログインせず、ご自分で${host}を開いてください。`,
   passwordStays: (server, agent) => phrase`パスワードが伝わるのは${server}だけです。${agent}に伝わることはありません。`,
   signInProblems: {
     wrong_password: 'このユーザー名とパスワードではログインできません。確認して、もう一度お試しください。',
