@@ -74,6 +74,11 @@ function portOf(uri: string): string {
   return port || (protocol === 'https:' ? '443' : '80')
 }
 
+/** Where a code is to be compared, the button says so: the user who skips the page reads at least this. */
+function allowLabel({ largeCode }: ConsentPage, messages: Messages): string {
+  return largeCode === undefined ? messages.allow : messages.blocks.sameCode
+}
+
 function Decision({ model, messages }: { model: ConsentPage; messages: Messages }) {
   const agent = <Asker model={model} messages={messages} />
   const { redirect } = model
@@ -103,7 +108,7 @@ function Decision({ model, messages }: { model: ConsentPage; messages: Messages 
         {!model.passkey && (
           <button class="button" type="submit" name="consent" value="grant">
             <Icon name="yes" />
-            {messages.allow}
+            {allowLabel(model, messages)}
           </button>
         )}
       </div>
@@ -143,7 +148,7 @@ function AllowWithPasskey({
         <Hidden name="credential" value="" />
         <button class="button" type="submit" value="grant">
           <Icon name="yes" />
-          {messages.allow}
+          {allowLabel(model, messages)}
         </button>
         <p class="small" role="status" data-stopped={messages.passkeyStopped} />
       </form>

@@ -1,6 +1,6 @@
 import { Hidden, HiddenFields, PasswordField, ProblemBox, TextField } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
-import { Host } from './components/marks.js'
+import { Host, Icon } from './components/marks.js'
 import { ForgottenPassword, RequestedBy } from './components/notices.js'
 import { PasskeySignIn } from './components/passkey-forms.js'
 import { en } from './messages/en/en.js'
@@ -17,7 +17,6 @@ import type { SignInPage } from './models/models.js'
 export function renderSignIn(model: SignInPage, messages: Messages = en): string {
   const { form, problem, agentHost, again } = model
   const server = <bdi>{model.serverName}</bdi>
-  const byItself = agentHost === undefined && again === undefined
   const field = {
     described: problem === 'wrong_password' || problem === 'throttled',
     invalid: problem === 'wrong_password',
@@ -40,6 +39,12 @@ export function renderSignIn(model: SignInPage, messages: Messages = en): string
           next={again === undefined || again === 'security' ? undefined : messages.signInAgain[again]}
         />
         {problem && <ProblemBox>{messages.signInProblems[problem]}</ProblemBox>}
+        {agentHost === undefined && again === undefined && model.issuerHost !== undefined && (
+          <p class="box told">
+            <Icon name="notice" />
+            <span>{messages.signInByMessage(<Host>{model.issuerHost}</Host>)}</span>
+          </p>
+        )}
         <form class="fields" method="post" action={form.action}>
           <Hidden name="action" value="login" />
           <HiddenFields form={form} />
@@ -51,12 +56,7 @@ export function renderSignIn(model: SignInPage, messages: Messages = en): string
             value={model.username}
             {...field}
           />
-          <PasswordField
-            messages={messages}
-            hint={byItself && model.issuerHost ? messages.signInByMessage(<Host>{model.issuerHost}</Host>) : undefined}
-            revealed={model.script !== undefined}
-            {...field}
-          />
+          <PasswordField messages={messages} revealed={model.script !== undefined} {...field} />
           <button class="button" type="submit">
             {messages.signIn}
           </button>

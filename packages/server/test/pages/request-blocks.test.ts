@@ -27,7 +27,7 @@ describe('the parts of the consent page that an edition may fill', () => {
       'The agent wrote this. We haven’t checked it.',
       'It will be able to',
       'Change Act as you there, as far as that service lets it without asking you again',
-      'Allow',
+      'Allow, same code',
     ])
   })
 

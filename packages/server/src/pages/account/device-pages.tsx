@@ -228,7 +228,7 @@ function Claimed({ model, code, claimed: { device, number, ip }, messages }: Cla
           </Fact>
         </dl>
       )}
-      <Caution>{devices.codeWarning}</Caution>
+      <Caution>{devices.claimedWarning}</Caution>
       <Decision
         frame={model}
         action="confirm-device"

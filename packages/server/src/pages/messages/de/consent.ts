@@ -171,6 +171,7 @@ export const deBlocks: typeof enBlocks = {
       phrase`Dort heißt es, dass ein Agent für das, was er dort tut, auch Ihre Erlaubnis braucht. Möglicherweise werden Sie deshalb für ${resource} erneut gefragt.`,
   },
   actAs: 'Dort in Ihrem Namen handeln, soweit der Dienst das ohne erneute Rückfrage bei Ihnen zulässt',
+  sameCode: 'Erlauben, gleicher Code',
   compareCode: (deny) =>
     phrase`Das anfragende Programm zeigt einen Code an. Wenn es nicht dieser ist, wählen Sie ${deny}.`,
   enterCode: 'Code eingeben',

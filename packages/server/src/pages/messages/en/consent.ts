@@ -185,6 +185,7 @@ export const enBlocks = {
       phrase`It says that an agent also needs your permission for what it does there, so you may be asked again for ${resource}.`,
   },
   actAs: 'Act as you there, as far as that service lets it without asking you again',
+  sameCode: 'Allow, same code',
   compareCode: (deny: ComponentChildren) =>
     phrase`The program that asked shows a code. If it isn’t this one, choose ${deny}.`,
   enterCode: 'Enter the code',

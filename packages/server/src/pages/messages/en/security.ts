@@ -46,8 +46,9 @@ export const enDevices = {
   typed: 'I’ve typed it',
   notTyped: 'No device has sent this code yet. Type it into the terminal, then continue here.',
   compare: (device: ComponentChildren, account: ComponentChildren) =>
-    phrase`A device that calls itself ${device} sent the code, to act for ${account}. Does your terminal show this number?`,
-  same: 'Yes, the same number',
+    phrase`A device that calls itself ${device} sent the code, to act for ${account}. Did you type the code into it yourself, and does it show this number?`,
+  claimedWarning: 'Did you tell the code to anyone, even to support? Then choose No, and they get no access.',
+  same: 'Yes, I typed it; same number',
   codeEnded: 'The code no longer works. Get another one if you still need it.',
 }
 

@@ -162,6 +162,7 @@ export const esBlocks: typeof enBlocks = {
       phrase`Indica que un agente también necesita tu permiso para lo que hace allí, así que puede que te volvamos a preguntar por ${resource}.`,
   },
   actAs: 'Actuar allí como si fueras tú, hasta donde ese servicio lo permita sin preguntarte de nuevo',
+  sameCode: 'Permitir, mismo código',
   compareCode: (deny) => phrase`El programa que ha hecho la solicitud muestra un código. Si no es este, elige ${deny}.`,
   enterCode: 'Introduce el código',
   enterCodeReason: 'El programa que te pide acceso muestra un código de doce letras y números.',

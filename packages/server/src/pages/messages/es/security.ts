@@ -45,8 +45,10 @@ export const esDevices: typeof enDevices = {
   typed: 'Ya lo he escrito',
   notTyped: 'Aún no ha enviado este código ningún dispositivo. Escríbelo en el terminal y continúa aquí después.',
   compare: (device, account) =>
-    phrase`Un dispositivo que dice llamarse ${device} ha enviado el código, para actuar por ${account}. ¿Muestra tu terminal este número?`,
-  same: 'Sí, el mismo número',
+    phrase`Un dispositivo que dice llamarse ${device} ha enviado el código, para actuar por ${account}. ¿Has escrito tú el código en él, y muestra este número?`,
+  claimedWarning:
+    '¿Le has dicho el código a alguien, aunque sea del servicio técnico? Elige «No»: así no tendrá acceso.',
+  same: 'Sí, lo escribí yo; mismo número',
   codeEnded: 'El código ya no funciona. Obtén otro si aún lo necesitas.',
 }
 

@@ -180,6 +180,7 @@ export const frBlocks: typeof enBlocks = {
       phrase`Ce service indique qu’un agent a aussi besoin de votre autorisation pour ce qu’il y fait ; une nouvelle demande pour ${resource} pourra donc suivre.`,
   },
   actAs: 'Agir en votre nom dans ce service, dans la mesure où celui-ci le permet sans vous redemander votre accord',
+  sameCode: 'Autoriser, même code',
   compareCode: (deny) =>
     phrase`Le programme qui a fait la demande affiche un code. Si ce n’est pas celui-ci, choisissez ${deny}.`,
   enterCode: 'Saisissez le code',

@@ -45,8 +45,10 @@ export const frDevices: typeof enDevices = {
   typed: 'Je l’ai saisi',
   notTyped: 'Aucun appareil n’a encore envoyé ce code. Saisissez-le dans le terminal, puis continuez ici.',
   compare: (device, account) =>
-    phrase`Un appareil qui se présente sous le nom ${device} a envoyé le code, pour agir au nom de ${account}. Votre terminal affiche-t-il ce nombre ?`,
-  same: 'Oui, le même nombre',
+    phrase`Un appareil qui se présente sous le nom ${device} a envoyé le code, pour agir au nom de ${account}. Avez-vous saisi vous-même le code sur cet appareil, et affiche-t-il ce nombre ?`,
+  claimedWarning:
+    'Avez-vous donné le code à quelqu’un, même à un service d’assistance ? Choisissez « Non » : cette personne n’aura aucun accès.',
+  same: 'Oui, saisi par moi, même nombre',
   codeEnded: 'Le code ne fonctionne plus. Obtenez-en un autre si vous en avez encore besoin.',
 }
 

@@ -169,6 +169,7 @@ export const jaBlocks: typeof enBlocks = {
       phrase`このサービスによると、エージェントがそこで行うことには、あなたの許可も必要です。そのため、${resource}についてもう一度確認する場合があります。`,
   },
   actAs: 'そのサービスがあなたに改めて確認せずに認める範囲で、あなたとして操作する',
+  sameCode: '同じコードなので許可する',
   compareCode: (deny) =>
     phrase`リクエストしたプログラムにコードが表示されています。このコードと違う場合は、${deny}を選んでください。`,
   enterCode: 'コードを入力',
