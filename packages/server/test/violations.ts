@@ -50,6 +50,8 @@ const accepted: readonly [rule: string, elements: string][] = [
   ['blockquote_cite_exists', 'blockquote'],
   // An initial in a tile.
   ['text_block_heading', '.pair[aria-hidden=true]'],
+  // An agent and its API, below the heading that asks about them.
+  ['text_block_heading', '.lead:has(> .host + .host)'],
   // It asks about words that could mean a place or a size. "Below" is said of what follows in reading order; the others are no places.
   ["text_sensory_misuse: Confirm the word(s) 'below'", 'p, span'],
   ["text_sensory_misuse: Confirm the word(s) 'right'", 'h1'],
