@@ -4,7 +4,8 @@ import type { Emit, RequestEvent } from '../lib/events.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { documentResponse } from '../protocol/documents.js'
 import type { SharedAgentOptions } from './agent-options.js'
-import { type CallbackOutcome, type CallbackRefusal, callbackPage, chooseCallbackMessages } from './callback-page.js'
+import { type CallbackOutcome, type CallbackRefusal, chooseCallbackMessages } from './callback-messages.js'
+import { callbackPage } from './callback-page.js'
 
 interface AnsweredPaths {
   /** The published documents, by URL. */

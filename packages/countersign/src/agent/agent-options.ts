@@ -16,7 +16,7 @@ import {
 import { ownAnswerParameter, type RedirectKind, redirectKind } from '../protocol/parameters.js'
 import { requireOwnSigner } from '../tokens/issue-token.js'
 import type { AgentStore } from './agent-store.js'
-import type { CallbackOutcome } from './callback-page.js'
+import type { CallbackOutcome } from './callback-messages.js'
 
 /** The option names of `interop`. */
 const agentInterop = {

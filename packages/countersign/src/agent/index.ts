@@ -23,7 +23,7 @@ export {
 export type { CountersignEvent, OnEvent } from '../lib/events.js'
 export type { AgentActions, SharedAgentOptions, SignInRequest, TokenSummary } from './agent-options.js'
 export type { AgentRecord, AgentStore, RecordName } from './agent-store.js'
-export type { CallbackOutcome } from './callback-page.js'
+export type { CallbackOutcome } from './callback-messages.js'
 export type { ConsentPrompt } from './consent-prompt.js'
 export { type Agent, type AgentOptions, createAgent } from './create-agent.js'
 export { createWebAgent, type WebAgent, type WebAgentOptions, type WebConsentRequest } from './create-web-agent.js'

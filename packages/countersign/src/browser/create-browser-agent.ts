@@ -1,5 +1,5 @@
 import type { AgentActions } from '../agent/agent-options.js'
-import type { CallbackOutcome } from '../agent/callback-page.js'
+import type { CallbackOutcome } from '../agent/callback-messages.js'
 import { type Agent, type AgentOptions, createAgent } from '../agent/create-agent.js'
 import { createDelegate, type DelegateOptions } from '../delegate/create-delegate.js'
 import { requireKnownOptions } from '../lib/options.js'

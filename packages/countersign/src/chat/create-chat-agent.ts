@@ -1,6 +1,7 @@
 import * as platform from '#crypto'
 import type { AgentActions, SharedAgentOptions } from '../agent/agent-options.js'
-import { type CallbackOutcome, callbackPage } from '../agent/callback-page.js'
+import type { CallbackOutcome } from '../agent/callback-messages.js'
+import { callbackPage } from '../agent/callback-page.js'
 import { createWebAgent, type WebAgent, type WebAgentOptions } from '../agent/create-web-agent.js'
 import { memoryStore } from '../agent/memory-store.js'
 import { createDiscoveryBehind } from '../discovery/discovery.js'

@@ -5,7 +5,8 @@
  * @packageDocumentation
  */
 
-export { type CallbackOutcome, type CallbackPageOptions, callbackPage } from '../agent/callback-page.js'
+export type { CallbackOutcome } from '../agent/callback-messages.js'
+export { type CallbackPageOptions, callbackPage } from '../agent/callback-page.js'
 export { AgentError } from '../lib/agent-error.js'
 export {
   createDelegate,

@@ -1,6 +1,7 @@
 import { noStore } from '../../node/keep-private.js'
 import { isPrefetch } from '../agent-handler.js'
-import { agentPage, type CallbackPageOptions, chooseCallbackMessages } from '../callback-page.js'
+import { type CallbackMessages, chooseCallbackMessages } from '../callback-messages.js'
+import { agentPage, type CallbackPageOptions } from '../callback-page.js'
 
 /** A browser's request, as its framework represents it; `R` is the framework's request type. */
 export interface Visit<R> {
@@ -60,7 +61,7 @@ interface VisitMessages {
   wait: string
 }
 
-const messages: Readonly<Record<'en' | 'ar', VisitMessages>> = {
+const messages: Readonly<Record<CallbackMessages['lang'], VisitMessages>> = {
   en: {
     noCookies:
       'Your browser does not send cookies, so the agent cannot recognize you. Allow cookies for this page and try again.',
