@@ -8,7 +8,7 @@ export type CallbackOutcome = 'allowed' | 'denied' | 'failed' | 'refused'
 export type CallbackRefusal = CallbackProblem | 'other_user'
 
 export interface CallbackMessages {
-  lang: 'en' | 'ar'
+  lang: 'en' | 'de' | 'fr' | 'es' | 'ja' | 'ar'
   dir: 'ltr' | 'rtl'
   titles: Readonly<Record<CallbackOutcome, string>>
   /** What happened. For refused responses, the text is in `refusals`. */
@@ -53,6 +53,134 @@ const en: CallbackMessages = {
   back: 'Back to {host}',
 }
 
+const deWarning =
+  'Wenn Ihnen jemand den Link geschickt hat, der hierherführte, versucht diese Person vielleicht, Zugriff auf Ihre Daten zu bekommen. ' +
+  'Sie hat keinen bekommen. Wenn Sie etwas erlaubt haben, widerrufen Sie es auf dem Server, auf dem Sie es erlaubt haben.'
+
+const de: CallbackMessages = {
+  lang: 'de',
+  dir: 'ltr',
+  titles: {
+    allowed: 'Fertig',
+    denied: 'Nichts wurde erlaubt',
+    failed: 'Das hat nicht geklappt',
+    refused: 'Bitte beginnen Sie noch einmal',
+  },
+  texts: {
+    allowed: 'Der Agent hat Ihre Zustimmung erhalten und kann weitermachen.',
+    denied: 'Sie haben diese Anfrage abgelehnt. Der Agent hat dadurch keinen Zugriff bekommen.',
+    failed: 'Sie haben sich entschieden, aber der Agent konnte die Anfrage nicht abschließen.',
+  },
+  refusals: {
+    unknown: 'Keine Anfrage wartet auf diese Antwort. Sie wurde schon verwendet oder ist abgelaufen.',
+    no_owner: `Der Agent erkennt diesen Browser nicht, deshalb wurde die Antwort nicht verwendet. ${deWarning}`,
+    other_owner: `Diese Anfrage wurde in einem anderen Browser begonnen, deshalb wurde die Antwort nicht verwendet. ${deWarning}`,
+    other_server: 'Diese Antwort kam von einem unerwarteten Server.',
+    malformed: 'In dieser Antwort fehlen Parameter, oder sie sind doppelt oder widersprüchlich.',
+    other_user:
+      'Dieser Agent handelt für jemand anderen, deshalb wurde Ihre Zustimmung nicht gespeichert. Widerrufen Sie sie auf dem Server, auf dem Sie sie gegeben haben.',
+  },
+  close: 'Sie können diese Seite schließen und dorthin zurückkehren, wo Sie begonnen haben.',
+  again: 'Kehren Sie dorthin zurück, wo Sie begonnen haben, und versuchen Sie es noch einmal.',
+  back: 'Zurück zu {host}',
+}
+
+const frWarning =
+  'Si quelqu’un vous a envoyé le lien qui mène ici, cette personne cherche peut-être à accéder à vos données. Elle n’a obtenu aucun accès. ' +
+  'Si vous avez autorisé quelque chose, révoquez-le sur le serveur où vous l’avez autorisé.'
+
+const fr: CallbackMessages = {
+  lang: 'fr',
+  dir: 'ltr',
+  titles: {
+    allowed: 'C’est fait',
+    denied: 'Rien n’a été autorisé',
+    failed: 'Cela n’a pas fonctionné',
+    refused: 'Veuillez recommencer',
+  },
+  texts: {
+    allowed: 'L’agent a reçu votre accord et peut continuer.',
+    denied: 'Vous avez refusé cette demande ; elle n’a donné aucun accès à l’agent.',
+    failed: 'Vous avez décidé, mais l’agent n’a pas pu terminer la demande.',
+  },
+  refusals: {
+    unknown: 'Aucune demande n’attend cette réponse. Elle a déjà été utilisée ou elle a expiré.',
+    no_owner: `L’agent ne reconnaît pas ce navigateur, la réponse n’a donc pas été utilisée. ${frWarning}`,
+    other_owner: `Cette demande a commencé dans un autre navigateur, la réponse n’a donc pas été utilisée. ${frWarning}`,
+    other_server: 'Cette réponse vient d’un serveur inattendu.',
+    malformed: 'Dans cette réponse, des paramètres sont absents, en double ou contradictoires.',
+    other_user:
+      'Cet agent agit pour quelqu’un d’autre, votre accord n’a donc pas été enregistré. Révoquez-le sur le serveur où vous l’avez donné.',
+  },
+  close: 'Vous pouvez fermer cette page et retourner là où vous avez commencé.',
+  again: 'Retournez là où vous avez commencé et réessayez.',
+  back: 'Retour à {host}',
+}
+
+const esWarning =
+  'Si alguien te envió el enlace que te trajo aquí, quizá intente acceder a tus datos. No ha obtenido ningún acceso. ' +
+  'Si has permitido algo, revócalo en el servidor donde lo permitiste.'
+
+const es: CallbackMessages = {
+  lang: 'es',
+  dir: 'ltr',
+  titles: {
+    allowed: 'Listo',
+    denied: 'No se ha permitido nada',
+    failed: 'No ha funcionado',
+    refused: 'Empieza de nuevo',
+  },
+  texts: {
+    allowed: 'El agente ha recibido tu autorización y puede continuar.',
+    denied: 'Has rechazado esta solicitud, así que no le ha dado ningún acceso al agente.',
+    failed: 'Has decidido, pero el agente no ha podido completar la solicitud.',
+  },
+  refusals: {
+    unknown: 'Ninguna solicitud espera esta respuesta. Ya se ha usado o ha caducado.',
+    no_owner: `El agente no reconoce este navegador, así que la respuesta no se ha usado. ${esWarning}`,
+    other_owner: `Esta solicitud se inició en otro navegador, así que la respuesta no se ha usado. ${esWarning}`,
+    other_server: 'Esta respuesta viene de un servidor inesperado.',
+    malformed: 'En esta respuesta faltan parámetros, o están repetidos o se contradicen.',
+    other_user:
+      'Este agente actúa por otra persona, así que tu autorización no se ha guardado. Revócala en el servidor donde la diste.',
+  },
+  close: 'Puedes cerrar esta página y volver a donde empezaste.',
+  again: 'Vuelve a donde empezaste e inténtalo de nuevo.',
+  back: 'Volver a {host}',
+}
+
+const jaWarning =
+  '誰かが送ったリンクからここに来た場合、その人はあなたのデータにアクセスしようとしている可能性があります。アクセスは許可されていません。' +
+  '何かを許可した場合は、許可したサーバーで取り消してください。'
+
+const ja: CallbackMessages = {
+  lang: 'ja',
+  dir: 'ltr',
+  titles: {
+    allowed: '完了しました',
+    denied: '何も許可されませんでした',
+    failed: '完了できませんでした',
+    refused: 'もう一度やり直してください',
+  },
+  texts: {
+    allowed: 'エージェントはあなたの許可を受け取り、続行できます。',
+    denied: 'このリクエストは拒否されたため、エージェントにアクセスは許可されませんでした。',
+    failed: 'あなたは決定しましたが、エージェントはリクエストを完了できませんでした。',
+  },
+  refusals: {
+    unknown: 'この応答を待っているリクエストはありません。すでに使用されたか、期限が切れています。',
+    no_owner: `エージェントがこのブラウザを確認できないため、応答は使用されませんでした。${jaWarning}`,
+    other_owner: `このリクエストは別のブラウザで開始されたため、応答は使用されませんでした。${jaWarning}`,
+    other_server: 'この応答は、想定外のサーバーから送られました。',
+    malformed: 'この応答のパラメーターに、不足、重複、または矛盾があります。',
+    other_user:
+      'このエージェントは別の人の代わりに動作しているため、あなたの許可は保存されませんでした。許可したサーバーで取り消してください。',
+  },
+  close: 'このページを閉じて、開始した場所に戻ってかまいません。',
+  again: '開始した場所に戻って、もう一度お試しください。',
+  back: '{host}に戻る',
+}
+
 const arWarning =
   'إذا أرسل إليك أحد الرابط الذي أوصلك إلى هنا، فربما يريد الوصول من خلالك إلى ما يخصك. لم يحصل على شيء. ' +
   'وإذا كنت قد سمحت بشيء، فألغِه في الخادم الذي سمحت به فيه.'
@@ -79,7 +207,7 @@ const ar: CallbackMessages = {
   back: 'العودة إلى {host}',
 }
 
-/** Returns the messages in whichever of the two languages the browser prefers. */
+/** Returns the messages in whichever of these languages the browser prefers. */
 export function chooseCallbackMessages(acceptLanguage: string | null): CallbackMessages {
-  return chooseLanguage(acceptLanguage, [en, ar])
+  return chooseLanguage(acceptLanguage, [en, de, fr, es, ja, ar])
 }

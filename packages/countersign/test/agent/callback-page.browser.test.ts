@@ -48,13 +48,15 @@ describe.skipIf(!hasChromium())('the page after a consent, in Chromium', () => {
     return { page, complaints }
   }
 
-  const cases = Object.keys(states).flatMap((state) => ['en-GB', 'ar'].map((language) => [state, language] as const))
+  const cases = Object.keys(states).flatMap((state) =>
+    ['en-GB', 'de', 'fr', 'es', 'ja', 'ar'].map((language) => [state, language] as const),
+  )
 
   it.each(cases)(
     '%s (%s) has no accessibility findings in light and dark mode, and fits 320 px and large text',
     async (state, language) => {
       const { page } = await openPage(state, language, true)
-      const name = `callback-${state}${language === 'ar' ? '.rtl' : ''}`
+      const name = `callback-${state}.${language}`
       expect(await violations(page, 'all')).toEqual([])
       await takeScreenshot(page, `${name}.light`)
       await page.emulateMedia({ colorScheme: 'dark' })

@@ -8,6 +8,16 @@ function open(outcome: (typeof outcomes)[number], options: Partial<Parameters<ty
   return callbackPage(outcome, { id, about: { name: 'Calendar helper' }, language: null, ...options })
 }
 
+/** What the page of an allowed request says, by language. */
+const received: Readonly<Record<string, string>> = {
+  en: 'The agent received your approval and can continue.',
+  de: 'Der Agent hat Ihre Zustimmung erhalten und kann weitermachen.',
+  fr: 'L’agent a reçu votre accord et peut continuer.',
+  es: 'El agente ha recibido tu autorización y puede continuar.',
+  ja: 'エージェントはあなたの許可を受け取り、続行できます。',
+  ar: 'وصلت موافقتك إلى الوكيل',
+}
+
 /** The text of a page, without tags and styles. */
 const words = async (page: Response) =>
   (await page.text()).replaceAll(/<style[\s\S]*?<\/style>|<[^>]+>/g, ' ').replaceAll(/\s+/g, ' ')
@@ -68,11 +78,15 @@ describe('the page after a consent', () => {
   it.each([
     ['ar', 'ar'],
     ['ar-EG,ar;q=0.9,en;q=0.8', 'ar'],
-    ['fr, ar;q=0.5', 'ar'],
+    ['it, ar;q=0.5', 'ar'],
+    ['de-AT', 'de'],
+    ['fr', 'fr'],
+    ['es-MX, en;q=0.5', 'es'],
+    ['ja', 'ja'],
     ['EN-gb, ar;q=0.9', 'en'],
     ['en;q=0.1, ar;q=0.2', 'ar'],
-    ['ar;q=0, fr', 'en'],
-    ['fr', 'en'],
+    ['ar;q=0, it', 'en'],
+    ['it', 'en'],
     ['arabic', 'en'],
     ['*', 'en'],
     ['', 'en'],
@@ -81,8 +95,6 @@ describe('the page after a consent', () => {
   ])('for a browser that prefers %s is in %s', async (language, lang) => {
     const html = await open('allowed', language === undefined ? {} : { language }).text()
     expect(html).toContain(`<html lang="${lang}" dir="${lang === 'ar' ? 'rtl' : 'ltr'}">`)
-    expect(html).toContain(
-      lang === 'ar' ? 'وصلت موافقتك إلى الوكيل' : 'The agent received your approval and can continue.',
-    )
+    expect(html).toContain(received[lang])
   })
 })

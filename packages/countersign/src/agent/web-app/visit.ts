@@ -69,6 +69,34 @@ const messages: Readonly<Record<CallbackMessages['lang'], VisitMessages>> = {
     why: 'The server is not available right now, so your request could not be started.',
     wait: 'Try again {when}.',
   },
+  de: {
+    noCookies:
+      'Ihr Browser sendet keine Cookies, deshalb kann der Agent Sie nicht erkennen. Erlauben Sie Cookies für diese Seite, und versuchen Sie es noch einmal.',
+    unavailable: 'Bitte versuchen Sie es später noch einmal',
+    why: 'Der Server ist im Moment nicht verfügbar, deshalb konnte Ihre Anfrage nicht gestartet werden.',
+    wait: 'Versuchen Sie es {when} noch einmal.',
+  },
+  fr: {
+    noCookies:
+      'Votre navigateur n’envoie pas de cookies, l’agent ne peut donc pas vous reconnaître. Autorisez les cookies pour cette page et réessayez.',
+    unavailable: 'Veuillez réessayer plus tard',
+    why: 'Le serveur n’est pas disponible pour le moment, votre demande n’a donc pas pu être lancée.',
+    wait: 'Réessayez {when}.',
+  },
+  es: {
+    noCookies:
+      'Tu navegador no envía cookies, así que el agente no puede reconocerte. Permite las cookies en esta página e inténtalo de nuevo.',
+    unavailable: 'Inténtalo más tarde',
+    why: 'El servidor no está disponible en este momento, así que no se ha podido iniciar tu solicitud.',
+    wait: 'Inténtalo de nuevo {when}.',
+  },
+  ja: {
+    noCookies:
+      'ブラウザが Cookie を送信しないため、エージェントがあなたを確認できません。このページの Cookie を許可して、もう一度お試しください。',
+    unavailable: 'しばらくしてからもう一度お試しください',
+    why: 'サーバーが現在利用できないため、リクエストを開始できませんでした。',
+    wait: '{when}にもう一度お試しください。',
+  },
   ar: {
     noCookies:
       'لا يعيد متصفحك ملفات تعريف الارتباط، لذلك لا يستطيع الوكيل أن يعرف ما يخصك. اسمح بها لهذه الصفحة، ثم حاول مرة أخرى.',

@@ -17,7 +17,11 @@ describe('the page for a user who cannot be prompted yet', () => {
     [1, 'en', 'Try again in 1 minute.'],
     [60, 'en-GB', 'Try again in 1 minute.'],
     [61, 'en', 'Try again in 2 minutes.'],
-    [3600, 'fr', 'Try again in 60 minutes.'],
+    [3600, 'it', 'Try again in 60 minutes.'],
+    [60, 'de', 'Versuchen Sie es in 1 Minute noch einmal.'],
+    [120, 'fr', 'Réessayez dans 2 minutes.'],
+    [60, 'es', 'Inténtalo de nuevo dentro de 1 minuto.'],
+    [120, 'ja', '2 分後にもう一度お試しください。'],
     [60, 'ar', 'حاول مرة أخرى خلال دقيقة واحدة.'],
     [120, 'ar-EG', 'حاول مرة أخرى خلال دقيقتين.'],
   ])('after %i seconds, in %s: %s', async (seconds, language, words) => {
@@ -32,8 +36,12 @@ describe('the page for a user who cannot be prompted yet', () => {
   })
 })
 
-it('reports in two languages that cookies are required', () => {
+it('reports in six languages that cookies are required', () => {
   expect(describeNoCookies('en')).toContain('does not send cookies')
+  expect(describeNoCookies('de')).toContain('sendet keine Cookies')
+  expect(describeNoCookies('fr')).toContain('n’envoie pas de cookies')
+  expect(describeNoCookies('es')).toContain('no envía cookies')
+  expect(describeNoCookies('ja')).toContain('Cookie を送信しない')
   expect(describeNoCookies('ar')).toContain('ملفات تعريف الارتباط')
 })
 
