@@ -151,8 +151,8 @@ export function createDelegate(options: DelegateOptions): Delegate {
       held.set(key, { jwt, renewAt: expiresAt - Math.min(margin, lifetime / 4), expiresAt }, expiresAt)
       return jwt
     } catch (error) {
-      const isRefused = error instanceof AgentError && error.code === 'agent_token_refused'
-      if (isRefused || !before) throw error
+      const isPassing = error instanceof AgentError && error.code !== 'agent_token_refused'
+      if (!isPassing || !before) throw error
       return before.jwt
     }
   }
@@ -228,18 +228,20 @@ export function createDelegateRequests({
     const signal = AbortSignal.timeout(timeout)
     const send = () => sendWithRetries(() => sendOnce(url, body, signal), { mayHaveArrived: isRepeatable, signal })
     let response: Response
+    let received: Record<string, unknown> | undefined
     try {
       response = await send()
       // A refused signature had no effect.
       const learnt = response.status === 401 ? clocks.learn(origin, response, januaryAgent.signing.window) : undefined
       if (learnt) warnOnce(id, `clock skew between this installation and ${origin}`, learnt.problem)
       if (learnt?.mayHelp) response = await send()
+      received = await readJson(response)
     } catch (cause) {
+      if (cause instanceof AgentError) throw cause
       throw new AgentError('agent_server_unreachable', `The agent server ${id} does not respond. Try again later.`, {
         cause,
       })
     }
-    const received = await readJson(response)
     if (response.ok && received) return received
     const { error, error_description: description } = received ?? {}
     throw refused(

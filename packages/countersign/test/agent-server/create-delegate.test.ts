@@ -159,6 +159,38 @@ it('uses its token until it expires while the agent server does not respond', as
   expect(await delegate.agentToken(api)).not.toBe(jwt)
 })
 
+it.each([
+  ['lost', 'agent_server_unreachable', () => Promise.reject(new TypeError('terminated'))],
+  ['too long', 'agent_token_refused', () => Promise.resolve('x'.repeat(1_000_000))],
+])('reports a response whose body is %s: %s', async (_, code, pull) => {
+  const { delegateAs } = await openStage()
+  const body = () =>
+    new ReadableStream({ pull: async (stream) => stream.enqueue(new TextEncoder().encode(await pull())) })
+  const delegate = await delegateAs('laptop-7', { fetch: async () => new Response(body()) })
+  await expect(delegate.agentToken(api)).rejects.toMatchObject({ name: 'AgentError', code })
+})
+
+it('hides no error that is not a failure of the agent server, although its token is still valid', async () => {
+  const { world, delegateAs } = await openStage()
+  let isBroken = false
+  const clock = () => {
+    if (isBroken) throw new RangeError('a bug')
+    return world.now()
+  }
+  const delegate = await delegateAs('laptop-7', {
+    fetch: async (input, init) => {
+      const response = await world.fetch(input, init)
+      isBroken = world.now() > start + 3000
+      return response
+    },
+    now: clock,
+  })
+  const start = world.now()
+  await delegate.agentToken(api)
+  world.advance(3500)
+  await expect(delegate.agentToken(api)).rejects.toThrow('a bug')
+})
+
 it('works although its clock is wrong by up to an hour (T31)', async () => {
   for (const offset of [-3000, 3000]) {
     const { world, delegateAs } = await openStage()
