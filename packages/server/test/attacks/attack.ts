@@ -54,8 +54,12 @@ export async function play<S extends Stage>({ when, expected }: Attack<S>, stage
     expect.soft(response.headers.get(name) ?? '', name).toMatch(value)
   }
   if (response.status >= 400) expectNothingGiven(stage, response, body)
-  const left = (await stage.storage.listEvents()).filter(({ id }) => !before.has(id)).map(({ event }) => event)
-  expect.soft(left.sort()).toEqual([...(expected.audit ?? [])].sort())
+  const recorded = async () =>
+    (await stage.storage.listEvents()).filter(({ id }) => !before.has(id)).map(({ event }) => event)
+  // That an agent published a private key is recorded in the background.
+  await expect
+    .poll(async () => (await recorded()).sort(), { timeout: 30_000 })
+    .toEqual([...(expected.audit ?? [])].sort())
   await expected.also?.(stage, body, response)
 }
 
