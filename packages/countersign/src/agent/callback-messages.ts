@@ -101,7 +101,7 @@ const fr: CallbackMessages = {
   texts: {
     allowed: 'L’agent a reçu votre accord et peut continuer.',
     denied: 'Vous avez refusé cette demande ; elle n’a donné aucun accès à l’agent.',
-    failed: 'Vous avez décidé, mais l’agent n’a pas pu terminer la demande.',
+    failed: 'Vous avez pris votre décision, mais l’agent n’a pas pu terminer la demande.',
   },
   refusals: {
     unknown: 'Aucune demande n’attend cette réponse. Elle a déjà été utilisée ou elle a expiré.',
@@ -133,7 +133,7 @@ const es: CallbackMessages = {
   texts: {
     allowed: 'El agente ha recibido tu autorización y puede continuar.',
     denied: 'Has rechazado esta solicitud, así que no le ha dado ningún acceso al agente.',
-    failed: 'Has decidido, pero el agente no ha podido completar la solicitud.',
+    failed: 'Has tomado una decisión, pero el agente no ha podido completar la solicitud.',
   },
   refusals: {
     unknown: 'Ninguna solicitud espera esta respuesta. Ya se ha usado o ha caducado.',
@@ -150,7 +150,7 @@ const es: CallbackMessages = {
 }
 
 const jaWarning =
-  '誰かが送ったリンクからここに来た場合、その人はあなたのデータにアクセスしようとしている可能性があります。アクセスは許可されていません。' +
+  '誰かが送ったリンクからここに来た場合、その人はあなたのデータにアクセスしようとしている可能性があります。その人はアクセスできていません。' +
   '何かを許可した場合は、許可したサーバーで取り消してください。'
 
 const ja: CallbackMessages = {
@@ -165,7 +165,7 @@ const ja: CallbackMessages = {
   texts: {
     allowed: 'エージェントはあなたの許可を受け取り、続行できます。',
     denied: 'このリクエストは拒否されたため、エージェントにアクセスは許可されませんでした。',
-    failed: 'あなたは決定しましたが、エージェントはリクエストを完了できませんでした。',
+    failed: '回答していただきましたが、エージェントはリクエストを完了できませんでした。',
   },
   refusals: {
     unknown: 'この応答を待っているリクエストはありません。すでに使用されたか、期限が切れています。',
@@ -182,7 +182,7 @@ const ja: CallbackMessages = {
 }
 
 const arWarning =
-  'إذا أرسل إليك أحد الرابط الذي أوصلك إلى هنا، فربما يريد الوصول من خلالك إلى ما يخصك. لم يحصل على شيء. ' +
+  'إذا أرسل إليك أحد الرابط الذي أوصلك إلى هنا، فربما يحاول الوصول إلى بياناتك. لم يحصل على أي وصول. ' +
   'وإذا كنت قد سمحت بشيء، فألغِه في الخادم الذي سمحت به فيه.'
 
 const ar: CallbackMessages = {
@@ -191,16 +191,16 @@ const ar: CallbackMessages = {
   titles: { allowed: 'تم الأمر', denied: 'لم يُسمح بشيء', failed: 'لم ينجح الأمر', refused: 'ابدأ من جديد' },
   texts: {
     allowed: 'وصلت موافقتك إلى الوكيل، وسيتابع عمله.',
-    denied: 'أُبلغ الوكيل بأنك رفضت.',
-    failed: 'اتخذت قرارك، لكن الوكيل لم يتمكن من إكمال الأمر.',
+    denied: 'رفضت هذا الطلب، فلم يُمنح الوكيل أي وصول.',
+    failed: 'اتخذت قرارك، لكن الوكيل لم يتمكن من إكمال الطلب.',
   },
   refusals: {
-    unknown: 'لا شيء هنا ينتظر هذه الإجابة. إما أنها استُخدمت من قبل، أو انتهى وقتها.',
+    unknown: 'لا يوجد طلب ينتظر هذه الإجابة. إما أنها استُخدمت من قبل، أو انتهى وقتها.',
     no_owner: `لا يعرف الوكيل هذا المتصفح، لذلك لم تُستخدم الإجابة. ${arWarning}`,
-    other_owner: `بدأ هذا في متصفح آخر، لذلك لم تُستخدم الإجابة. ${arWarning}`,
+    other_owner: `بدأ هذا الطلب في متصفح آخر، لذلك لم تُستخدم الإجابة. ${arWarning}`,
     other_server: 'لم تأتِ هذه الإجابة من الخادم الذي سُئل.',
     malformed: 'في هذه الإجابة أجزاء ناقصة أو مكررة أو متعارضة.',
-    other_user: 'يعمل هذا الوكيل لشخص آخر، لذلك لم يُحفظ ما سمحت به. ألغِه في الخادم الذي سمحت به فيه.',
+    other_user: 'يتصرف هذا الوكيل نيابةً عن شخص آخر، لذلك لم يُحفظ ما سمحت به. ألغِه في الخادم الذي سمحت به فيه.',
   },
   close: 'يمكنك إغلاق هذه الصفحة والعودة إلى البرنامج أو التطبيق الذي بدأت منه.',
   again: 'عُد إلى البرنامج أو التطبيق الذي بدأت منه وحاول مرة أخرى.',

@@ -38,7 +38,7 @@ export const de: typeof en = {
   userName: 'Benutzername',
   password: 'Passwort',
   signInByMessage: (host) =>
-    phrase`Hat Sie eine E-Mail oder Nachricht hierher geführt? Dann melden Sie sich nicht auf dieser Seite an: Öffnen Sie ${host} selbst.`,
+    phrase`Hat Sie eine E-Mail oder Nachricht hierhergeführt? Dann melden Sie sich nicht auf dieser Seite an: Öffnen Sie ${host} selbst.`,
   passwordStays: (server, agent) => phrase`Nur ${server} sieht Ihr Passwort, niemals ${agent}.`,
   signInProblems: {
     wrong_password:

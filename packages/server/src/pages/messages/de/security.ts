@@ -47,7 +47,7 @@ export const deDevices: typeof enDevices = {
   compare: (device, account) =>
     phrase`Ein Gerät, das sich ${device} nennt, hat den Code gesendet, um für ${account} zu handeln. Haben Sie den Code dort selbst eingegeben, und zeigt es diese Zahl an?`,
   claimedWarning:
-    'Haben Sie den Code jemandem genannt, auch einem Support? Dann wählen Sie „Nein“: So erhält niemand Zugriff.',
+    'Haben Sie den Code jemandem genannt, auch dem Support? Dann wählen Sie „Nein“: So erhält niemand Zugriff.',
   same: 'Ja, selbst eingegeben, gleiche Zahl',
   codeEnded: 'Der Code funktioniert nicht mehr. Fordern Sie einen neuen an, wenn Sie noch einen brauchen.',
 }

@@ -47,7 +47,7 @@ export const esDevices: typeof enDevices = {
   compare: (device, account) =>
     phrase`Un dispositivo que dice llamarse ${device} ha enviado el código, para actuar por ${account}. ¿Has escrito tú el código en él, y muestra este número?`,
   claimedWarning:
-    '¿Le has dicho el código a alguien, aunque sea del servicio técnico? Elige «No»: así no tendrá acceso.',
+    '¿Le has dicho el código a alguien, aunque sea del servicio técnico? En ese caso, elige «No»: así no tendrá acceso.',
   same: 'Sí, lo escribí yo; mismo número',
   codeEnded: 'El código ya no funciona. Obtén otro si aún lo necesitas.',
 }

@@ -38,7 +38,7 @@ export const fr: typeof en = {
   userName: 'Identifiant',
   password: 'Mot de passe',
   signInByMessage: (host) =>
-    phrase`Un e-mail ou un message vous a conduit ici ? Alors, ne vous connectez pas sur cette page : ouvrez ${host} vous-même.`,
+    phrase`Est-ce un e-mail ou un message qui vous amène ici ? Alors, ne vous connectez pas sur cette page : ouvrez ${host} vous-même.`,
   passwordStays: (server, agent) => phrase`Seul ${server} voit votre mot de passe, jamais ${agent}.`,
   signInProblems: {
     wrong_password: 'Cet identifiant et ce mot de passe ne fonctionnent pas ici. Vérifiez-les et réessayez.',

@@ -47,8 +47,8 @@ export const frDevices: typeof enDevices = {
   compare: (device, account) =>
     phrase`Un appareil qui se présente sous le nom ${device} a envoyé le code, pour agir au nom de ${account}. Avez-vous saisi vous-même le code sur cet appareil, et affiche-t-il ce nombre ?`,
   claimedWarning:
-    'Avez-vous donné le code à quelqu’un, même à un service d’assistance ? Choisissez « Non » : cette personne n’aura aucun accès.',
-  same: 'Oui, saisi par moi, même nombre',
+    'Avez-vous donné le code à quelqu’un, même à un service d’assistance ? Dans ce cas, choisissez « Non » : cette personne n’aura aucun accès.',
+  same: 'Oui, je l’ai saisi moi-même ; même nombre',
   codeEnded: 'Le code ne fonctionne plus. Obtenez-en un autre si vous en avez encore besoin.',
 }
 
