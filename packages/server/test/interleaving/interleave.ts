@@ -29,6 +29,8 @@ export function interleavedStorage(storage: Storage, interleaving: Interleaving)
     get(target, verb, receiver) {
       const method: unknown = Reflect.get(target, verb, receiver)
       if (typeof method !== 'function' || typeof verb !== 'string') return method
+      // The server calls it by itself, at any time.
+      if (verb === 'notifyOfBlocks') return method.bind(target)
       return async (...values: unknown[]) => {
         const { run, after, calls } = interleaving
         if (run && calls.length === after) {

@@ -1,8 +1,13 @@
+import { StorageError } from './storage-error.js'
+
 /** Storage work for which no response waits. */
 export interface BackgroundWork {
   /** Starts the work, or skips it after `end` was called. Never rejects. */
   run(work: () => Promise<unknown>): void
-  /** Runs the work every `seconds` until `end` is called, never twice at the same time, and without keeping the process alive. */
+  /**
+   * Runs the work every `seconds` until `end` is called, never twice at the same time, and without keeping the process alive. That the
+   * database does not respond is not reported: requests report it, and the next run tries again.
+   */
   repeat(seconds: number, work: () => Promise<unknown>): void
   /** Accepts no more work, and resolves when the running work is done. */
   end(): Promise<void>
@@ -34,9 +39,13 @@ export function createBackgroundWork(onError: (error: unknown) => void): Backgro
         if (isRunning) return
         isRunning = true
         run(() =>
-          work().finally(() => {
-            isRunning = false
-          }),
+          work()
+            .catch((error: unknown) => {
+              if (!(error instanceof StorageError && error.code === 'unavailable')) throw error
+            })
+            .finally(() => {
+              isRunning = false
+            }),
         )
       }, seconds * 1000)
       timers.push(timer.unref())

@@ -1,3 +1,4 @@
+import { StorageError } from 'countersign-server'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createBackgroundWork } from '../../../src/storage/api/background-work.js'
 
@@ -32,6 +33,22 @@ describe('background work', () => {
     background.run(() => Promise.reject(new TypeError('begun')))
     await background.end()
     expect(failed).toEqual([])
+  })
+
+  it('repeats work without a report while the database does not respond, and reports what else fails', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const failed: unknown[] = []
+    const background = createBackgroundWork((error) => failed.push(error))
+    const errors = [
+      new StorageError('unavailable', 'the database did not respond'),
+      new StorageError('misconfigured', 'wrong'),
+    ]
+    const left = [...errors]
+    background.repeat(2, () => Promise.reject(left.shift() ?? new TypeError('a bug')))
+    await vi.advanceTimersByTimeAsync(6000)
+    expect(failed).toEqual([errors[1], new TypeError('a bug')])
+    await background.end()
   })
 
   it('repeats work, one run at a time, until it ends, which aborts its signal', async () => {
