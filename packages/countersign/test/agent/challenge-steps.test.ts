@@ -67,7 +67,7 @@ it('the caller’s signal aborts its work, but neither other work nor work that 
   const end = new Error('signed out')
   running.end('a', end)
   expect([own.aborted, other.aborted, done.aborted, later.aborted]).toEqual([reason, end, undefined, undefined])
-  expect(() => running.end('nobody', end)).not.toThrow()
+  expect(() => running.end('unknown', end)).not.toThrow()
   for (const work of [own, other]) work.finish()
   await Promise.all(runs)
 })

@@ -33,7 +33,7 @@ const own = { 'cache-control': 'public', 'cdn-cache-control': 'max-age=60' }
 const ownCookies = ['theme=dark', '__Host-agent=planted', '__Host-agent-visit=planted']
 const sessionHeader = 'x-session'
 
-/** The same app in each framework: `/events` for any method, `/public` with headers of its own, `/early`, and `/sign-out`. */
+/** The same app in each framework: `/events` for any method, `/public` with its own headers, `/early`, and `/sign-out`. */
 export const mounts: Record<string, Mount> = {
   async hono(options, ownSession, page) {
     const app = new Hono()

@@ -77,7 +77,7 @@ describe('the callback', () => {
     expect(toOf(await openBrowser().allow())).toBe('/events')
   })
 
-  it('replaces the session, so that whoever knew it loses access', async () => {
+  it('replaces the session, so that anyone who knew it loses access', async () => {
     const { openBrowser } = await openApp()
     const [browser, thief] = [openBrowser(), openBrowser()]
     const callback = browser.answer(toOf(await browser.visit()))

@@ -113,8 +113,8 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     ])
     expect(await (await browser.request('/events', { headers })).text()).toBe('data')
     expect((await browser.request('/events', { headers: { 'x-session': 's-2' } })).status).toBe(303)
-    const nobody = await browser.request('/events')
-    expect([nobody.status, await nobody.text()]).toEqual([
+    const signedOut = await browser.request('/events')
+    expect([signedOut.status, await signedOut.text()]).toEqual([
       500,
       'sessionOf returned no session: users must sign in before they open this page',
     ])
