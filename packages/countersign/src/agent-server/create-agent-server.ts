@@ -152,9 +152,10 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
     if (audience === undefined) return undefined
     if (!isIdentifier(audience, options))
       throw new AAuthError('request_malformed', 'The audience must be the identifier of a resource or an auth server.')
+    if (audiences === undefined) return audience
     const isAllowed =
-      typeof audiences === 'function' ? await audiences(audience, delegate) : audiences?.includes(audience)
-    if (isAllowed ?? true) return audience
+      typeof audiences === 'function' ? await audiences(audience, delegate) : audiences.includes(audience)
+    if (isAllowed) return audience
     throw new DelegateRefusal('audience_denied', 'This agent server issues no tokens for this audience.', delegate.name)
   }
 

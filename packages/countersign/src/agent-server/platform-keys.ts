@@ -61,7 +61,7 @@ function requireFound(outcome: Found<VerificationKey>): VerificationKey {
   if (reason === 'unknown_kid')
     throw new DelegateRefusal('workload_denied', 'The platform token was rejected: its issuer has no key with its kid.')
   // The message may contain the address of a private network: it is for the operator.
-  throw unavailable('The keys of the platform token’s issuer are not available', message)
+  throw unavailable('The keys of the issuer of the platform token are not available', message)
 }
 
 function unavailable(what: string, why?: string): DelegateRefusal {

@@ -95,7 +95,7 @@ export async function requirePlatformSignature(
   if (await isSignedBy(token, key)) return
   const renewed = await renew?.()
   if (!renewed || !(await isSignedBy(token, renewed)))
-    throw refused('its signature was not made with the issuer’s key, or its alg does not match that key')
+    throw refused('its signature was not made with a key of its issuer, or its alg does not match that key')
 }
 
 /** The key's type determines the algorithm: `alg` must only agree. */

@@ -246,6 +246,12 @@ describe('refuses', () => {
     expect((await renewFor(stage)).status).toBe(200)
   })
 
+  it.each([undefined, null, false])('a recipient for which audiences returns %s', async (allowed) => {
+    const stage = await openAgentServer({ audiences: () => allowed as boolean })
+    await enrollAs(stage, 'laptop-7')
+    expect(await codeOf(await renewFor(stage))).toEqual([403, 'audience_denied'])
+  })
+
   it('a body that is not a form, or is too large', async () => {
     const stage = await openAgentServer()
     const json = new Request(`${id}/delegates`, {
