@@ -1,27 +1,20 @@
-// Makes one small change at a time to built files, in a copy of the checkout, and runs the tests that cover the change. A change that no
-// test detects is a survivor. CONTRIBUTING.md describes the arguments.
+// Makes small changes to built files, in a copy of the checkout, and runs the tests that reach them with one change at a time. A change that
+// no test detects is a survivor. CONTRIBUTING.md describes the arguments.
 
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import {
-  builtFiles,
-  copyCheckout,
-  hashOf,
-  importersOf,
-  requireFreshBuild,
-  sourceOf,
-} from './mutation/checkout-copy.mjs'
-import { readCoverage, testFiles } from './mutation/coverage.mjs'
+import { builtFiles, copyCheckout, hashOf, requireFreshBuild, sourceOf } from './mutation/checkout-copy.mjs'
 import { applyMutation, isValidModule, mutationsOf } from './mutation/mutations.mjs'
 import { describeResults } from './mutation/report.mjs'
 import { areaOf, areas, drawSample } from './mutation/sample.mjs'
-import { tryMutation } from './mutation/try-mutation.mjs'
+import { testFiles } from './mutation/test-files.mjs'
+import { trySample } from './mutation/try-sample.mjs'
 
 const usage = `usage: npm run mutants -- --seed N [--area NAME]... [--count N] [--seconds N] [--jobs N] [--folder PATH]
-       [--coverage PATH] [--survivors RESULTS] [--tests PREFIX]... [--list]
+       [--survivors RESULTS] [--tests PREFIX]... [--list]
 `
 const { values } = parseArgs({
   options: {
@@ -31,7 +24,6 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     jobs: { type: 'string', default: '1' },
     folder: { type: 'string', default: join(tmpdir(), 'countersign-mutants') },
-    coverage: { type: 'string' },
     survivors: { type: 'string' },
     tests: { type: 'string', multiple: true, default: [] },
     list: { type: 'boolean', default: false },
@@ -78,20 +70,13 @@ if (values.list) {
   process.exit()
 }
 
-const tests = testFiles(root, values.tests)
-const map = await readCoverage(root, values.coverage ?? join(values.folder, 'coverage.json'), {
-  files,
-  tests,
-  seconds: 900,
-  log,
-})
-log(`tests that fail without a mutation: ${Object.keys(map.failed).join(' ') || 'none'}`)
-const options = { map, importers: importersOf(root, files), tests, seconds, passing: new Map() }
 const resultsPath = join(values.folder, `results-${values.seed}${values.survivors ? '-again' : ''}.jsonl`)
 mkdirSync(values.folder, { recursive: true })
 const results = values.survivors ? [] : earlierResults()
 const waiting = sample.filter((mutation) => !results.some((each) => isSame(each, mutation)))
-await Promise.all(copies.map(tryNext))
+const lines = new Map(waiting.map((mutation) => [mutation, lineOf(mutation)]))
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130))
+await trySample(copies, waiting, { files, tests: testFiles(root, values.tests), seconds, log, finish })
 results.sort((a, b) => sample.findIndex((each) => isSame(each, a)) - sample.findIndex((each) => isSame(each, b)))
 const report = describeResults(results, counts)
 writeFileSync(resultsPath.replace('.jsonl', '.md'), report)
@@ -143,15 +128,9 @@ function isSame(one, other) {
   return ['id', 'file', 'hash', 'start', 'end', 'replacement'].every((member) => one[member] === other[member])
 }
 
-async function tryNext(copy) {
-  for (let mutation = waiting.shift(); mutation; mutation = waiting.shift()) {
-    const began = Date.now()
-    const outcome = await tryMutation(copy, mutation, options)
-    const result = { ...mutation, line: lineOf(mutation), ...outcome, took: (Date.now() - began) / 1000 }
-    results.push(result)
-    appendFileSync(resultsPath, `${JSON.stringify(result)}\n`)
-    log(
-      `${result.id} ${result.outcome}${result.by ? ` by ${result.by}` : ''}, ${result.ran} test files, ${Math.round(result.took)} s`,
-    )
-  }
+function finish(mutation, outcome) {
+  const result = { ...mutation, line: lines.get(mutation), ...outcome }
+  results.push(result)
+  appendFileSync(resultsPath, `${JSON.stringify(result)}\n`)
+  log(`${result.id} ${result.outcome}${result.by ? ` by ${result.by}` : ''}, ${result.ran} test files`)
 }

@@ -19,36 +19,19 @@ interface Sample {
   drawSample: <T>(candidates: readonly T[], count: number, seed: string) => T[]
 }
 
-type Range = [start: number, end: number, count: number]
-
-interface CoveredRanges {
-  coveredRanges: (
-    functions: { ranges: { startOffset: number; endOffset: number; count: number }[] }[],
-  ) => readonly number[]
+interface Instrument {
+  instrument: (
+    source: string,
+    mutations: readonly (Mutation & { number: number })[],
+    marks: readonly number[],
+  ) => { text: string; left: number[] }
 }
 
-interface CoverageMap {
-  hashes: Record<string, string>
-  tests: Record<string, { seconds: number; files: Record<string, number[]> }>
-}
-
-interface Chosen {
-  test: string
-  seconds: number
-  reach: string
-}
-
-interface ChooseTests {
-  chooseTests: (
-    map: CoverageMap,
-    mutation: { file: string; start: number; hash: string; inFunction: boolean },
-    importers: Record<string, string[]>,
-    testFiles: readonly string[],
-  ) => Chosen[]
-  planRuns: (
-    chosen: readonly { test: string; seconds: number; reach?: string }[],
-    seconds: number,
-  ) => { runs: Chosen[][]; left: number }
+interface Nearness {
+  nearestFirst: (
+    file: string,
+    tests: readonly { test: string; seconds: number }[],
+  ) => { test: string; seconds: number }[]
 }
 
 interface Report {
@@ -58,8 +41,8 @@ interface Report {
 const load = async (name: string) => import(new URL(`../scripts/mutation/${name}.mjs`, import.meta.url).href)
 const { mutationsOf, applyMutation, isValidModule } = (await load('mutations')) as Mutations
 const { areaOf, drawSample } = (await load('sample')) as Sample
-const { coveredRanges } = (await load('covered-ranges')) as CoveredRanges
-const { chooseTests, planRuns } = (await load('choose-tests')) as ChooseTests
+const { instrument } = (await load('instrument')) as Instrument
+const { nearestFirst } = (await load('nearness')) as Nearness
 const { describeResults } = (await load('report')) as Report
 
 /** The mutants of a source, by kind. */
@@ -164,133 +147,87 @@ describe('a sample', () => {
   })
 })
 
-describe('tests that cover a mutation', () => {
-  const rangesOf = (...ranges: Range[]) =>
-    coveredRanges([{ ranges: ranges.map(([startOffset, endOffset, count]) => ({ startOffset, endOffset, count })) }])
-
-  it('include those that ran its position, where an inner V8 range overrides an outer one', () => {
-    expect(rangesOf([0, 100, 1])).toEqual([0, 100])
-    expect(rangesOf([0, 100, 1], [20, 40, 0])).toEqual([0, 20, 40, 100])
-    expect(rangesOf([0, 100, 0], [20, 40, 3], [30, 35, 0])).toEqual([20, 30, 35, 40])
-    expect(rangesOf([0, 100, 0])).toEqual([])
-  })
-
-  const file = 'server/dist/consent/decide.js'
-  const map: CoverageMap = {
-    hashes: { [file]: 'h', 'server/dist/table.js': 't' },
-    tests: {
-      'packages/server/test/flow.test.ts': { seconds: 9, files: { [file]: [0, 100], a: [], b: [] } },
-      'packages/server/test/consent/decide.test.ts': { seconds: 1, files: { [file]: [0, 10], a: [], b: [], c: [] } },
-      'packages/gateway/test/mcp.test.ts': { seconds: 2, files: { [file]: [50, 60] } },
-      'packages/server/test/wide.test.ts': { seconds: 1, files: { [file]: [0, 10], a: [], b: [], c: [], d: [] } },
-      'packages/server/test/other.test.ts': { seconds: 1, files: { a: [0, 1] } },
-    },
+describe('an instrumented module', () => {
+  const source = `export const table = { size: 2 }
+export async function f(a, { b = 1, c = table.size } = {}) {
+  if (a === undefined) return 'none'
+  for (const each of a?.list ?? []) if (each.x > b && await each.y()) return each['x'] + c
+  switch (b) {
+    case 2:
+      a.calls.push('two')
   }
-  const names = (
-    mutation: { start: number; hash: string; file?: string; inFunction?: boolean },
-    importers = {},
-    more: string[] = [],
-  ) =>
-    chooseTests(map, { file, inFunction: true, ...mutation }, importers, [...Object.keys(map.tests), ...more]).map(
-      ({ test, reach }) => [test.split('/').pop(), reach],
-    )
+  return (() => a.n > 1 ? [1, 2] : \`\${a.n}\`)()
+}
+`
+  const mutations = mutationsOf(source).map((mutation, index) => ({ ...mutation, number: index + 1 }))
+  const { text, left } = instrument(source, mutations, [-1])
+  const arguments_ = [
+    undefined,
+    { n: 1 },
+    { n: 2, list: [{ x: 3, y: () => 1 }] },
+    { n: 0, list: [{ x: 1, y: () => 0 }] },
+  ]
 
-  it('are ordered by name, then by position (narrow and fast first), then by file', () => {
-    expect(names({ start: 55, hash: 'h' })).toEqual([
-      ['decide.test.ts', 'name'],
-      ['flow.test.ts', 'position'],
-      ['mcp.test.ts', 'position'],
-      ['wide.test.ts', 'file'],
-    ])
+  /** What the function of a module does; errors count, too. */
+  const outcomesOf = async (module: string) => {
+    const { f } = await import(`data:text/javascript,${encodeURIComponent(module)}`)
+    const outcomes = []
+    for (const [b, argument] of [1, 2].flatMap((each) => arguments_.map((a) => [each, a] as const))) {
+      const calls: string[] = []
+      const a = argument && { ...argument, calls }
+      const options = b === 1 ? [] : [{ b }]
+      outcomes.push(await f(a, ...options).catch((error: Error) => error.name), calls)
+    }
+    return outcomes
+  }
+  const scope = globalThis as { mutant?: (number: number) => boolean }
+
+  it('does the same as the original while no mutant is active', async () => {
+    expect(await outcomesOf(text)).toEqual(await outcomesOf(source))
   })
 
-  it('include all tests of the file if it has changed since', () => {
-    expect(names({ start: 55, hash: 'changed' }).map(([test]) => test)).toEqual([
-      'decide.test.ts',
-      'wide.test.ts',
-      'flow.test.ts',
-      'mcp.test.ts',
-    ])
+  it('does the same as each mutant while it is active, except for code that runs on module load', async () => {
+    expect(left).toEqual(mutations.filter(({ inFunction }) => !inFunction).map(({ number }) => number))
+    expect(left).toHaveLength(1)
+    for (const mutation of mutations.filter(({ inFunction }) => inFunction)) {
+      const expected = await outcomesOf(applyMutation(source, mutation))
+      scope.mutant = (number) => number === mutation.number
+      try {
+        expect([mutation, await outcomesOf(text)]).toEqual([mutation, expected])
+      } finally {
+        delete scope.mutant
+      }
+    }
   })
 
-  it('include all tests of the file for code that runs on module load', () => {
-    expect(names({ start: 55, hash: 'h', inFunction: false }).map(([test]) => test)).toEqual([
-      'decide.test.ts',
-      'wide.test.ts',
-      'flow.test.ts',
-      'mcp.test.ts',
-    ])
+  it('reports the functions and the mutants that it reaches', async () => {
+    const reached = new Set<number>()
+    scope.mutant = (number) => {
+      reached.add(number)
+      return false
+    }
+    try {
+      await import(`data:text/javascript,${encodeURIComponent(`${text}//2`)}`)
+      expect(reached).toEqual(new Set())
+      await outcomesOf(text)
+    } finally {
+      delete scope.mutant
+    }
+    expect(reached).toContain(-1)
+    expect(reached.size).toBeGreaterThan(mutations.length / 2)
   })
+})
 
-  it('include those of the importers of a table that no test runs', () => {
-    const importers = { 'server/dist/table.js': ['server/dist/rows.js'], 'server/dist/rows.js': [file] }
-    const found = names({ file: 'server/dist/table.js', start: 0, hash: 't' }, importers)
-    expect(new Set(found.map(([, reach]) => reach))).toEqual(new Set(['importer']))
-    expect(found).toHaveLength(4)
-  })
-
-  it('include a new test file that is named after the file', () => {
-    const more = ['packages/server/test/consent/decide.more.test.ts', 'packages/server/test/new.test.ts']
-    expect(names({ start: 200, hash: 'h' }, {}, more)[1]).toEqual(['decide.more.test.ts', 'name'])
-    expect(names({ start: 200, hash: 'h' }, {}, more)).toHaveLength(5)
-  })
-
-  it('include a slow test that is named after the file where its cost puts it', () => {
-    const test = 'packages/server/test/consent/decide.slow.test.ts'
-    const tests = { ...map.tests, [test]: { seconds: 21, files: { [file]: [50, 60] as number[] } } }
-    const found = chooseTests(
-      { ...map, tests },
-      { file, start: 55, hash: 'h', inFunction: true },
-      {},
-      Object.keys(tests),
-    )
-    expect(found.map(({ reach }) => reach)).toEqual(['name', 'position', 'position', 'position', 'file'])
-  })
-
-  it('start with those in the folder of the file, and include new ones in it, or all if the file is new', () => {
-    const test = 'packages/server/test/consent/wide.test.ts'
-    const near = { seconds: 9, files: { [file]: [50, 60], a: [], b: [], c: [] } as Record<string, number[]> }
-    const changed = { ...map, tests: { ...map.tests, [test]: near } }
-    const known = Object.keys(changed.tests)
-    const chosenFor = (name: string) =>
-      chooseTests(changed, { file: `server/dist/consent/${name}.js`, start: 55, hash: 'h', inFunction: true }, {}, [
-        ...known,
-        'packages/server/test/consent/new.test.ts',
-        'packages/server/test/elsewhere.test.ts',
-      ]).map((each) => [each.test.split('/').pop(), each.reach])
-    expect(chosenFor('decide')).toEqual([
-      ['decide.test.ts', 'name'],
-      ['wide.test.ts', 'position'],
-      ['flow.test.ts', 'position'],
-      ['mcp.test.ts', 'position'],
-      ['new.test.ts', 'folder'],
-      ['wide.test.ts', 'file'],
-    ])
-    expect(chosenFor('added')).toEqual([
-      ['decide.test.ts', 'folder'],
-      ['wide.test.ts', 'folder'],
-      ['new.test.ts', 'folder'],
-    ])
-  })
-
-  it('include the test of a module that has a file for each platform', () => {
-    const mutation = { file: 'countersign/dist/discovery/guarded-fetch.node.js', start: 0, hash: 'h', inFunction: true }
-    const test = 'packages/countersign/test/discovery/guarded-fetch.test.ts'
-    expect(chooseTests({ hashes: {}, tests: {} }, mutation, {}, [test])).toMatchObject([{ test, reach: 'name' }])
-  })
-
-  it('run in a short run of the nearest tests, then in longer ones while time allows', () => {
-    const chosen = [1, 4, 4, 20, 200, 30, 30, 30].map((seconds, index) => ({ test: String(index), seconds }))
-    const { runs, left } = planRuns(chosen, 100)
-    expect(runs.map((run) => run.map(({ test }) => test))).toEqual([['0', '1'], ['2'], ['3'], ['5', '6']])
-    expect(left).toBe(2)
-    expect(planRuns([], 100)).toEqual({ runs: [], left: 0 })
-    const slow = [{ test: 'slow', seconds: 200 }]
-    const nearest = [150, 50].map((each, index) => ({ test: String(index), seconds: each, reach: 'position' }))
-    expect(planRuns([...nearest, ...slow], 100)).toEqual({ runs: nearest.map((each) => [each]), left: 1 })
-    expect(planRuns([...nearest, { test: '2', seconds: 1, reach: 'name' }], 100).left).toBe(2)
-    expect(planRuns([...slow, ...slow], 100)).toEqual({ runs: [slow], left: 1 })
-  })
+it('tries test files first that are named after the file, then those in its folder, then fast ones', () => {
+  const tests = ['wide', 'consent/other', 'consent/decide.more', 'narrow'].map((name, index) => ({
+    test: `packages/server/test/${name}.test.ts`,
+    seconds: 9 - index,
+  }))
+  const found = nearestFirst('server/dist/consent/decide.js', tests).map(({ test }) => test.split('/test/')[1])
+  expect(found).toEqual(['consent/decide.more.test.ts', 'consent/other.test.ts', 'narrow.test.ts', 'wide.test.ts'])
+  const platform = [{ test: 'packages/countersign/test/discovery/guarded-fetch.test.ts', seconds: 9 }]
+  const both = [{ test: 'packages/countersign/test/discovery/a.test.ts', seconds: 1 }, ...platform]
+  expect(nearestFirst('countersign/dist/discovery/guarded-fetch.node.js', both)[0]).toEqual(platform[0])
 })
 
 it('reports the share of killed mutants of each area, and the survivors', () => {

@@ -7,14 +7,15 @@ import { join, relative } from 'node:path'
  *
  * @param {string} root
  * @param {readonly string[]} tests paths relative to `root`
- * @param {{ seconds: number, options?: readonly string[], env?: Record<string, string> }} bounds all processes are killed after `seconds`
+ * @param {{ isLate: () => boolean, options?: readonly string[], env: Record<string, string> }} bounds all processes are killed when
+ * `isLate` returns true
  * @returns {Promise<{ outcome: 'passed' | 'failed' | 'timeout', files: { test: string, passed: boolean, seconds: number }[] }>}
  */
-export async function runTests(root, tests, { seconds, options = [], env = {} }) {
+export async function runTests(root, tests, { isLate, options = [], env }) {
   const report = join(root, 'report.json')
   rmSync(report, { force: true })
   const program = join(root, 'node_modules/vitest/vitest.mjs')
-  const config = ['--config', 'scripts/mutation/vitest.config.ts', '--maxWorkers=1', '--no-color']
+  const config = ['--config', 'scripts/mutation/vitest.config.ts', '--no-color']
   const reported = ['--reporter=json', `--outputFile=${report}`, ...config]
   const child = spawn('nice', ['-n', '19', process.execPath, program, 'run', ...reported, ...options, ...tests], {
     cwd: root,
@@ -22,7 +23,7 @@ export async function runTests(root, tests, { seconds, options = [], env = {} })
     stdio: 'ignore',
     env: { ...process.env, ...env },
   })
-  let isLate = false
+  let wasLate = false
   const end = () => {
     try {
       if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
@@ -30,21 +31,17 @@ export async function runTests(root, tests, { seconds, options = [], env = {} })
       if (error.code !== 'ESRCH') throw error
     }
   }
-  const timer = setTimeout(() => {
-    isLate = true
-    end()
-  }, seconds * 1000)
-  const interrupt = () => {
-    end()
-    process.exit(130)
-  }
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  const timer = setInterval(() => {
+    wasLate ||= isLate()
+    if (wasLate) end()
+  }, 500)
+  process.once('exit', end)
   const status = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve))
-  clearTimeout(timer)
-  process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+  clearInterval(timer)
+  process.off('exit', end)
   // Programs that the tests started and did not stop.
   end()
-  if (isLate) return { outcome: 'timeout', files: [] }
+  if (wasLate) return { outcome: 'timeout', files: [] }
   return { outcome: status === 0 ? 'passed' : 'failed', files: filesOf(root, report) }
 }
 

@@ -2,10 +2,7 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import ordinary from '../../vitest.config'
 
-/** If the environment names a folder for it, each test file records the code that it ran. */
-const setupFiles =
-  process.env.COVERAGE_FOLDER === undefined ? [] : [new URL('coverage-setup.mjs', import.meta.url).pathname]
-const projects = (ordinary.test?.projects ?? []) as { test: object }[]
+const [project] = (ordinary.test?.projects ?? []) as { resolve: object; test: object }[]
 
 /** In the order of the arguments: those that are most likely to fail come first. */
 class AsGiven extends BaseSequencer {
@@ -15,12 +12,21 @@ class AsGiven extends BaseSequencer {
   }
 }
 
-/** The ordinary tests, one file after the other. */
+/** The ordinary tests, one file after the other in one process, with mutants if the environment names a plan for them. */
 export default defineConfig({
   root: new URL('../..', import.meta.url).pathname,
+  resolve: project?.resolve,
   test: {
-    ...ordinary.test,
+    ...project?.test,
+    include: ['packages/*/test/**/*.test.ts', 'packages/*/test/**/*.test.tsx'],
+    exclude: ['**/node_modules/**', '**/dist/**'],
+    isolate: false,
+    fileParallelism: false,
+    maxWorkers: 1,
     sequence: { sequencer: AsGiven },
-    projects: projects.map((project) => ({ ...project, test: { ...project.test, setupFiles } })),
+    reporters: [],
+    ...(process.env.MUTANTS_PLAN === undefined
+      ? {}
+      : { runner: new URL('runner.mjs', import.meta.url).pathname, dangerouslyIgnoreUnhandledErrors: true }),
   },
 })
