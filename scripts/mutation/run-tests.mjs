@@ -7,11 +7,11 @@ import { join, relative } from 'node:path'
  *
  * @param {string} root
  * @param {readonly string[]} tests paths relative to `root`
- * @param {{ isLate: () => boolean, options?: readonly string[], env: Record<string, string> }} bounds all processes are killed when
- * `isLate` returns true
+ * @param {{ limit: () => { progress: number, seconds: number }, options?: readonly string[], env: Record<string, string> }} bounds all
+ * processes are killed if `progress` stays the same for `seconds`, in which this process runs: while it is suspended, no time passes
  * @returns {Promise<{ outcome: 'passed' | 'failed' | 'timeout', files: { test: string, passed: boolean, seconds: number }[] }>}
  */
-export async function runTests(root, tests, { isLate, options = [], env }) {
+export async function runTests(root, tests, { limit, options = [], env }) {
   const report = join(root, 'report.json')
   rmSync(report, { force: true })
   const program = join(root, 'node_modules/vitest/vitest.mjs')
@@ -31,8 +31,12 @@ export async function runTests(root, tests, { isLate, options = [], env }) {
       if (error.code !== 'ESRCH') throw error
     }
   }
+  let [waited, reached] = [0, 0]
   const timer = setInterval(() => {
-    wasLate ||= isLate()
+    const { progress, seconds } = limit()
+    waited = progress === reached ? waited + 0.5 : 0
+    reached = progress
+    wasLate ||= waited > seconds
     if (wasLate) end()
   }, 500)
   process.once('exit', end)

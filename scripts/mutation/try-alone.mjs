@@ -23,9 +23,8 @@ export async function tryAlone(root, mutation, { source, tests, seconds, passing
   const ran = []
   const run = (names, bound, isMutated) => {
     writeFileSync(path, isMutated ? applyMutation(source, mutation) : instrumented)
-    const end = Date.now() + bound * 1000
-    const env = switchEnvironment(root)
-    return runTests(root, names, { isLate: () => Date.now() > end, options: ['--bail=1'], env })
+    const limit = () => ({ progress: 0, seconds: bound })
+    return runTests(root, names, { limit, options: ['--bail=1'], env: switchEnvironment(root) })
   }
   try {
     for (const each of runs) {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { runTests } from './run-tests.mjs'
@@ -64,19 +64,13 @@ async function runPlan(root, tests, { mutants, most, knowledge }) {
   const skip = [...knowledge.tried]
   writeFileSync(plan, JSON.stringify({ root, folder, most, mutants: alive, skip, known }))
   const log = join(folder, 'log')
-  let [size, since, bound] = [0, Date.now(), 1200]
-  const isLate = () => {
-    const now = existsSync(log) ? statSync(log).size : 0
-    if (now > size) {
-      const last = readFileSync(log, 'utf8').trimEnd().split('\n').at(-1)
-      const [, takes] = /"event":"began","seconds":([\d.e-]+)\}$/.exec(last) ?? []
-      bound = takes === undefined ? 1200 : 180 + 20 * Number(takes)
-      size = now
-      since = Date.now()
-    }
-    return Date.now() - since > bound * 1000
+  const limit = () => {
+    if (!existsSync(log)) return { progress: 0, seconds: 1200 }
+    const text = readFileSync(log, 'utf8')
+    const [, takes] = /"event":"began","seconds":([\d.e-]+)\}\n$/.exec(text.slice(-200)) ?? []
+    return { progress: text.length, seconds: takes === undefined ? 1200 : 180 + 20 * Number(takes) }
   }
-  const { outcome } = await runTests(root, tests, { isLate, env: { ...env, MUTANTS_PLAN: plan } })
+  const { outcome } = await runTests(root, tests, { limit, env: { ...env, MUTANTS_PLAN: plan } })
   return { rows: rowsOf(log), outcome }
 }
 
