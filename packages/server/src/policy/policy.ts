@@ -70,7 +70,10 @@ export interface PolicyRule {
    * that denies, an identifier without a path also matches those with a path on the same host.
    */
   agent: string
-  /** Name of the only delegate that the rule matches, such as `workload.deploy`. @default the agent itself, and all its delegates */
+  /**
+   * Name of the only delegate that the rule matches, such as `workload.deploy`. In a rule that denies, it also matches a name that contains the
+   * agent, such as `aauth:workload.deploy@jobs.example`. @default the agent itself, and all its delegates
+   */
   delegate?: string | undefined
   /** A resource's identifier, with the same wildcards as `agent`. @default '*' */
   resource?: string | undefined
@@ -105,8 +108,10 @@ export function policyOfRules(rules: readonly PolicyRule[], otherwise: Policy = 
 
 function fits({ agent, delegate, resource, scope }: PolicyRequest, rule: PolicyRule & { resource: string }): boolean {
   const { scopes, decision } = rule
-  if (rule.delegate !== undefined && rule.delegate !== delegate) return false
   const isStrict = decision === 'deny' || decision === 'ask-once'
+  // Editions name a delegate with or without its agent: a rule that denies or limits it applies to both.
+  const names = isStrict ? [delegate, delegate?.replaceAll(/^\w+:|@[^@]*$/g, '')] : [delegate]
+  if (rule.delegate !== undefined && !names.includes(rule.delegate)) return false
   // A rule that denies or limits an origin also denies or limits identifiers with a path there, which anyone who controls the origin can invent.
   const isNamed = (identifier: string, pattern: string) =>
     fitsIdentifier(identifier, pattern) || (isStrict && fitsIdentifier(originOf(identifier), pattern))

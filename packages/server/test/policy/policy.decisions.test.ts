@@ -77,9 +77,24 @@ describe('of rules, the first that matches decides', () => {
     ['a part, granted', [{ agent, scopes: ['cal.read'], decision: 'grant', name: 'bots' }], none],
     ['a part, denied', [{ agent, scopes: ['x', 'cal.read'], decision: 'deny', name: 'd' }], { deny: 'd' }],
     ['a part, for one call', [{ agent, scopes: ['cal.read'], decision: 'ask-once' }], 'ask-once'],
+    ['its delegate only, without one', [{ agent, delegate: 'bot', decision: 'deny' }], none],
     ['nothing that is asked for, denied', [{ agent, scopes: ['mail'], decision: 'deny' }], none],
   ])('with %s', (_what, rules, decision) => {
     expect(decide(rules)).toEqual(decision)
+  })
+
+  it.each<[string, PolicyRule['decision'], boolean]>([
+    ['workload.deploy', 'deny', true],
+    ['workload.deploy', 'grant', true],
+    ['aauth:workload.deploy@agent.example', 'deny', true],
+    ['aauth:workload.deploy@agent.example', 'ask-once', true],
+    ['aauth:workload.deploy@agent.example', 'grant', false],
+    ['aauth:workload.deploy2@agent.example', 'deny', false],
+    ['workload.deploy2', 'deny', false],
+  ])('a delegate that is named %s: a rule for workload.deploy with %s matches: %s', (delegate, decision, matches) => {
+    const rules: PolicyRule[] = [{ agent, delegate: 'workload.deploy', decision, name: 'jobs' }]
+    const decided = policyOfRules(rules, () => ({ deny: 'no rule' }))({ ...asked, delegate })
+    expect(decided).toEqual(matches ? (decision === 'ask-once' ? decision : { [decision]: 'jobs' }) : none)
   })
 
   it.each<[PolicyRule['decision'], boolean]>([
