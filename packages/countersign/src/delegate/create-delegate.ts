@@ -1,26 +1,17 @@
-import { createClocks } from '../agent/clock-offset.js'
-import { retryAfterOf, sendWithRetries } from '../editions/auth-server-requests.js'
-import { januaryAgent } from '../editions/january/january-agent.js'
-import { signRequest } from '../httpsig/sign-request.js'
 import { AgentError } from '../lib/agent-error.js'
 import type { PublicJwk } from '../lib/algorithms.js'
 import { systemClock } from '../lib/clock.js'
-import { parseJsonObject } from '../lib/encodings.js'
 import { AAuthError } from '../lib/errors.js'
 import { jwkThumbprint, type Signer } from '../lib/jwk.js'
 import { LruCache } from '../lib/lru-cache.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { requireKnownOptions, warnOnce } from '../lib/options.js'
-import { readStream } from '../lib/read-stream.js'
 import { requireIdentifier } from '../protocol/documents.js'
 import { confirmationJwk, requireOwnSigner } from '../tokens/issue-token.js'
 import { decodeToken } from '../tokens/verify-token.js'
+import { createDelegateRequests, type DelegateIdentity, tokenRefused } from './delegate-requests.js'
 
-export interface DelegateOptions {
-  /** The agent's identifier, where its agent server is. */
-  id: string
-  /** Signs with this installation's own key. Keep the key if the installation is to remain the same one after a restart. */
-  signer: Signer
+export interface DelegateOptions extends DelegateIdentity {
   /**
    * Returns what the agent server's `enroll` recognizes this installation by, such as a one-time code. Called only if the key is not
    * enrolled yet. @default the installation cannot enroll itself
@@ -37,10 +28,6 @@ export interface DelegateOptions {
   audienceOf?: ((url: string) => string) | undefined
   /** Path below `id` at which the agent server issues agent tokens. @default '/delegates/token' */
   tokenPath?: string | undefined
-  /** Sends requests to the agent server. @default `globalThis.fetch` */
-  fetch?: typeof globalThis.fetch | undefined
-  /** Returns the current time in Unix seconds. @default the system clock */
-  now?: (() => number) | undefined
   /** Accepts `http` on literal loopback hosts with a port, for development. @default false */
   allowInsecureLoopback?: boolean | undefined
   /** Accepts identifiers with a path (W10). @default false */
@@ -68,17 +55,13 @@ export interface Delegate {
   /**
    * Resolves to an agent token for the recipient of a request, or to one for every party if there is no URL, as the edition requires. The
    * former is kept, and replaced a few minutes before it expires. The latter is requested each time, because agents keep it themselves until a
-   * server no longer accepts it. While the agent server does not respond, the last token is returned until it expires.
+   * server no longer accepts it. While the agent server does not respond or is busy, the last token is returned until it expires.
    *
    * @throws AgentError `agent_token_refused`, with the agent server's code in `error`; `agent_server_unreachable`
    */
   readonly agentToken: (url?: string) => Promise<string>
 }
 
-/** Timeout of a request to the agent server, in milliseconds. */
-const timeout = 15_000
-/** Maximum size of a response, in bytes. */
-const maxResponse = 65_536
 const maxTokens = 1000
 /** The key of a token that is for every party. */
 const forAll = ''
@@ -109,14 +92,14 @@ export function createDelegate(options: DelegateOptions): Delegate {
   const { id, signer, credential, authServer, tokenPath = '/delegates/token', now = systemClock } = options
   const { audienceOf = (url: string) => new URL(url).origin } = options
   const post = createDelegateRequests({ ...options, now })
-  const held = new LruCache<HeldToken>(maxTokens)
+  const kept = new LruCache<HeldToken>(maxTokens)
   const renewing = new Map<string, Promise<string>>()
   let enrolling: Promise<void> | undefined
 
   async function enroll(): Promise<void> {
     if (!credential) {
       const why = 'This installation is not enrolled, and has no credential to enroll with.'
-      throw refused(why, { error: 'unknown_delegate' })
+      throw tokenRefused(why, { error: 'unknown_delegate' })
     }
     // Sent once: a credential may work only once. If the response is lost, the next renewal finds the enrollment.
     await post('/delegates', { credential: await credential() }, false)
@@ -141,19 +124,20 @@ export function createDelegate(options: DelegateOptions): Delegate {
 
   async function renew(audience: string | undefined): Promise<string> {
     const key = audience ?? forAll
-    const before = held.get(key, now())
+    const previous = kept.get(key, now())
     try {
-      const answer = await requestToken(audience)
-      const jwt = await requireOwnToken(answer, { id, signer, audience })
-      const { expires_in: lifetime } = answer
-      if (typeof lifetime !== 'number' || !(lifetime > 0)) throw refused('The response has no expires_in.')
+      const response = await requestToken(audience)
+      const jwt = await requireOwnToken(response, { id, signer, audience })
+      const { expires_in: lifetime } = response
+      if (typeof lifetime !== 'number' || !(lifetime > 0)) throw tokenRefused('The response has no expires_in.')
       const expiresAt = now() + lifetime
-      held.set(key, { jwt, renewAt: expiresAt - Math.min(margin, lifetime / 4), expiresAt }, expiresAt)
+      kept.set(key, { jwt, renewAt: expiresAt - Math.min(margin, lifetime / 4), expiresAt }, expiresAt)
       return jwt
     } catch (error) {
-      const isPassing = error instanceof AgentError && error.code !== 'agent_token_refused'
-      if (!isPassing || !before) throw error
-      return before.jwt
+      const isTemporary =
+        error instanceof AgentError && (error.code === 'agent_server_unreachable' || error.retryAfter !== undefined)
+      if (!isTemporary || !previous) throw error
+      return previous.jwt
     }
   }
 
@@ -163,7 +147,7 @@ export function createDelegate(options: DelegateOptions): Delegate {
     async agentToken(url) {
       const audience = url === undefined ? undefined : audienceOf(url)
       const key = audience ?? forAll
-      const token = held.get(key, now())
+      const token = kept.get(key, now())
       if (token && url !== undefined && now() < token.renewAt) return token.jwt
       let renewal = renewing.get(key)
       if (!renewal) {
@@ -186,86 +170,6 @@ function requireDelegateOptions(options: DelegateOptions): void {
 }
 
 /**
- * Posts a form to a path below the agent's identifier, signed with the installation's key, and resolves to the response.
- *
- * @param isRepeatable whether the request may be sent again although it may have arrived
- * @throws AgentError `agent_token_refused`, with the agent server's code in `error`; `agent_server_unreachable`
- */
-export type DelegateRequests = (
-  path: string,
-  form: Readonly<Record<string, string>>,
-  isRepeatable: boolean,
-) => Promise<Record<string, unknown>>
-
-/**
- * Creates the function with which an installation sends requests to its agent server: for agent servers that serve more than
- * {@link createDelegate} needs. Adapts to the server's clock, because those of devices are often wrong.
- */
-export function createDelegateRequests({
-  id,
-  signer,
-  fetch = globalThis.fetch,
-  now = systemClock,
-}: Pick<DelegateOptions, 'id' | 'signer' | 'fetch' | 'now'>): DelegateRequests {
-  const clocks = createClocks(now)
-  const { origin } = new URL(id)
-
-  async function sendOnce(url: string, body: string, signal: AbortSignal): Promise<Response> {
-    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-    const { kid: _kid, alg: _alg, use: _use, ...jwk } = signer.jwk
-    const request = await signRequest(new Request(url, { method: 'POST', headers, body, redirect: 'manual', signal }), {
-      signer,
-      profile: januaryAgent.signing,
-      signatureKey: { scheme: 'hwk', jwk },
-      created: clocks.at(origin),
-    })
-    return fetch(request, { signal })
-  }
-
-  return async function post(path, form, isRepeatable) {
-    const url = id + path
-    const body = new URLSearchParams(form).toString()
-    const signal = AbortSignal.timeout(timeout)
-    const send = () => sendWithRetries(() => sendOnce(url, body, signal), { mayHaveArrived: isRepeatable, signal })
-    let response: Response
-    let received: Record<string, unknown> | undefined
-    try {
-      response = await send()
-      // A refused signature had no effect.
-      const learnt = response.status === 401 ? clocks.learn(origin, response, januaryAgent.signing.window) : undefined
-      if (learnt) warnOnce(id, `clock skew between this installation and ${origin}`, learnt.problem)
-      if (learnt?.mayHelp) response = await send()
-      received = await readJson(response)
-    } catch (cause) {
-      if (cause instanceof AgentError) throw cause
-      throw new AgentError('agent_server_unreachable', `The agent server ${id} does not respond. Try again later.`, {
-        cause,
-      })
-    }
-    if (response.ok && received) return received
-    const { error, error_description: description } = received ?? {}
-    throw refused(
-      `The agent server returned ${response.status}${typeof description === 'string' ? `: ${plain(description)}` : '.'}`,
-      { error: typeof error === 'string' ? plain(error) : undefined, retryAfter: retryAfterOf(response) },
-    )
-  }
-}
-
-function plain(text: string): string {
-  return text.slice(0, 200).replaceAll(/[^\x20-\x7e]/g, '?')
-}
-
-async function readJson({ body }: Response): Promise<Record<string, unknown> | undefined> {
-  if (body === null) return undefined
-  try {
-    return parseJsonObject(new TextDecoder().decode(await readStream(body, maxResponse)))
-  } catch (cause) {
-    if (cause instanceof AAuthError) throw refused(`The response is larger than ${maxResponse} bytes.`, { cause })
-    throw cause
-  }
-}
-
-/**
  * Returns the token in a response.
  *
  * @throws AgentError `agent_token_refused` if there is none, or one that its recipient would refuse
@@ -275,13 +179,13 @@ async function requireOwnToken(
   { id, signer, audience }: Pick<DelegateOptions, 'id' | 'signer'> & { audience: string | undefined },
 ): Promise<string> {
   const token = typeof jwt === 'string' ? decodeToken(jwt) : undefined
-  if (typeof jwt !== 'string' || !token) throw refused('The response contains no agent token.')
+  if (typeof jwt !== 'string' || !token) throw tokenRefused('The response contains no agent token.')
   const { iss, aud } = token.payload
-  if (iss !== id) throw refused('The agent token names another agent.')
+  if (iss !== id) throw tokenRefused('The agent token names another agent.')
   // A token may also name the agent server itself.
-  if (![aud].flat().includes(audience)) throw refused('The agent token is for another audience.')
+  if (![aud].flat().includes(audience)) throw tokenRefused('The agent token is for another audience.')
   if ((await thumbprintOf(confirmationJwk(token.payload))) !== signer.thumbprint)
-    throw refused('The agent token is bound to another key.')
+    throw tokenRefused('The agent token is bound to another key.')
   return jwt
 }
 
@@ -293,8 +197,4 @@ async function thumbprintOf(jwk: object | undefined): Promise<string | undefined
     if (error instanceof AAuthError) return undefined
     throw error
   }
-}
-
-function refused(message: string, options?: ConstructorParameters<typeof AgentError>[2]): AgentError {
-  return new AgentError('agent_token_refused', message, options)
 }

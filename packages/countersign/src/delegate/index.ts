@@ -8,10 +8,5 @@
 export type { CallbackOutcome } from '../agent/callback-messages.js'
 export { type CallbackPageOptions, callbackPage } from '../agent/callback-page.js'
 export { AgentError } from '../lib/agent-error.js'
-export {
-  createDelegate,
-  createDelegateRequests,
-  type Delegate,
-  type DelegateOptions,
-  type DelegateRequests,
-} from './create-delegate.js'
+export { createDelegate, type Delegate, type DelegateOptions } from './create-delegate.js'
+export { createDelegateRequests, type DelegateIdentity, type DelegateRequests } from './delegate-requests.js'

@@ -140,12 +140,15 @@ it('reports refusals with the agent server’s code', async () => {
   expect(await failing(laptop.fetch(events))).toEqual([code, 'revoked_delegate'])
 })
 
-it('uses its token until it expires while the agent server does not respond', async () => {
+it.each([
+  ['does not respond', () => Promise.reject(new TypeError('fetch failed')), 'agent_server_unreachable'],
+  ['is busy', async () => new Response('{}', { status: 503, headers: { 'retry-after': '5' } }), 'agent_token_refused'],
+])('uses its token until it expires while the agent server %s', async (_, respond, code) => {
   const { world, delegateAs } = await openStage()
   let isDown = false
   const delegate = await delegateAs('laptop-7', {
     fetch: async (input, init) => {
-      if (isDown) throw new TypeError('fetch failed')
+      if (isDown) return respond()
       return world.fetch(input, init)
     },
   })
@@ -154,7 +157,7 @@ it('uses its token until it expires while the agent server does not respond', as
   world.advance(3500)
   expect(await delegate.agentToken(api)).toBe(jwt)
   world.advance(100)
-  await expect(delegate.agentToken(api)).rejects.toMatchObject({ code: 'agent_server_unreachable' })
+  await expect(delegate.agentToken(api)).rejects.toMatchObject({ code })
   isDown = false
   expect(await delegate.agentToken(api)).not.toBe(jwt)
 })
