@@ -88,13 +88,8 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
     // First, so that a replayed request does not reach a check with side effects, such as that of a one-time code.
     await request.claim()
     const { remoteAddress, form } = request
-    const enrollment = await options.enroll({
-      credential: form.get('credential'),
-      thumbprint,
-      jwk,
-      headers,
-      remoteAddress,
-    })
+    const applicant = { credential: form.get('credential'), thumbprint, jwk, headers, remoteAddress }
+    const enrollment = await options.enroll(applicant)
     if (!enrollment) throw new DelegateRefusal('enrollment_denied', 'This installation was not recognized.')
     const { name, replace = false } = enrollment
     const problem = edition.nameProblem(name) ?? reservedProblem(name)
@@ -196,7 +191,10 @@ function tokenResponse(token: string, lifetime: number, name: string): Response 
 }
 
 function reservedProblem(name: string): string | undefined {
-  return name.startsWith(workloadPrefix) ? `must not start with ${workloadPrefix}, as those of workloads do` : undefined
+  // Also in the form in which other editions name a delegate, `aauth:workload.…@host`.
+  return name.replace(/^\w+:/, '').startsWith(workloadPrefix)
+    ? `must not start with ${workloadPrefix}, as those of workloads do`
+    : undefined
 }
 
 /** @throws DelegateRefusal `unknown_delegate`, `revoked_delegate` */

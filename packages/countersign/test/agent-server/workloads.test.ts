@@ -323,11 +323,14 @@ describe('options', () => {
       await expect(open({ workloads: [{ ...deploy, ...change } as unknown as Workload] })).rejects.toThrow(why)
   })
 
-  it('reserve the names of workloads (T39)', async () => {
-    const stage = await open({ enroll: () => ({ name: 'workload.deploy' }) })
-    const request = await signForm(stage, '/delegates', {}, own)
-    await expect(stage.server.handler(request)).rejects.toThrow('must not start with workload.')
-  })
+  it.each(['workload.deploy', 'aauth:workload.deploy@agent.test'])(
+    'reserve the names of workloads (T39): %s',
+    async (name) => {
+      const stage = await open({ enroll: () => ({ name }) })
+      const request = await signForm(stage, '/delegates', {}, own)
+      await expect(stage.server.handler(request)).rejects.toThrow('must not start with workload.')
+    },
+  )
 
   it('refuse an installation that was stored with such a name (T39)', async () => {
     const delegates = memoryDelegates()
