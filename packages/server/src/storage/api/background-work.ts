@@ -6,7 +6,7 @@ export interface BackgroundWork {
   run(work: () => Promise<unknown>): void
   /**
    * Runs the work every `seconds` until `end` is called, never twice at the same time, and without keeping the process alive. That the
-   * database does not respond is not reported: requests report it, and the next run tries again.
+   * database does not respond is reported once, after {@link mostOutages} runs in a row: before that, requests report it.
    */
   repeat(seconds: number, work: () => Promise<unknown>): void
   /** Accepts no more work, and resolves when the running work is done. */
@@ -15,6 +15,9 @@ export interface BackgroundWork {
   /** Aborted by `end`, for work that would take long to finish. */
   readonly signal: AbortSignal
 }
+
+/** After how many runs in a row during which the database does not respond this is reported. */
+const mostOutages = 30
 
 /** @param onError called with the error when work rejects */
 export function createBackgroundWork(onError: (error: unknown) => void): BackgroundWork {
@@ -35,14 +38,21 @@ export function createBackgroundWork(onError: (error: unknown) => void): Backgro
     run,
     repeat(seconds, work) {
       let isRunning = false
+      let outages = 0
       const timer = setInterval(() => {
         if (isRunning) return
         isRunning = true
         run(() =>
           work()
-            .catch((error: unknown) => {
-              if (!(error instanceof StorageError && error.code === 'unavailable')) throw error
-            })
+            .then(
+              () => {
+                outages = 0
+              },
+              (error: unknown) => {
+                const isOutage = error instanceof StorageError && error.code === 'unavailable'
+                if (!isOutage || ++outages === mostOutages) throw error
+              },
+            )
             .finally(() => {
               isRunning = false
             }),

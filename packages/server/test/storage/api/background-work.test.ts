@@ -51,6 +51,23 @@ describe('background work', () => {
     await background.end()
   })
 
+  it('reports once that the database has not responded to 30 runs in a row', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const failed: unknown[] = []
+    const background = createBackgroundWork((error) => failed.push(error))
+    const outage = new StorageError('unavailable', 'the database did not respond')
+    let runs = 0
+    background.repeat(2, async () => {
+      if (++runs !== 20) throw outage
+    })
+    await vi.advanceTimersByTimeAsync(2 * 49_000)
+    expect(failed).toEqual([])
+    await vi.advanceTimersByTimeAsync(200_000)
+    expect(failed).toEqual([outage])
+    await background.end()
+  })
+
   it('repeats work, one run at a time, until it ends, which aborts its signal', async () => {
     vi.useFakeTimers()
     onTestFinished(() => void vi.useRealTimers())
