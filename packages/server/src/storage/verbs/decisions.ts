@@ -218,6 +218,7 @@ export async function allowRemembered(unit: Unit, permission: RememberedPermissi
   const kept = person ? await lockGrant(unit, { publicId: permission.grantId }) : undefined
   if (!kept || !isCovered(request, kept.grant, permission, unit.now))
     return { outcome: 'refused', reason: 'not_covered' }
+  if (await endIfStale(unit, row, request)) return { outcome: 'refused', reason: 'not_covered' }
   const { id, user_id, public_id } = kept.row
   if (row.binds_agent === 1 && !(await bindAgent(unit, row, user_id)))
     return { outcome: 'refused', reason: 'not_covered' }

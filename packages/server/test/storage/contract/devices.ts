@@ -11,6 +11,7 @@ import {
   outcomeOf,
   readNow,
   refreshable,
+  rememberedGrant,
 } from '../fixtures.js'
 import { day, inStorage, type MakeStorage, start } from './in-storage.js'
 
@@ -315,8 +316,16 @@ export function deviceContract(name: string, makeStorage: MakeStorage): void {
         const gone = await connected(storage, alice)
         await storage.disconnectDevice({ id: gone, by: 'device' })
         world.now += day - 1
+        const agentForm = { agent: issuer, requiredUserId: alice.id, ...form(expiring?.id ?? '') }
+        const { grantId } = await rememberedGrant(storage, agentForm, {}, alice)
         const late = [await requestOf(gone), await requestOf(expiring?.id ?? '')]
+        const again = newRequest(agentForm)
+        await storage.createAuthRequest(again)
+        const { binding } = await boundRequest(storage, {}, alice)
         world.now += 1
+        const remembered = { ...binding, tokenHash: again.tokenHash, grantId }
+        expect(outcomeOf(await storage.allowRemembered(remembered))).toBe('not_covered')
+        expect(await storage.findAuthRequest(again.tokenHash)).toMatchObject({ status: 'revoked' })
         for (const { decision, tokenHash } of late) {
           expect(outcomeOf(await storage.decideRequest(decision))).toBe('changed')
           expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'revoked', decidedAt: null })
@@ -329,7 +338,7 @@ export function deviceContract(name: string, makeStorage: MakeStorage): void {
             await Promise.all([storage.disconnectDevice({ id, by: 'device' }), storage.decideRequest(decision)])
           }),
         )
-        expect(await storage.listGrants({ live: true })).toEqual([])
+        expect((await storage.listGrants({ live: true })).map(({ id }) => id)).toEqual([grantId])
         expect(await storage.findViolations()).toEqual([])
       },
     )
