@@ -19,4 +19,4 @@ const agentServer = createAgentServer({
   delegates: memoryDelegates(),
   allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine
 })
-createServer(createNodeListener(agentServer.handler, { origin: agentServer.id })).listen(Number(PORT))
+createServer(createNodeListener(agentServer.handler, { origin: agentServer.id })).listen(Number(PORT), '127.0.0.1')
