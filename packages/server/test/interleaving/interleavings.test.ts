@@ -80,6 +80,7 @@ describe.each(stages)(
           const response = await act()
           const { ranAfter, calls } = interleaving
           if (ranAfter === undefined) expect(response.status, 'an uninterrupted request succeeds').toBeLessThan(400)
+          if (ranAfter === undefined && flow.writes === 'extension') expect(calls).toContain('extendPermissions')
           if (ranAfter === undefined || did === 'nothing') break
           const failed = await broken(cell, {
             flow: flow.writes,

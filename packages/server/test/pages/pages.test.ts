@@ -87,7 +87,7 @@ describe('renderSignIn', () => {
     expectOrder(renderSignIn(signInModel()), ['calendar-helper.example', 'cal.example', '<form', 'name="username"'])
   })
 
-  it('tells a user whom a message brought, but no user whom an agent sent, to open the server without its link', () => {
+  it('asks a user whom a message brought, but no user whom an agent sent, to open the server without its link', () => {
     const html = renderSignIn(signInModel({ agentHost: undefined, resourceHost: undefined }))
     expect(words(html)).toContain(`don’t sign in on this page: open ${frame.issuerHost} yourself.`)
     expectOrder(html, ['sign in on this page', 'name="username"'])

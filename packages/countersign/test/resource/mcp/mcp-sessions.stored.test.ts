@@ -24,6 +24,7 @@ describe('the caller of a session', () => {
     ['the agent, for another user', { person: 'alice' }, { person: 'bob' }, false],
     ['the delegate', { delegate: 'd1' }, { delegate: 'd1' }, true],
     ['another delegate', { delegate: 'd1' }, { delegate: 'd2' }, false],
+    ['another delegate, for a user', { delegate: 'd1' }, { delegate: 'd2', person: 'bob' }, false],
     ['the agent of a delegate', { delegate: 'd1' }, {}, true],
     ['a delegate of the agent', {}, { delegate: 'd1' }, true],
     [

@@ -40,7 +40,7 @@ it('a resource that was counted today counts no more', async () => {
   expect(await ask({ counted: 'resource' })).toHaveLength(2)
 })
 
-it('an agent that asks for more resources is told when it may', async () => {
+it('an agent that asks for more resources learns when it may', async () => {
   await expect(ask({ counted: 'agent' })).rejects.toMatchObject({ code: 'too_many_requests', retryAfter: 90 })
 })
 
