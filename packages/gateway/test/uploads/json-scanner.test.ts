@@ -1,21 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import { JsonScanner, longestText } from '../../src/uploads/json-scanner.js'
 
-type Told = readonly unknown[]
+type Reported = readonly unknown[]
 
 /** Reads texts as chunks. Returns what was reported, each with the depth and whether it is in an item, and whether all of it is JSON. */
 function scan(chunks: readonly (string | Uint8Array)[], isNeeded: (isName: boolean) => boolean = () => true) {
-  const told: Told[] = []
-  const tell = (...what: Told) => void told.push([...what, scanner.depth, scanner.isItem])
+  const reported: Reported[] = []
+  const report = (...what: Reported) => void reported.push([...what, scanner.depth, scanner.isItem])
   const scanner: JsonScanner = new JsonScanner({
     string: (isName) => isNeeded(isName),
-    endString: (text, isName) => tell(isName ? 'name' : 'string', text),
-    bare: () => tell('bare'),
-    open: (isArray) => tell(isArray ? '[' : '{'),
+    endString: (text, isName) => report(isName ? 'name' : 'string', text),
+    bare: () => report('bare'),
+    open: (isArray) => report(isArray ? '[' : '{'),
   })
   for (const chunk of chunks) scanner.push(Buffer.from(chunk as string))
   scanner.end()
-  return { told, isJson: !scanner.isInvalid, depth: scanner.depth }
+  return { reported, isJson: !scanner.isInvalid, depth: scanner.depth }
 }
 
 const isJson = (...chunks: (string | Uint8Array)[]) => scan(chunks).isJson
@@ -79,7 +79,7 @@ it('reports what it reads, in order', () => {
   expect(scan(['{"a":[1,"x",{"b":null}]}[{}]'])).toEqual({
     isJson: true,
     depth: 0,
-    told: [
+    reported: [
       ['{', 0, outer],
       ['name', 'a', 1, outer],
       ['[', 1, outer],
@@ -97,7 +97,7 @@ it('reports what it reads, in order', () => {
 it('keeps the text only of strings that are needed, and only their start', () => {
   const [long, rest] = ['a'.repeat(longestText - 1), 'b'.repeat(10)]
   const texts = (chunks: string[], isNeeded?: (isName: boolean) => boolean) =>
-    scan(chunks, isNeeded).told.flatMap(([what, text]) => (what === 'name' || what === 'string' ? [text] : []))
+    scan(chunks, isNeeded).reported.flatMap(([what, text]) => (what === 'name' || what === 'string' ? [text] : []))
   expect(texts([`["${long}${rest}"]`])).toEqual([`${long}b`])
   expect(texts([`["${long}`, rest, `"]`])).toEqual([`${long}b`])
   expect(texts(['{"name":"value"}'], (isName) => isName)).toEqual(['name', undefined])

@@ -168,7 +168,7 @@ export async function openApp({ ownSession, ...options }: AppOptions = {}, mount
       return request(toOf(checked), checked.status === 307 ? init : { headers: init.headers ?? {} })
     }
     /** The path of the callback with which a user responds on the consent page. */
-    function answer(consentUrl: string, parameters: Record<string, string> = { code: 'the-code' }): string {
+    function callbackFor(consentUrl: string, parameters: Record<string, string> = { code: 'the-code' }): string {
       const consent = new URL(consentUrl).searchParams
       const callback = new URL(consent.get('redirect_uri') ?? '')
       callback.searchParams.set('state', consent.get('state') ?? '')
@@ -177,9 +177,9 @@ export async function openApp({ ownSession, ...options }: AppOptions = {}, mount
     }
     /** Has the user allow what the page needs. */
     async function allow(path = '/events', init: RequestInit = {}): Promise<Response> {
-      return request(answer(toOf(await visit(path, init))), init)
+      return request(callbackFor(toOf(await visit(path, init))), init)
     }
-    return { cookies, request, visit, answer, allow }
+    return { cookies, request, visit, callbackFor, allow }
   }
   return { stage, scene, agent, openBrowser }
 }

@@ -9,7 +9,7 @@ describe('a browser that returns no cookies', () => {
   const request = async (options: AppOptions, headers: Record<string, string> = {}) =>
     (await openApp(options)).openBrowser().request(check, { headers })
 
-  it('is told so, with a way back, and no auth server is contacted', async () => {
+  it('learns this, with a way back, and no auth server is contacted', async () => {
     const { openBrowser, stage } = await openApp({ about: { name: 'Calendar helper' } })
     const refused = await openBrowser().request(check, { headers: { 'accept-language': 'en' } })
     const html = await refused.text()
@@ -19,13 +19,13 @@ describe('a browser that returns no cookies', () => {
     expect(stage.seen).toEqual([])
   })
 
-  it('is told so on the page of the app, in the browser’s language', async () => {
+  it('learns this on the page of the app, in the browser’s language', async () => {
     const callbackResponse = (outcome: string, detail?: string) => new Response(`${outcome}: ${detail}`)
     const shown = await request({ callbackResponse }, { 'accept-language': 'ar' })
     expect(await shown.text()).toMatch(/^refused: .*ملفات تعريف الارتباط/)
   })
 
-  it('is told so in JSON if it is a script', async () => {
+  it('learns this in JSON if it is a script', async () => {
     const shown = await request({}, fromScript)
     expect([shown.status, shown.headers.get('cache-control')]).toEqual([400, 'no-store'])
     expect(await shown.json()).toEqual({ error: 'cookies_required' })
@@ -50,7 +50,7 @@ describe('the callback', () => {
   ])('of a denied consent shows that, with %j a way to %s', async (options, home) => {
     const { openBrowser } = await openApp({ ...options, about: { name: 'Calendar helper' } })
     const browser = openBrowser()
-    const callback = browser.answer(toOf(await browser.visit()), denied)
+    const callback = browser.callbackFor(toOf(await browser.visit()), denied)
     const html = await (await browser.request(callback, { headers: { 'accept-language': 'ar' } })).text()
     for (const part of ['data-state="denied"', 'lang="ar"', 'Calendar helper', `<a href="${home}">`])
       expect(html).toContain(part)
@@ -60,7 +60,7 @@ describe('the callback', () => {
   it('that fails leads back to the page', async () => {
     const { stage, openBrowser } = await openApp({ home: '/start' })
     const browser = openBrowser()
-    const callback = browser.answer(toOf(await browser.visit()))
+    const callback = browser.callbackFor(toOf(await browser.visit()))
     stage.token.code = () => new Response('', { status: 500 })
     const html = await (await browser.request(callback)).text()
     expect(html).toContain('data-state="failed"')
@@ -73,14 +73,14 @@ describe('the callback', () => {
     const { openBrowser } = await openApp({ callbackResponse })
     const browser = openBrowser()
     const asked = toOf(await browser.visit())
-    expect(await (await browser.request(browser.answer(asked, denied))).text()).toBe('denied at /callback')
+    expect(await (await browser.request(browser.callbackFor(asked, denied))).text()).toBe('denied at /callback')
     expect(toOf(await openBrowser().allow())).toBe('/events')
   })
 
   it('replaces the session, so that anyone who knew it loses access', async () => {
     const { openBrowser } = await openApp()
     const [browser, thief] = [openBrowser(), openBrowser()]
-    const callback = browser.answer(toOf(await browser.visit()))
+    const callback = browser.callbackFor(toOf(await browser.visit()))
     for (const [name, value] of browser.cookies) thief.cookies.set(name, value)
     expect(toOf(await browser.request(callback))).toBe('/events')
     thief.cookies.delete('__Host-agent-visit')
@@ -91,7 +91,7 @@ describe('the callback', () => {
   it('can be passed to the agent itself, with the browser’s session', async () => {
     const { agent, openBrowser } = await openApp()
     const browser = openBrowser()
-    const url = ids.agent + browser.answer(toOf(await browser.visit()))
+    const url = ids.agent + browser.callbackFor(toOf(await browser.visit()))
     const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     expect((await agent.handler(new Request(url))).status).toBe(400)
     expect(toOf(await agent.handler(new Request(url, { headers: { cookie } })))).toBe('/events')
@@ -101,7 +101,7 @@ describe('the callback', () => {
     const { agent, openBrowser } = await openApp({ ownSession: (header) => header })
     const headers = { 'x-session': 's-1' }
     const browser = openBrowser()
-    const url = ids.agent + browser.answer(toOf(await browser.visit('/events', { headers })))
+    const url = ids.agent + browser.callbackFor(toOf(await browser.visit('/events', { headers })))
     expect((await agent.handler(new Request(url, { headers: { cookie: '__Host-agent=s-1' } }))).status).toBe(400)
   })
 })

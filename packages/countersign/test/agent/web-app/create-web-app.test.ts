@@ -65,7 +65,7 @@ describe('the options', () => {
     const first = await browser.request('/events')
     expect(toOf(first)).toBe('/back?app=1&visit=%2Fevents')
     expect(toOf(await browser.request(toOf(first)))).toBe('/events')
-    const callback = browser.answer(toOf(await browser.request('/events')))
+    const callback = browser.callbackFor(toOf(await browser.request('/events')))
     expect(callback).toMatch(/^\/back\?app=1&state=/)
     expect(toOf(await browser.request(callback))).toBe('/events')
     expect((await browser.request('/callback')).status).toBe(404)
@@ -107,14 +107,14 @@ describe('a page', () => {
   it('that a link checker requests starts no consent, with or without a session', async () => {
     const { stage, openBrowser } = await openApp()
     const browser = openBrowser()
-    const answers = [await browser.request('/events', { method: 'HEAD' })]
+    const responses = [await browser.request('/events', { method: 'HEAD' })]
     await browser.visit()
     stage.seen.length = 0
     const kept = new Map(browser.cookies)
-    answers.push(await browser.request('/events', { method: 'HEAD' }))
-    for (const answer of answers) {
-      expect([answer.status, answer.headers.get('location')]).toEqual([401, null])
-      expect([answer.headers.get('cache-control'), lines(answer)]).toEqual(['no-store', []])
+    responses.push(await browser.request('/events', { method: 'HEAD' }))
+    for (const response of responses) {
+      expect([response.status, response.headers.get('location')]).toEqual([401, null])
+      expect([response.headers.get('cache-control'), lines(response)]).toEqual(['no-store', []])
     }
     expect(stage.forms()).toEqual([])
     expect(browser.cookies).toEqual(kept)
@@ -128,7 +128,7 @@ describe('a page', () => {
     expect([asked.status, asked.headers.get('cache-control')]).toEqual([401, 'private, no-store'])
     const { error, url } = (await asked.json()) as { error: string; url: string }
     expect([error, url]).toEqual(['consent_required', expect.stringContaining(consentPage)])
-    expect(toOf(await browser.request(browser.answer(url)))).toBe('/calendar')
+    expect(toOf(await browser.request(browser.callbackFor(url)))).toBe('/calendar')
   })
 
   it('that posts a form is sent again after the cookie check, but not after the consent', async () => {
@@ -140,7 +140,7 @@ describe('a page', () => {
     expect([checked.status, toOf(checked)]).toEqual([307, '/events'])
     const asked = await browser.request('/events', fromForm)
     expect([asked.status, toOf(asked)]).toEqual([303, expect.stringContaining(consentPage)])
-    expect(toOf(await browser.request(browser.answer(toOf(asked))))).toBe('/form')
+    expect(toOf(await browser.request(browser.callbackFor(toOf(asked))))).toBe('/form')
     expect(scene.made).toBe(2)
     const long = await openBrowser().request(`/events?${'x'.repeat(6000)}`, fromForm)
     expect([long.status, toOf(long)], 'too long to come back to').toEqual([303, '/callback?visit='])
@@ -171,7 +171,7 @@ describe('a page', () => {
     const responses = await Promise.all(['a', 'b'].map((day) => browser.request(`/events?day=${day}`)))
     const sessions = responses.flatMap(lines).filter((line) => line.startsWith('__Host-agent='))
     expect(new Set(sessions).size).toBe(1)
-    const callback = browser.answer(toOf(responses[0] as Response))
+    const callback = browser.callbackFor(toOf(responses[0] as Response))
     expect(toOf(await browser.request(callback))).toMatch(/^\/events\?day=[ab]$/)
   })
 

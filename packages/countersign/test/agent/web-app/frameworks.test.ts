@@ -26,7 +26,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
         `^__Host-agent-back-[\\w-]{16}=${encodeURIComponent('/events?day=1')}; ${attributes}; Max-Age=10800$`,
       ),
     ])
-    const callback = await browser.request(browser.answer(toOf(asked)))
+    const callback = await browser.request(browser.callbackFor(toOf(asked)))
     expect([callback.status, toOf(callback)]).toEqual([303, '/events?day=1'])
     expect(callback.headers.getSetCookie()).toEqual([
       expect.stringMatching(`^__Host-agent-back-[\\w-]{16}=; ${attributes}; Max-Age=0$`),
