@@ -101,7 +101,7 @@ export const agentCommands: readonly CommandRow[] = [
       ...egressProxy,
       ...json,
     },
-    load: async () => (await import('../login/login-command.js')).loginCommand,
+    load: async () => (await import('../connect-device/login-command.js')).loginCommand,
   },
   {
     name: 'logout',
@@ -113,7 +113,7 @@ export const agentCommands: readonly CommandRow[] = [
       { name: '[auth-server]', description: 'The auth server given to login; required if there are several logins' },
     ],
     flags: { ...agent, ...json },
-    load: async () => (await import('../login/logout-command.js')).logoutCommand,
+    load: async () => (await import('../connect-device/logout-command.js')).logoutCommand,
   },
   {
     name: 'agent init',
@@ -196,7 +196,7 @@ export const agentCommands: readonly CommandRow[] = [
       ...editionFlag('The edition of AAuth in which the key set is published'),
       '--json': 'Print one JSON document with the file, the thumbprint and the key set',
     },
-    load: async () => (await import('../keys/keys-commands.js')).keysGenerate,
+    load: async () => (await import('../key-files/keys-commands.js')).keysGenerate,
   },
   {
     name: 'agent keys show',
@@ -205,7 +205,7 @@ export const agentCommands: readonly CommandRow[] = [
     page: 'Keys: where to keep them, how to rotate them, what to do after a leak',
     subjects: [{ name: '<file>', description: 'The private JWK, as written by agent keys generate or agent init' }],
     flags: {},
-    load: async () => (await import('../keys/keys-commands.js')).keysShow,
+    load: async () => (await import('../key-files/keys-commands.js')).keysShow,
   },
   {
     name: 'fetch',

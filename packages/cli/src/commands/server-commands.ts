@@ -27,7 +27,7 @@ const rows: readonly CommandRow[] = [
     example: 'server keys generate-master --output master.key',
     page: 'Run an auth server',
     flags: { ...outputFile('Write the key to this new file, which only you can read'), ...json },
-    load: async () => (await import('../keys/keys-commands.js')).keysGenerateMaster,
+    load: async () => (await import('../key-files/keys-commands.js')).keysGenerateMaster,
   },
   {
     name: 'server keys list',

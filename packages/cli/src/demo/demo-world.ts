@@ -1,6 +1,6 @@
 import { isLoopbackIdentifier } from 'countersign/discovery'
 import type { DemoEdition, DemoSetting } from '../editions/demo-edition.js'
-import type { Party } from '../trace/trace-event.js'
+import type { Party } from '../message-trace/trace-event.js'
 
 export const demoHost = '127.0.0.1'
 

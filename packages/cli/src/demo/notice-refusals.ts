@@ -12,9 +12,9 @@ import { confirmationJwk, decodeToken, parseJsonObject } from 'countersign/token
 import { CommandError, exitStatus } from '../command/errors.js'
 import type { CommandEdition } from '../editions/command-edition.js'
 import type { DemoEdition } from '../editions/demo-edition.js'
-import { knownMistake } from '../mistakes/known-mistake.js'
+import { receivedMessage, type TracedRequest, type TraceEvent } from '../message-trace/trace-event.js'
 import { addressHint } from '../network/fetch-problems.js'
-import { receivedMessage, type TracedRequest, type TraceEvent } from '../trace/trace-event.js'
+import { knownMistake } from '../signature-mistakes/known-mistake.js'
 
 /** In every edition. Header names in a trace are lowercase. */
 const problem = 'signature-error'

@@ -1,5 +1,5 @@
 import { AgentError, type ConsentRequest } from 'countersign/agent'
-import type { Trace } from '../trace/create-trace.js'
+import type { Trace } from '../message-trace/create-trace.js'
 import { type Decision, decideWith } from './decide.js'
 import { type Closers, createClosers, type DemoParty } from './demo-world.js'
 import { flowFailure } from './notice-refusals.js'

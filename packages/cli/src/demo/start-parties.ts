@@ -6,9 +6,9 @@ import { CommandError, exitStatus } from '../command/errors.js'
 import { requirePackage } from '../command/require-package.js'
 import { type DemoEdition, demoPath } from '../editions/demo-edition.js'
 import { loadDemo } from '../editions/load-edition.js'
+import { createTrace, type Trace } from '../message-trace/create-trace.js'
+import type { Party, TraceEvent } from '../message-trace/trace-event.js'
 import { listen, type OpenPort } from '../network/listen.js'
-import { createTrace, type Trace } from '../trace/create-trace.js'
-import type { Party, TraceEvent } from '../trace/trace-event.js'
 import { createDemoAgent, createDemoResource } from './demo-parties.js'
 import {
   type Closers,

@@ -4,12 +4,12 @@ import { fieldValues, jwkThumbprint, parseSignatureInput, type SignatureInput } 
 import { confirmationJwk, parseJsonObject } from 'countersign/tokens'
 import type { CommandEdition } from '../editions/command-edition.js'
 import { explainMember } from '../inspect/claims.js'
-import { signatureBaseOf } from '../mistakes/known-mistake.js'
+import type { SeenExchange } from '../message-trace/exchange-log.js'
+import { type FoundToken, findTokens } from '../message-trace/find-tokens.js'
+import { refusalReasons } from '../message-trace/render-frame.js'
+import { isDiscovery, receivedMessage, type TracedRequest, type TracedResponse } from '../message-trace/trace-event.js'
+import { signatureBaseOf } from '../signature-mistakes/known-mistake.js'
 import { titleCase } from '../terminal/text.js'
-import type { SeenExchange } from '../trace/exchange-log.js'
-import { type FoundToken, findTokens } from '../trace/find-tokens.js'
-import { refusalReasons } from '../trace/render-frame.js'
-import { isDiscovery, receivedMessage, type TracedRequest, type TracedResponse } from '../trace/trace-event.js'
 import type { BaseLine, DecodedParts, Line, Member, Message } from './run-model.js'
 
 /** What describing a message needs besides the message. */

@@ -1,6 +1,6 @@
 import { CommandError, exitStatus } from '../command/errors.js'
-import type { SeenExchange } from '../trace/exchange-log.js'
-import type { HeaderLines, Party } from '../trace/trace-event.js'
+import type { SeenExchange } from '../message-trace/exchange-log.js'
+import type { HeaderLines, Party } from '../message-trace/trace-event.js'
 
 /** Maximum size of a trace file, in bytes. */
 export const maxTrace = 16 * 1_048_576

@@ -1,9 +1,9 @@
 import { decodeToken, parseJsonObject } from 'countersign/tokens'
 import type { CommandEdition } from '../editions/command-edition.js'
 import { explainMember } from '../inspect/claims.js'
-import type { SeenExchange } from '../trace/exchange-log.js'
-import { findTokens } from '../trace/find-tokens.js'
-import { type HeaderLines, isDiscovery, type TracedRequest, type TracedResponse } from '../trace/trace-event.js'
+import type { SeenExchange } from '../message-trace/exchange-log.js'
+import { findTokens } from '../message-trace/find-tokens.js'
+import { type HeaderLines, isDiscovery, type TracedRequest, type TracedResponse } from '../message-trace/trace-event.js'
 
 /** Members of queries, forms, JSON and challenges that are no secrets. All others are removed. */
 const shared: ReadonlySet<string> = new Set(

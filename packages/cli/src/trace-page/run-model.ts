@@ -1,4 +1,4 @@
-import type { Party } from '../trace/trace-event.js'
+import type { Party } from '../message-trace/trace-event.js'
 
 /** A run of the protocol, as a page shows it. Nothing in it depends on the edition. */
 export interface RunModel {

@@ -10,7 +10,7 @@ import {
 } from 'countersign/signatures'
 import type { CommandEdition } from '../editions/command-edition.js'
 import { editionWith } from '../editions/load-edition.js'
-import { knownMistake, signatureBaseOf } from '../mistakes/known-mistake.js'
+import { knownMistake, signatureBaseOf } from '../signature-mistakes/known-mistake.js'
 import { createKeySource } from './key-source.js'
 import { type ParsedRequest, parseHttpRequest } from './parse-http-request.js'
 import { reportOf, type VerificationReport, type VerificationStep } from './verification-report.js'

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { serializeTrace } from '../../src/trace/json-document.js'
+import { serializeTrace } from '../../src/message-trace/json-document.js'
 import type { TraceDocument } from '../independent-verifier.js'
 
 it('joins header lines of the same name, and shows a missing response as null', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createTextRenderer } from '../../src/trace/text-renderer.js'
+import { createTextRenderer } from '../../src/message-trace/text-renderer.js'
 
 type TraceEvent = Parameters<ReturnType<typeof createTextRenderer>>[0]
 

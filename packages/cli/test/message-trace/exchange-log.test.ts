@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createExchangeLog } from '../../src/trace/exchange-log.js'
+import { createExchangeLog } from '../../src/message-trace/exchange-log.js'
 
 const request = { method: 'GET', url: 'https://api.example/', headers: [], body: null }
 const response = { status: 200, headers: [], body: 'as it was sent' }

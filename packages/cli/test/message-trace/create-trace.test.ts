@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createTrace, type TraceOptions } from '../../src/trace/create-trace.js'
+import { createTrace, type TraceOptions } from '../../src/message-trace/create-trace.js'
 
 const parties: TraceOptions['parties'] = new Map([
   ['https://agent.example', 'agent'],
