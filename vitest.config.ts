@@ -84,7 +84,7 @@ const together = [
   'packages/gateway/test/{revoked,streams,subrequests,trailers,upload-room}.test.ts',
   'packages/gateway/test/config/**/*.test.ts',
   'packages/gateway/test/oracles/**/*.test.ts',
-  'packages/gateway/test/uploads/watch-{form,text}.test.ts',
+  'packages/gateway/test/bodies/watch-{form,text}.test.ts',
   'packages/cli/test/{demo-hints,discover,draft-11,gateway,init,inspect,private-network,sign,sign-and-verify,verify}.test.ts',
   'packages/cli/test/{doctor,editions,sidecar}/**/*.test.ts',
   'packages/cli/test/gateway/mcp-settings.test.ts',

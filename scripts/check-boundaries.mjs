@@ -120,9 +120,9 @@ const layers = {
   gateway: upwards([
     ['headers', 'events'],
     ['routes'],
-    ['identity', 'uploads', 'openapi', 'editions'],
+    ['identity', 'bodies', 'openapi', 'editions'],
     ['upstream'],
-    ['responses', 'probe'],
+    ['responses', 'probe-path-spellings'],
     ['gateway-options'],
     ['gateway-setup'],
     ['mcp'],

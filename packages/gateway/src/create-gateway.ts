@@ -3,11 +3,11 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { endGracefully } from 'countersign/node'
 import { createMcpSessions } from 'countersign/resource/mcp'
+import { createSpool } from './bodies/buffered-upload.js'
 import type { Gateway, GatewayOptions } from './gateway-options.js'
 import { createGatewayServer } from './gateway-server.js'
 import { type GatewayShared, setUpGateway } from './gateway-setup.js'
 import { serveRequest } from './serve-request.js'
-import { createSpool } from './uploads/buffered-upload.js'
 import { createConnections } from './upstream.js'
 
 /**

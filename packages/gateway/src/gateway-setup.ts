@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { type ClientAddress, createClientAddress, createEmitter, createTrustedPeers, type Emit } from 'countersign/node'
 import type { Resource } from 'countersign/resource'
 import { createMcpSessions, type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
+import type { Spool } from './bodies/buffered-upload.js'
 import { observeResource } from './events.js'
 import {
   defaultLimits,
@@ -28,7 +29,6 @@ import {
 import { passAroundMcp } from './routes/route-collisions.js'
 import type { GatewayRules } from './routes/route-table.js'
 import { createRouteTable } from './routes/route-table.js'
-import type { Spool } from './uploads/buffered-upload.js'
 import { type Connections, parseUpstream, type Upstream, upstreamOptions } from './upstream.js'
 
 /** The validated options of a gateway, ready for use. */

@@ -32,11 +32,11 @@ export {
   type RunSpelling,
   type SpellingKind,
   spellingKinds,
-} from './probe.js'
+} from './probe-path-spellings.js'
 export type { CorsOptions } from './responses/cors.js'
 export { checkRequest, type Verdict } from './routes/check-request.js'
 export { type ClosedPath, createClosedPaths, type IsClosed, mcpPathProblems } from './routes/closed-paths.js'
-export { type EncodedOctet, type ParsedPath, requirePath } from './routes/path-grammar.js'
+export { type EncodedOctet, type ParsedPath, requirePath } from './routes/request-path.js'
 export type { RequestHead } from './routes/require-plain-fields.js'
 export { type Accept, type Level, type Need, type Route, withAccept } from './routes/route.js'
 export { createRouteTable, type GatewayRules, type RoutedPath, type RouteTable } from './routes/route-table.js'

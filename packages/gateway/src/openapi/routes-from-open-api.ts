@@ -1,4 +1,3 @@
-import { folds, type Kept } from '../routes/path-grammar.js'
 import {
   foldPattern,
   isNarrower,
@@ -7,6 +6,7 @@ import {
   pathPatternProblem,
   shapeOf,
 } from '../routes/path-pattern.js'
+import { folds, type Kept } from '../routes/request-path.js'
 import { type Level, methodDistance, methodProblem, type Route, routeProblems, strengthOf } from '../routes/route.js'
 import { routeCollisions } from '../routes/route-collisions.js'
 import {

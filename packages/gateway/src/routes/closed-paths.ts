@@ -1,4 +1,5 @@
 import { interpretations } from './interpretations.js'
+import { parsePathPattern, pathPatternProblem } from './path-pattern.js'
 import {
   createFoldOnce,
   decodeSegment,
@@ -9,8 +10,7 @@ import {
   type ParsedPath,
   withoutEnd,
   withoutEnding,
-} from './path-grammar.js'
-import { parsePathPattern, pathPatternProblem } from './path-pattern.js'
+} from './request-path.js'
 import type { Route } from './route.js'
 
 /** A path that no route serves, in any spelling. */

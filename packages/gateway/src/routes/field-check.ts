@@ -2,8 +2,8 @@ import { METHODS } from 'node:http'
 import { AAuthError } from 'countersign/resource'
 import { lettersOf, traitsOf } from '../headers.js'
 import { mayContainUrl, pathOfUrl, skippedBefore, urlsIn } from './nested-urls.js'
-import { requirePath } from './path-grammar.js'
 import { beginsAsPath, interpretedNames, maxInterpreted, pathsInQuery, type QueryPath } from './query-paths.js'
+import { requirePath } from './request-path.js'
 import {
   parameterLayers,
   parameterName,

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { decodeSegment, foldName, isScript, type ParsedPath } from './path-grammar.js'
+import { decodeSegment, foldName, isScript, type ParsedPath } from './request-path.js'
 
 /** The names in a path, and whether further names may follow, as in open patterns. */
 export interface Names {

@@ -1,5 +1,5 @@
-import { parsePath } from './path-grammar.js'
 import type { QueryPath } from './query-paths.js'
+import { parsePath } from './request-path.js'
 import { unescaped } from './require-plain-fields.js'
 
 /** Whether an object member may be the URL of a request in a batch: `url`, `uri`, `path`, `relative_url`. */

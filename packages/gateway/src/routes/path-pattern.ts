@@ -1,5 +1,5 @@
 import { interpretations, type Names } from './interpretations.js'
-import { decodeSegment, type End, foldName, foldNames, type Kept, parsePath, withoutEnding } from './path-grammar.js'
+import { decodeSegment, type End, foldName, foldNames, type Kept, parsePath, withoutEnding } from './request-path.js'
 
 /** A parsed path pattern. */
 export interface PathPattern {

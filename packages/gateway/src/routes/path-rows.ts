@@ -1,4 +1,3 @@
-import { decodeSegment, type End, ends, foldName, folds, type Kept, withoutEnding } from './path-grammar.js'
 import {
   type FoldedPattern,
   foldPattern,
@@ -10,6 +9,7 @@ import {
   type Segment,
   shapeOf,
 } from './path-pattern.js'
+import { decodeSegment, type End, ends, foldName, folds, type Kept, withoutEnding } from './request-path.js'
 import { covers, handledAs, methodDistance, type Need, type Route } from './route.js'
 
 /** A route with its index in the table. */

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { decodeSegment, excessOf, isPageName, isScript } from './path-grammar.js'
+import { decodeSegment, excessOf, isPageName, isScript } from './request-path.js'
 import { isRestRoute, parameterName } from './require-plain-fields.js'
 
 /** A path in a field of a request. A server may run it instead of the request's path (G48, G54). */

@@ -1,4 +1,3 @@
-import { folds, type Kept } from './path-grammar.js'
 import {
   type FoldedPattern,
   foldPattern,
@@ -21,6 +20,7 @@ import {
   routeFor,
   routesFor,
 } from './path-rows.js'
+import { folds, type Kept } from './request-path.js'
 import {
   acceptsOAuth,
   covers,

@@ -11,7 +11,6 @@ import {
   requireNamedCalls,
   spelledReadings,
 } from './interpretations.js'
-import { createFoldOnce, type FoldOnce, foldedForms, folds, type ParsedPath } from './path-grammar.js'
 import { divergesTo, type FoldedPattern, foldedFits, hasLongParameter, patternFits } from './path-pattern.js'
 import {
   type FoldedOwn,
@@ -27,6 +26,7 @@ import {
   routesFor,
 } from './path-rows.js'
 import type { QueryPath } from './query-paths.js'
+import { createFoldOnce, type FoldOnce, foldedForms, folds, type ParsedPath } from './request-path.js'
 import {
   type Accept,
   covers,

@@ -1,8 +1,8 @@
 import { METHODS } from 'node:http'
 import { nearestName } from 'countersign/node'
 import type { Requirement, ResourceOptions, VerifyRequestOptions } from 'countersign/resource'
-import type { EncodedOctet } from './path-grammar.js'
 import { parsePathPattern, pathPatternProblem } from './path-pattern.js'
+import type { EncodedOctet } from './request-path.js'
 
 /** The proof that a request must provide. `none`: nothing is verified, and the upstream gets empty identity headers. */
 export type Level = 'none' | Requirement

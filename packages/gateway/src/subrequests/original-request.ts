@@ -1,10 +1,10 @@
 import type { Upload } from 'countersign'
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/signatures'
+import { namesForm } from '../bodies/body-watch.js'
 import { traitsOf } from '../headers.js'
 import type { RequestHead } from '../routes/require-plain-fields.js'
 import type { Need } from '../routes/route.js'
-import { namesForm } from '../uploads/body-watch.js'
 
 /** How a proxy describes the original request in a subrequest (W30). */
 export interface Dialect {

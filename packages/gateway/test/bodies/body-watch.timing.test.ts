@@ -1,7 +1,7 @@
 import { brotliCompressSync } from 'node:zlib'
 import { AAuthError } from 'countersign/resource'
 import { describe, expect, it } from 'vitest'
-import { createBodyWatch } from '../../src/uploads/body-watch.js'
+import { createBodyWatch } from '../../src/bodies/body-watch.js'
 import { bearer, both, openOAuthResource, tokenFor } from '../oauth-stage.js'
 import { checkedRequest } from './checked-request.js'
 

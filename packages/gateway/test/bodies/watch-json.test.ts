@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { watchJson } from '../../src/uploads/watch-json.js'
+import { watchJson } from '../../src/bodies/watch-json.js'
 import { watched } from './recording-check.js'
 
 const urlOf = (length: number) => `[{"url":"${'/'.repeat(length)}"}]`

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { JsonScanner, longestText } from '../../src/uploads/json-scanner.js'
+import { JsonScanner, longestText } from '../../src/bodies/json-scanner.js'
 
 type Reported = readonly unknown[]
 

@@ -2,7 +2,7 @@ import { createContext, runInContext } from 'node:vm'
 import { AAuthError } from 'countersign/resource'
 import { expect, it } from 'vitest'
 import { parse as parseYaml } from 'yaml'
-import { createBodyWatch } from '../../src/uploads/body-watch.js'
+import { createBodyWatch } from '../../src/bodies/body-watch.js'
 import { checkedRequest } from './checked-request.js'
 
 const checked = checkedRequest([

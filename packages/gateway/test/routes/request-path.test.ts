@@ -11,7 +11,7 @@ import {
   parsePath,
   requirePath,
   withoutEnding,
-} from '../../src/routes/path-grammar.js'
+} from '../../src/routes/request-path.js'
 
 const loose = { case: false, endings: false }
 

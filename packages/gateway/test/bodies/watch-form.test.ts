@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { requireBoundary, watchParameters, watchParts } from '../../src/uploads/watch-form.js'
+import { requireBoundary, watchParameters, watchParts } from '../../src/bodies/watch-form.js'
 import { watched } from './recording-check.js'
 
 const x = (length: number) => 'x'.repeat(length)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createStartFinder, watchAnyType } from '../../src/uploads/watch-text.js'
+import { createStartFinder, watchAnyType } from '../../src/bodies/watch-text.js'
 import { watched } from './recording-check.js'
 
 const refused = ['request_malformed']

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { charsetsOf, isMultibyte, requireReadableCharsets } from '../../src/uploads/charsets.js'
+import { charsetsOf, isMultibyte, requireReadableCharsets } from '../../src/bodies/charsets.js'
 
 it.each([
   ['application/json', []],
