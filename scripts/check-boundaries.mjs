@@ -61,7 +61,7 @@ const layers = {
     x509: ['lib', 'protocol', 'discovery'],
     otel: ['lib'],
     observability: ['lib'],
-    'entry-points': ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
+    'low-level-exports': ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     index: ['lib', 'httpsig', 'discovery'],
     // These depend only on the shape of Node's response, so that they load on any runtime.
     'node/keep-private': [],
@@ -90,7 +90,7 @@ const layers = {
     'resource/koa': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],
     'resource/fastify': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],
     // Built from public entry points alone, as a third party could build it: it cannot bypass a check.
-    testing: ['index', 'agent', 'resource', 'entry-points'],
+    testing: ['index', 'agent', 'resource', 'low-level-exports'],
   },
   server: {
     policy: [],
@@ -313,7 +313,7 @@ function isInsideEdition(inside, reached) {
     part !== undefined &&
     !(part === edition || part.startsWith(`${edition}-`)) &&
     !inside.startsWith(`editions/${edition}/`) &&
-    !inside.startsWith('entry-points/')
+    !inside.startsWith('low-level-exports/')
   )
 }
 

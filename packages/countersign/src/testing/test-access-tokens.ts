@@ -1,6 +1,6 @@
-import { type AccessTokenClaims, accessTokenType } from '../entry-points/editions.js'
-import { issueToken } from '../entry-points/tokens.js'
 import { createSigner, generatePrivateJwk, type Signer } from '../index.js'
+import { type AccessTokenClaims, accessTokenType } from '../low-level-exports/editions.js'
+import { issueToken } from '../low-level-exports/tokens.js'
 import type { TestClock } from './test-clock.js'
 import type { TestFault } from './test-faults.js'
 import { lifetimes, type TestGrants } from './test-grants.js'

@@ -1,6 +1,6 @@
-import { createDiscovery, documentResponse, documentUrl } from '../entry-points/discovery.js'
-import { type IssuerMetadata, january, readParameters, requireParameter } from '../entry-points/editions.js'
 import { AAuthError } from '../index.js'
+import { createDiscovery, documentResponse, documentUrl } from '../low-level-exports/discovery.js'
+import { type IssuerMetadata, january, readParameters, requireParameter } from '../low-level-exports/editions.js'
 import { createMemoryNonces } from '../resource/index.js'
 import type { TestServer, TestServerTools } from './test-edition.js'
 import type { TestGrants } from './test-grants.js'

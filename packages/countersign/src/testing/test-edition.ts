@@ -1,6 +1,6 @@
-import { documentResponse } from '../entry-points/discovery.js'
-import type { AgentEdition, ResourceEdition, WrittenRefusal } from '../entry-points/editions.js'
 import { AAuthError } from '../index.js'
+import { documentResponse } from '../low-level-exports/discovery.js'
+import type { AgentEdition, ResourceEdition, WrittenRefusal } from '../low-level-exports/editions.js'
 import type { TestClock } from './test-clock.js'
 import type { FaultForm } from './test-faults.js'
 import type { TestGrants } from './test-grants.js'

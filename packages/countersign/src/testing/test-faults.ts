@@ -1,5 +1,5 @@
-import { type KeyReference, type SigningForm, signRequest } from '../entry-points/signatures.js'
 import { createSigner, generatePrivateJwk, type Signer } from '../index.js'
+import { type KeyReference, type SigningForm, signRequest } from '../low-level-exports/signatures.js'
 import type { TestClock } from './test-clock.js'
 import { lifetimes, type TestGrant, type TestGrants, type TokenChanges } from './test-grants.js'
 

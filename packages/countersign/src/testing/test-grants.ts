@@ -1,6 +1,6 @@
-import { type AuthTokenClaims, january, type RevocationClaims, revocationEntry } from '../entry-points/editions.js'
-import { issueToken } from '../entry-points/tokens.js'
 import type { Signer } from '../index.js'
+import { type AuthTokenClaims, january, type RevocationClaims, revocationEntry } from '../low-level-exports/editions.js'
+import { issueToken } from '../low-level-exports/tokens.js'
 
 /** A grant, in the form in which an auth server stores it. */
 export interface TestGrant {

@@ -1,4 +1,4 @@
-import { isIdentifier } from '../entry-points/discovery.js'
+import { isIdentifier } from '../low-level-exports/discovery.js'
 
 /** The handler of an origin. */
 export type OriginHandler = (request: Request) => Promise<Response> | Response

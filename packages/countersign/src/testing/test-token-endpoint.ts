@@ -1,4 +1,5 @@
-import { type Discovery, type Found, findTokenKey } from '../entry-points/discovery.js'
+import { AAuthError, type ClaimNonce } from '../index.js'
+import { type Discovery, type Found, findTokenKey } from '../low-level-exports/discovery.js'
 import {
   january,
   type KeyResolver,
@@ -6,10 +7,14 @@ import {
   parseScope,
   readForm,
   requireParameter,
-} from '../entry-points/editions.js'
-import { receiveRequest, requireUnusedNonce, serializeBase64url, verifySignature } from '../entry-points/signatures.js'
-import { verifyToken } from '../entry-points/tokens.js'
-import { AAuthError, type ClaimNonce } from '../index.js'
+} from '../low-level-exports/editions.js'
+import {
+  receiveRequest,
+  requireUnusedNonce,
+  serializeBase64url,
+  verifySignature,
+} from '../low-level-exports/signatures.js'
+import { verifyToken } from '../low-level-exports/tokens.js'
 import { lifetimes, type TestGrant, type TestGrants } from './test-grants.js'
 
 /** The access that a user is prompted to allow. */

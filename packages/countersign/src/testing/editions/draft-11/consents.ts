@@ -1,5 +1,5 @@
-import { draft11Documents, serializeRequirement } from '../../../entry-points/draft-11.js'
 import { AAuthError } from '../../../index.js'
+import { draft11Documents, serializeRequirement } from '../../../low-level-exports/draft-11.js'
 import type { TestGrant } from '../../test-grants.js'
 import { decide } from '../../test-person.js'
 import { deliver, type PersonContext, requireAgent, type SigningAgent, type Wanted } from './signing-agent.js'

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 
-import { documentUrl } from '../../../entry-points/discovery.js'
+import { documentUrl } from '../../../low-level-exports/discovery.js'
 import {
   draft11Agent,
   draft11AgentSigning,
@@ -15,8 +15,8 @@ import {
   parseSignatureError,
   requirementHeader,
   signatureErrorHeader,
-} from '../../../entry-points/draft-11.js'
-import { decodeToken, parseJsonObject } from '../../../entry-points/tokens.js'
+} from '../../../low-level-exports/draft-11.js'
+import { decodeToken, parseJsonObject } from '../../../low-level-exports/tokens.js'
 import type { TestEdition } from '../../test-edition.js'
 import type { FaultForm } from '../../test-faults.js'
 import { createPersonServer } from './person-server.js'

@@ -1,4 +1,5 @@
-import { documentResponse, documentUrl, type Found, findTokenKey } from '../../../entry-points/discovery.js'
+import { AAuthError } from '../../../index.js'
+import { documentResponse, documentUrl, type Found, findTokenKey } from '../../../low-level-exports/discovery.js'
 import {
   draft11Documents,
   draft11Jose,
@@ -7,10 +8,9 @@ import {
   type PersonTokenClaims,
   readJson,
   writeRefusal,
-} from '../../../entry-points/draft-11.js'
-import type { VerificationKey } from '../../../entry-points/signatures.js'
-import { decodeToken, publishedJwk, type TokenType, verifyToken } from '../../../entry-points/tokens.js'
-import { AAuthError } from '../../../index.js'
+} from '../../../low-level-exports/draft-11.js'
+import type { VerificationKey } from '../../../low-level-exports/signatures.js'
+import { decodeToken, publishedJwk, type TokenType, verifyToken } from '../../../low-level-exports/tokens.js'
 import type { TestServer, TestServerTools } from '../../test-edition.js'
 import type { OriginHandler } from '../../test-origins.js'
 import { type Consents, createConsents } from './consents.js'

@@ -1,13 +1,13 @@
-import { documentUrl } from '../../../entry-points/discovery.js'
+import { documentUrl } from '../../../low-level-exports/discovery.js'
 import {
   type AuthTokenClaims,
   draft11AgentSigning,
   draft11Documents,
   draft11Jose,
   draft11Tokens,
-} from '../../../entry-points/draft-11.js'
-import { signRequest } from '../../../entry-points/signatures.js'
-import { decodeToken, issueToken, parseJsonObject, publishedJwk } from '../../../entry-points/tokens.js'
+} from '../../../low-level-exports/draft-11.js'
+import { signRequest } from '../../../low-level-exports/signatures.js'
+import { decodeToken, issueToken, parseJsonObject, publishedJwk } from '../../../low-level-exports/tokens.js'
 import type { TestClock } from '../../test-clock.js'
 import { lifetimes, type TestGrant, type TestGrants, type TokenChanges } from '../../test-grants.js'
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { mcpTimeouts } from '../../src/agent/mcp.js'
+import { mcpTimeouts } from '../../src/agent/mcp-timeouts.js'
 
 it('converts a patience in seconds to milliseconds', () => {
   expect(mcpTimeouts()).toEqual({ timeout: 1_800_000, resetTimeoutOnProgress: true })
