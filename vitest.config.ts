@@ -64,11 +64,11 @@ const timed = [
 const shared = [
   'packages/countersign/test/{agent,discovery,editions,httpsig,interop,lib,protocol,resource,tokens,tools,vectors,x509}/**/*.test.ts',
   'packages/server/test/*.test.ts',
-  'packages/server/test/{accounts,config,consent,http,keys,pages,policy,secrets,sign-in,tokens,editions}/**/*.test.ts',
+  'packages/server/test/{accounts,config,consent,http,keys,lib,pages,secrets,sign-in,tokens,editions}/**/*.test.ts',
   'packages/server/test/{account,admission}/**/*.test.ts',
   'packages/server/test/storage/{sql,rows}/**/*.test.ts',
   'packages/gateway/test/{openapi,routes}/**/*.test.ts',
-  'packages/cli/test/{agent-folder,demo,terminal,trace}/**/*.test.ts',
+  'packages/cli/test/{agent-folder,demo,message-trace,terminal}/**/*.test.ts',
   'packages/cli/test/mcp/{consent,messages,server}/**/*.test.ts',
 ]
 /** Files there that use PostgreSQL, start processes or take long: what is shared is the inner loop, `npm run test:quick`. */
@@ -98,7 +98,7 @@ const together = [
   'packages/server/test/attacks/{account-enumeration,callback-attacks}.test.ts',
   'packages/server/test/devices/{device-attacks,device-endpoints,personal-agents}.test.ts',
   'packages/server/test/interleaving/decided-at-the-write.test.ts',
-  'packages/server/test/outbound/{delivery-queue,identity-provider,logo-cache,logo-cache.work-lane}.test.ts',
+  'packages/server/test/outbound/{identity-provider,logo-cache,logo-cache.work-lane,revocation-queue}.test.ts',
   'packages/server/test/storage/{event-names,sqlite-atomicity}.test.ts',
   'packages/server/test/storage/{api,verbs}/**/*.test.ts',
 ]

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 
 /** The folders that make up the request handling of the auth server. */
-const serverBase = ['policy', 'pages', 'admission', 'storage/api', 'secrets', 'outbound', 'config']
+const serverBase = ['lib', 'pages', 'storage/api', 'secrets', 'admission', 'outbound', 'config']
 
 /**
  * The imports that each layer of a package may use in addition to its own files, types included. A layer is a folder, or a file or folder
@@ -93,9 +93,8 @@ const layers = {
     testing: ['index', 'agent', 'resource', 'low-level-exports'],
   },
   server: {
-    policy: [],
-    pages: ['policy'],
-    admission: [],
+    lib: [],
+    pages: ['lib'],
     // Storage, by layer: the contents of rows, the interface for callers, the rows, and the operations that change them.
     'storage/sql': [],
     'storage/api': ['storage/sql'],
@@ -105,15 +104,16 @@ const layers = {
     'storage/sql-storage': ['storage/sql', 'storage/api', 'storage/rows', 'storage/verbs', 'storage/checks'],
     'storage/sqlite': ['storage/sql', 'storage/api', 'storage/sql-storage'],
     'storage/postgres': ['storage/sql', 'storage/api', 'storage/sql-storage'],
-    secrets: ['admission', 'storage/api'],
-    outbound: ['admission', 'storage/api', 'policy'],
-    config: ['policy', 'storage/api', 'secrets', 'outbound'],
+    secrets: ['lib', 'storage/api'],
+    admission: ['lib', 'storage/api', 'secrets'],
+    outbound: ['lib', 'storage/api'],
+    config: ['lib', 'pages', 'storage/api', 'secrets', 'outbound'],
     http: serverBase,
     'sign-in': [...serverBase, 'http'],
     consent: [...serverBase, 'http', 'sign-in'],
     account: [...serverBase, 'http', 'sign-in'],
     // The seam and the editions behind it; they render no pages.
-    editions: ['policy', 'storage/api', 'secrets', 'outbound', 'config', 'http'],
+    editions: ['lib', 'storage/api', 'secrets', 'admission', 'outbound', 'config', 'http'],
     'create-auth-server': [...serverBase, 'http', 'sign-in', 'consent', 'account', 'editions'],
     index: [...serverBase, 'storage/checks', 'sign-in', 'http', 'create-auth-server'],
   },

@@ -44,8 +44,8 @@ import { createReadiness } from './http/readiness.js'
 import { type Arrival, documentRoute, type Endpoint, type Route } from './http/route.js'
 import { createRequestHandler } from './http/serve-request.js'
 import { openFormVisit, openVisit, type Visit } from './http/visit.js'
+import { passwordMinimum, passwordProblem, usernameProblem } from './lib/credential-rules.js'
 import { accountPaths } from './pages/models/account-paths.js'
-import { passwordMinimum, passwordProblem, usernameProblem } from './policy/account-policy.js'
 import type { User } from './storage/api/storage.js'
 
 export {

@@ -60,11 +60,8 @@ export {
   storedDraft11Keys,
   storedOAuthKeys,
 } from './create-auth-server.js'
-export type { EmailMessage, EmailSettings, SendEmail, SentEmail } from './outbound/email-sender.js'
-export type { IdentityProvider } from './outbound/identity-provider.js'
-export type { LogoOutcome, LogoReEncoder } from './outbound/logo-re-encoder.js'
-export { isEmail, passwordProblem, usernameProblem } from './policy/account-policy.js'
-export { type Brands, defaultBrands } from './policy/default-brands.js'
+export { isEmail, passwordProblem, usernameProblem } from './lib/credential-rules.js'
+export { type Brands, defaultBrands } from './lib/default-brands.js'
 export {
   alwaysPrompt,
   type Policy,
@@ -72,7 +69,10 @@ export {
   type PolicyRequest,
   type PolicyRule,
   policyOfRules,
-} from './policy/policy.js'
+} from './lib/policy.js'
+export type { EmailMessage, EmailSettings, SendEmail, SentEmail } from './outbound/email-sender.js'
+export type { IdentityProvider } from './outbound/identity-provider.js'
+export type { LogoOutcome, LogoReEncoder } from './outbound/logo-re-encoder.js'
 export { hashPassword } from './secrets/passwords.js'
 export {
   type DueRotationOptions,

@@ -1,9 +1,9 @@
 import type { ServerContext } from '../http/context.js'
 import { htmlResponse, pageFrame } from '../http/html-response.js'
 import { csrfOf, type SignedInVisit, type Visit, viewerOf } from '../http/visit.js'
+import { cleanUsername } from '../lib/plain-text.js'
 import { assetPath } from '../pages/assets.js'
 import type { AccountFrame } from '../pages/models/account-models.js'
-import { cleanUsername } from '../policy/plain-text.js'
 
 /** Handles an account page or form for the signed-in owner of the account. The visit's `id` is the row id in the path, if any. */
 export type AccountHandler = (context: ServerContext, visit: SignedInVisit) => Promise<Response>

@@ -1,6 +1,6 @@
+import { cleanText } from '../lib/plain-text.js'
 import { displayHost } from '../pages/components/marks.js'
 import type { AccountEvent, Activity, AgentEvent } from '../pages/models/account-models.js'
-import { cleanText } from '../policy/plain-text.js'
 import type { RecordedEvent } from '../storage/api/storage.js'
 
 /** The maximum number of characters of a call that are shown. */

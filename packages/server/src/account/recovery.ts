@@ -2,9 +2,9 @@ import type { ServerContext } from '../http/context.js'
 import { htmlResponse, pageFrame, seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import { csrfOf, type Visit } from '../http/visit.js'
+import { usernameMaximum } from '../lib/credential-rules.js'
 import { accountPaths } from '../pages/models/account-paths.js'
 import { renderForgot, renderLinkSent } from '../pages/recovery-pages.js'
-import { usernameMaximum } from '../policy/account-policy.js'
 import { requestEmail } from '../sign-in/request-email.js'
 
 /** `GET /account/forgot`: asks for the username of an account whose password is forgotten. */

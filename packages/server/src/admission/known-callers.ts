@@ -1,6 +1,7 @@
 import { claimedAgent } from 'countersign/editions'
-import { LruCache, networkOf } from 'countersign/node'
+import { LruCache } from 'countersign/node'
 import type { SigningProfile } from 'countersign/signatures'
+import { networkPath } from '../lib/fair-queue.js'
 
 interface KnownCallersOptions {
   secrets: {
@@ -134,10 +135,4 @@ export function createKnownCallers({ secrets, now }: KnownCallersOptions): Known
       agents.set(agent, networks, notedAt + agentAge)
     },
   }
-}
-
-/** Returns the path of an address in a fair queue: its /16, /24 and /32, or /32, /48 and /64. All unknown addresses share one path. */
-export function networkPath(address: string | undefined): readonly string[] {
-  if (address === undefined) return ['unknown']
-  return [networkOf(address, 'provider'), networkOf(address, 'site'), networkOf(address)]
 }

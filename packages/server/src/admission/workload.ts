@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers'
-import { FairQueue, type FairQueueEntry } from './fair-queue.js'
+import { FairQueue, type FairQueueEntry } from '../lib/fair-queue.js'
 
 /** The cost class of a request. `light` requests need neither the database nor a key, and are served even when either is slow. */
 export type Weight = 'light' | 'heavy'

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import * as z from 'zod'
+import { isEmail } from '../lib/credential-rules.js'
 import type { EmailSettings } from '../outbound/email-sender.js'
-import { isEmail } from '../policy/account-policy.js'
 import { type ShapeOf, text, whole } from './fields.js'
 
 const shape = {

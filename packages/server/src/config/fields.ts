@@ -9,7 +9,7 @@ import {
   trustedNetworksProblem,
 } from 'countersign/node'
 import * as z from 'zod'
-import { brandColorProblem, type Scheme } from '../policy/page-look.js'
+import { brandColorProblem, type Scheme } from '../pages/check-brand.js'
 
 export const text = (longest: number) => z.string().min(1).max(longest)
 

@@ -15,7 +15,7 @@ import {
 import type * as z from 'zod'
 import type { SendEmail } from '../outbound/email-sender.js'
 import type { LogoReEncoder } from '../outbound/logo-re-encoder.js'
-import { readLogo } from '../policy/page-look.js'
+import { readLogo } from '../pages/check-brand.js'
 import {
   configurationSchema,
   configurationShape,

@@ -1,6 +1,6 @@
 import type { ServerContext } from '../http/context.js'
 import type { SignedInVisit } from '../http/visit.js'
-import type { Extent } from '../policy/policy.js'
+import type { Extent } from '../lib/policy.js'
 import { hashSecret } from '../secrets/server-keys.js'
 import { checkPassword } from '../sign-in/check-password.js'
 import { offeredFactors } from '../sign-in/offered-factors.js'

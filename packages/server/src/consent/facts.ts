@@ -2,8 +2,7 @@ import type { AAuthError } from 'countersign'
 import type { Danger, PermissionReading } from 'countersign/editions'
 import type { ServerContext } from '../http/context.js'
 import type { SignedInVisit } from '../http/visit.js'
-import type { AgentChange } from '../pages/models/models.js'
-import { cleanName } from '../policy/plain-text.js'
+import { cleanName } from '../lib/plain-text.js'
 import {
   agentBlocked,
   callMissing,
@@ -13,7 +12,8 @@ import {
   type Extent,
   isOnceOnly,
   originOf,
-} from '../policy/policy.js'
+} from '../lib/policy.js'
+import type { AgentChange } from '../pages/models/models.js'
 import { provingWays } from '../sign-in/offered-factors.js'
 import type { AuthRequest, Grant } from '../storage/api/storage.js'
 import { type Holdings, holdingsOf, ownGrants, removedScopes } from './holdings.js'

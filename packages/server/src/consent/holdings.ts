@@ -1,5 +1,5 @@
 import type { ServerContext } from '../http/context.js'
-import { resourceKey } from '../policy/resource-id.js'
+import { resourceKey } from '../lib/resource-id.js'
 import { type AuthRequest, deviceIdOf, type Grant, validTokensIssuedSince } from '../storage/api/storage.js'
 
 /** The access that a user has already granted to an agent that is now requesting more. */

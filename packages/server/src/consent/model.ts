@@ -1,5 +1,7 @@
 import { mayInclude, parseScope } from 'countersign/editions'
 import type { CheckName } from '../http/context.js'
+import { cleanName, cleanText, cleanUsername, lookAlikeHost } from '../lib/plain-text.js'
+import { grantable, hostOf, isIdentityScope, isLoopback, permissionsOf, type ReadPermission } from '../lib/policy.js'
 import { displayHost, displayRedirect } from '../pages/components/marks.js'
 import type {
   AgentChange,
@@ -10,8 +12,6 @@ import type {
   Permission,
 } from '../pages/models/models.js'
 import type { RequestBlocks } from '../pages/models/request-blocks.js'
-import { cleanName, cleanText, cleanUsername, lookAlikeHost } from '../policy/plain-text.js'
-import { grantable, hostOf, isIdentityScope, isLoopback, permissionsOf, type ReadPermission } from '../policy/policy.js'
 import type { AuthRequest, User } from '../storage/api/storage.js'
 import type { Holdings } from './holdings.js'
 

@@ -1,8 +1,8 @@
 import { domainToUnicode } from 'node:url'
 import type { CreateJudgeName } from '../http/context.js'
+import { defaultBrands } from '../lib/default-brands.js'
+import { cleanName } from '../lib/plain-text.js'
 import type { NameCaution } from '../pages/models/models.js'
-import { defaultBrands } from '../policy/default-brands.js'
-import { cleanName } from '../policy/plain-text.js'
 import { createFindBrand, foldName } from './brand-use.js'
 import { beginsIn, foldLookAlikes, type ReadName, readName, standsIn } from './read-name.js'
 

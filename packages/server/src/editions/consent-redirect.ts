@@ -1,4 +1,4 @@
-import { hostOf, isLoopback } from '../policy/policy.js'
+import { hostOf, isLoopback } from '../lib/policy.js'
 import type { AuthRequest } from '../storage/api/storage.js'
 
 /** The only place that builds a redirect to an agent. Its input is the stored request, whose redirect URI was verified (W12). */

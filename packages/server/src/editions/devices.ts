@@ -9,10 +9,10 @@ import {
   writeDelegateRefusal,
 } from 'countersign/agent-server'
 import { january } from 'countersign/editions'
+import { isDeviceName } from '../config/personal-agents.js'
 import type { RequestBlocks } from '../http/consent-transport.js'
-import { isDeviceName } from '../http/personal-agents.js'
 import type { Arrival, Endpoint, Route } from '../http/route.js'
-import { dangersOf } from '../policy/policy.js'
+import { dangersOf } from '../lib/policy.js'
 import { hashSecret } from '../secrets/server-keys.js'
 import { deviceIdOf, type OwnedDevice, type ReasonOf, type RedeemedDevice } from '../storage/api/storage.js'
 import type { RequestingAgent, SignedContext } from './edition.js'

@@ -1,5 +1,5 @@
 import type { ServerContext } from '../http/context.js'
-import { denialOf, type IdentityPermission, isIdentityScope } from '../policy/policy.js'
+import { denialOf, type IdentityPermission, isIdentityScope } from '../lib/policy.js'
 import type { Subjects, TokenIssue, User } from '../storage/api/storage.js'
 import type { RequestingAgent } from './edition.js'
 

@@ -2,22 +2,24 @@ import { type Algorithm, systemClock } from 'countersign'
 import { createDiscovery, type Discovery, type IdentifierOptions } from 'countersign/discovery'
 import type { ResourceEdition } from 'countersign/editions'
 import { createEmitter, createGuardedFetch, type Emit, type FetchDocument, type GuardedFetch } from 'countersign/node'
+import { type BoundedRecorder, createBoundedRecorder } from '../admission/bounded-audit-recorder.js'
 import { createKnownCallers, type KnownCallers } from '../admission/known-callers.js'
 import { createWorkload, type Workload } from '../admission/workload.js'
 import { type AuthServerOptions, type CheckedOptions, checkOptions, type SecondFactorRule } from '../config/options.js'
-import type { SendEmail } from '../outbound/email-sender.js'
-import { type IdentityProviderClient, openIdentityProvider } from '../outbound/identity-provider.js'
-import { createLogoCache, type LogoCache } from '../outbound/logo-cache.js'
-import { type Brand, createBrand } from '../pages/brand.js'
-import type { NameCaution, PageFooter } from '../pages/models/models.js'
-import type { Brands } from '../policy/default-brands.js'
+import { deviceKeysOf, ownDocuments, type PersonalAgents, personalAgentsOf } from '../config/personal-agents.js'
+import type { Brands } from '../lib/default-brands.js'
 import {
   createPermissionReader,
   type Duration,
   type Policy,
   policyOfRules,
   type ReadPermission,
-} from '../policy/policy.js'
+} from '../lib/policy.js'
+import type { SendEmail } from '../outbound/email-sender.js'
+import { type IdentityProviderClient, openIdentityProvider } from '../outbound/identity-provider.js'
+import { createLogoCache, type LogoCache } from '../outbound/logo-cache.js'
+import { type Brand, createBrand } from '../pages/brand.js'
+import type { NameCaution, PageFooter } from '../pages/models/models.js'
 import { createPasswords, type Passwords } from '../secrets/passwords.js'
 import {
   createMintedSecrets,
@@ -27,9 +29,7 @@ import {
 } from '../secrets/server-keys.js'
 import { type BackgroundWork, createBackgroundWork } from '../storage/api/background-work.js'
 import { observeStorage, type Storage } from '../storage/api/storage.js'
-import { type BoundedRecorder, createBoundedRecorder } from './bounded-audit-recorder.js'
 import { ConsentTransports, type CreateTransport } from './consent-transport.js'
-import { deviceKeysOf, ownDocuments, type PersonalAgents, personalAgentsOf } from './personal-agents.js'
 
 /** Seconds. */
 interface Lifetimes {

@@ -7,7 +7,7 @@ import {
   type WrittenRefusal,
 } from 'countersign/editions'
 import { nonceReplayed } from 'countersign/signatures'
-import { agentBlocked } from '../policy/policy.js'
+import { agentBlocked } from '../lib/policy.js'
 import { StorageError } from '../storage/api/storage.js'
 import type { ServerContext } from './context.js'
 import { PageError } from './page-error.js'

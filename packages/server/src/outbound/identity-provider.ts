@@ -1,7 +1,7 @@
 import { isLoopbackIdentifier, type NetworkOptions } from 'countersign/discovery'
 import { createGuardedFetch } from 'countersign/node'
 import * as oidc from 'openid-client'
-import { usernameProblem } from '../policy/account-policy.js'
+import { usernameProblem } from '../lib/credential-rules.js'
 
 /** An identity provider that users can sign in with (OpenID Connect). */
 export interface IdentityProvider {

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type FetchDocumentOptions, fetchBytes } from 'countersign/node'
-import { FairQueue } from '../admission/fair-queue.js'
-import { networkPath } from '../admission/known-callers.js'
+import { FairQueue, networkPath } from '../lib/fair-queue.js'
 import type { BackgroundWork } from '../storage/api/background-work.js'
 import type { LogoStorage } from '../storage/api/logo-storage.js'
 import type { LogoReEncoder } from './logo-re-encoder.js'

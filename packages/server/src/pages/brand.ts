@@ -1,5 +1,5 @@
-import { badgeShare, type Logo, readLogo, type Scheme } from '../policy/page-look.js'
 import { type Asset, assetPath, createAsset, createAssets, type FoundAsset, findAsset } from './assets.js'
+import { badgeShare, type Logo, readLogo, type Scheme } from './check-brand.js'
 
 /** The appearance that the operator of a server has chosen. */
 export interface Brand {

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 
-export { cleanName, cleanText } from '../policy/plain-text.js'
+export { cleanName, cleanText } from '../lib/plain-text.js'
 export { renderActivity } from './account/activity-page.js'
 export { renderAgent } from './account/agent-page.js'
 export { renderAgents } from './account/agents-page.js'

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hash, verify } from '@node-rs/argon2'
 import { AAuthError } from 'countersign'
 import type { Emit } from 'countersign/node'
-import { FairQueue } from '../admission/fair-queue.js'
+import { FairQueue } from '../lib/fair-queue.js'
 
 /** argon2id, 19 MiB and two passes (OWASP), computed off the event loop. */
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }

@@ -1,13 +1,13 @@
 import type { ServerContext } from '../http/context.js'
 import { htmlResponse, pageFrame } from '../http/html-response.js'
 import { csrfOf, type Visit } from '../http/visit.js'
+import { passwordMinimum } from '../lib/credential-rules.js'
 import { accountPaths, signInPath } from '../pages/models/account-paths.js'
 import type { FormFields, SignInPage, SignUpPage } from '../pages/models/models.js'
 import type { SecondStepPage } from '../pages/models/second-factor-models.js'
 import { renderSecondStep } from '../pages/second-step-page.js'
 import { renderSignIn } from '../pages/sign-in-page.js'
 import { renderSignUp } from '../pages/sign-up-page.js'
-import { passwordMinimum } from '../policy/account-policy.js'
 
 export type SignInProblem = Pick<SignInPage, 'username' | 'problem'> & {
   /** Seconds until another attempt is accepted. */

@@ -1,7 +1,7 @@
 import { isFetchableUrl } from 'countersign/discovery'
 import { draft11Documents } from 'countersign/editions/draft-11'
 import { sendRevocation } from 'countersign/editions/draft-11/agent-server'
-import { DeliveryQueue } from '../../outbound/delivery-queue.js'
+import { DeliveryQueue } from '../../outbound/revocation-queue.js'
 import {
   type Delivery,
   type DeliverySettlement,

@@ -1,7 +1,7 @@
 import type { IdentifierOptions } from 'countersign/discovery'
 import { ConfigurationError, type ConfigurationProblem } from 'countersign/node'
 import type { OAuthSettings } from '../../config/oauth-settings.js'
-import { canonicalResource, sameResource } from '../../policy/resource-id.js'
+import { canonicalResource, sameResource } from '../../lib/resource-id.js'
 import { type Client, isClientUrl, readClientDocument, readClientMetadata } from './client-document.js'
 import { type OAuthResource, readListedResource } from './find-resource.js'
 import { isClientName, selfRegisteredPrefix } from './names.js'

@@ -1,4 +1,4 @@
-import type { Extent } from '../../policy/policy.js'
+import type { Extent } from '../../lib/policy.js'
 import type { Messages } from '../messages/messages.js'
 import type { ConsentPage } from '../models/models.js'
 import type { ShownCall } from '../models/request-blocks.js'

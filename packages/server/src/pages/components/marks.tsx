@@ -1,4 +1,4 @@
-import { cleanName } from '../../policy/plain-text.js'
+import { cleanName } from '../../lib/plain-text.js'
 import type { Messages } from '../messages/messages.js'
 import type { ConsentPage } from '../models/models.js'
 

@@ -1,5 +1,5 @@
 import type { Danger } from 'countersign/editions'
-import type { Extent, NamedPermission } from '../../policy/policy.js'
+import type { Extent, NamedPermission } from '../../lib/policy.js'
 import type { RequestBlocks, ShownCall } from './request-blocks.js'
 
 /** The content of a page, built from verified facts and stored rows. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isCommonPassword } from '../../src/policy/account-policy.js'
+import { isCommonPassword } from '../../src/lib/credential-rules.js'
 
 describe('isCommonPassword', () => {
   it.each(

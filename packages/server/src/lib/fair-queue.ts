@@ -1,3 +1,5 @@
+import { networkOf } from 'countersign/node'
+
 /** The limits on the size of a {@link FairQueue} when an item is added. */
 interface FairQueueLimits {
   /** Size at which a new item displaces one from the share that holds the most. */
@@ -238,4 +240,10 @@ class LinkedRing<T> {
     node.remove()
     return node.value
   }
+}
+
+/** Returns the path of an address in a fair queue: its /16, /24 and /32, or /32, /48 and /64. All unknown addresses share one path. */
+export function networkPath(address: string | undefined): readonly string[] {
+  if (address === undefined) return ['unknown']
+  return [networkOf(address, 'provider'), networkOf(address, 'site'), networkOf(address)]
 }

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { badgeShare, brandColorProblem, brandGrounds, contrast, mixed, readLogo } from '../../src/policy/page-look.js'
+import { badgeShare, brandColorProblem, brandGrounds, contrast, mixed, readLogo } from '../../src/pages/check-brand.js'
 import { openMapStage } from '../attacks/stage.js'
 import { configurationFolder } from '../config/configuration-folder.js'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { FairQueue } from '../../src/admission/fair-queue.js'
+import { FairQueue } from '../../src/lib/fair-queue.js'
 
 interface Item {
   path: readonly string[]

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createPermissionReader, dangersOf, permissionsOf, policyOfRules } from '../../src/policy/policy.js'
+import { createPermissionReader, dangersOf, permissionsOf, policyOfRules } from '../../src/lib/policy.js'
 
 it('identity scopes have the lowest risk unless the operator sets another one, and ignore the resource’s descriptions', () => {
   const named = permissionsOf(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { canonicalResource, metadataUrlOf, sameResource } from '../../src/policy/resource-id.js'
+import { canonicalResource, metadataUrlOf, sameResource } from '../../src/lib/resource-id.js'
 
 const mcp = 'https://notes.example/mcp'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createBoundedRecorder } from '../../src/http/bounded-audit-recorder.js'
+import { createBoundedRecorder } from '../../src/admission/bounded-audit-recorder.js'
 
 type Recorder = ReturnType<typeof createBoundedRecorder>
 type OwnEvent = Parameters<Recorder['recordEvent']>[0]

@@ -1,4 +1,4 @@
-import { FairQueue } from '../admission/fair-queue.js'
+import { FairQueue } from '../lib/fair-queue.js'
 import type { DueDelivery } from '../storage/api/delivery-storage.js'
 
 /** How many revocations are sent at once, in total and to one resource, and how many wait in memory. */

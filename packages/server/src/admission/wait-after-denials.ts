@@ -1,6 +1,5 @@
-import { resourceKey } from '../policy/resource-id.js'
-import type { AuthRequest, RecordedEvent } from '../storage/api/storage.js'
-import type { ServerContext } from './context.js'
+import { resourceKey } from '../lib/resource-id.js'
+import type { AuthRequest, RecordedEvent, Storage } from '../storage/api/storage.js'
 
 /** What an agent asks a user for. */
 export type AskedOf = Pick<AuthRequest, 'agent' | 'resource' | 'scope'> & {
@@ -16,7 +15,7 @@ const wait = { first: 600, most: 86_400, memory: 7 * 86_400 }
  * It may ask for less than what was denied. What the user allowed since counts as never denied.
  */
 export async function waitAfterDenials(
-  { storage, now }: Pick<ServerContext, 'storage' | 'now'>,
+  { storage, now }: { storage: Pick<Storage, 'listSinceDenial'>; now: () => number },
   userId: string,
   { agent, id, resource, scope }: AskedOf,
 ): Promise<number | undefined> {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { cleanName, cleanText, lookAlikeHost } from '../../src/policy/plain-text.js'
+import { cleanName, cleanText, lookAlikeHost } from '../../src/lib/plain-text.js'
 
 describe('cleanText', () => {
   it.each([

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { isEmail, passwordProblem, usernameProblem } from '../../src/policy/account-policy.js'
+import { isEmail, passwordProblem, usernameProblem } from '../../src/lib/credential-rules.js'
 
 it.each([
   ['Cyrillic', 'ж'],

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { DeliveryQueue } from '../../src/outbound/delivery-queue.js'
+import { DeliveryQueue } from '../../src/outbound/revocation-queue.js'
 
 let last = 0
 const due = (userId: string, resource: string) => ({ id: String(++last), userId, resource, dueAt: 0 })

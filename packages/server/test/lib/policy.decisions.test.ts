@@ -13,7 +13,7 @@ import {
   permissionsOf,
   policyOfRules,
   removedWith,
-} from '../../src/policy/policy.js'
+} from '../../src/lib/policy.js'
 
 const agent = 'https://agent.example'
 const resource = 'https://calendar.example'

@@ -1,9 +1,9 @@
 import { documentUrl } from 'countersign/discovery'
 import type { ResourceEdition } from 'countersign/editions'
-import type { CheckedOptions } from '../config/options.js'
-import { cleanName } from '../policy/plain-text.js'
+import { cleanName } from '../lib/plain-text.js'
 import type { SigningKeys } from '../secrets/server-keys.js'
 import { foldUsername, type OwnedDevice, type User } from '../storage/api/storage.js'
+import type { CheckedOptions } from './options.js'
 
 /** How users' devices act for them. */
 export interface PersonalAgents {

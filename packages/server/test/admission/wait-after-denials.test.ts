@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { type AskedOf, waitAfterDenials } from '../../src/http/denials.js'
+import { type AskedOf, waitAfterDenials } from '../../src/admission/wait-after-denials.js'
 
 const now = 1_800_000_000
 const day = 86_400
