@@ -25,6 +25,8 @@ interface OwnGrants {
   newest: readonly Grant[]
   live: readonly Grant[]
   ended: readonly Grant[]
+  /** Whether `live` and `ended` have all of them. */
+  isComplete: boolean
 }
 
 /** Reads all of a user's grants to an agent, in one query unless there are too many. The user's devices share one identifier, but are separate agents. */
@@ -35,16 +37,20 @@ export async function ownGrants(
 ): Promise<OwnGrants> {
   const listed = await storage.listGrants({ userId, agent, limit: most })
   const device = agent === issuer ? deviceIdOf(delegate) : undefined
+  const ofDevice = (grants: readonly Grant[]) =>
+    device === undefined ? grants : grants.filter((grant) => deviceIdOf(grant.delegate) === device)
   // A later decision may have extended an earlier grant.
-  const sorted = listed.sort((one, other) => other.createdAt - one.createdAt)
-  const newest = device === undefined ? sorted : sorted.filter((grant) => deviceIdOf(grant.delegate) === device)
-  if (sorted.length === most) {
+  const newest = ofDevice(listed.sort((one, other) => other.createdAt - one.createdAt))
+  if (listed.length === most) {
     const live = await storage.listGrants({ userId, agent, live: true, limit: most })
-    return { newest, live, ended: await storage.listGrants({ userId, agent, live: false, limit: most }) }
+    const ended = await storage.listGrants({ userId, agent, live: false, limit: most })
+    const isComplete = live.length < most && ended.length < most
+    return { newest, live: ofDevice(live), ended: ofDevice(ended), isComplete }
   }
   const at = now()
   const isLive = ({ revokedAt, expiresAt }: Grant) => revokedAt === null && (expiresAt === null || expiresAt > at)
-  return { newest, live: newest.filter(isLive), ended: newest.filter((grant) => !isLive(grant)) }
+  const ended = newest.filter((grant) => !isLive(grant))
+  return { newest, live: newest.filter(isLive), ended, isComplete: true }
 }
 
 /**
@@ -77,7 +83,7 @@ function partiesOf({ delegate, resource }: Pick<Grant, 'delegate' | 'resource'>,
 export async function holdingsOf(
   context: ServerContext,
   request: AuthRequest,
-  { live, ended }: OwnGrants,
+  { live, ended, isComplete }: OwnGrants,
 ): Promise<Holdings> {
   const { storage, longestToken, now } = context
   const { delegate, resource } = request
@@ -95,7 +101,7 @@ export async function holdingsOf(
     here: scopesOf(here),
     revokedButUsable: scopesOf(revokedButUsable.filter((grant) => !isElsewhere(grant))),
     elsewhere: [...new Set(live.filter((grant) => isElsewhere(grant) && !grant.call).map((grant) => grant.resource))],
-    nothingElse: live.length < most && ended.length < most && !revokedButUsable.some(isElsewhere),
+    nothingElse: isComplete && !revokedButUsable.some(isElsewhere),
   }
 }
 
