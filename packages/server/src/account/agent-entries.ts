@@ -176,6 +176,12 @@ export async function statesOf(
   )
 }
 
+/** Whether the document of the agent, an OAuth client, has changed since the user allowed it. */
+export function hasChanged({ agent, display }: ListedGrant, states: ReadonlyMap<string, AgentState>): boolean {
+  const fingerprint = states.get(agent)?.fingerprint
+  return fingerprint !== undefined && fingerprint !== display.agent.fingerprint
+}
+
 /** The maximum number of permissions in an entry: spellings of a resource may add up to more than the storage allows for each. */
 const maxPermissions = 256
 
@@ -189,7 +195,7 @@ export function agentEntry(
   { logos, states }: { logos: ReadonlyMap<string, string>; states: ReadonlyMap<string, AgentState> },
 ): AllowedAgent {
   const [{ id, agent, display, call }] = grants
-  const { blocked, fingerprint } = states.get(agent) ?? {}
+  const { blocked } = states.get(agent) ?? {}
   const logo = logos.get(agent)
   const name = cleanName(display.agent.name ?? '')
   const names = [...new Set(grants.flatMap(({ scope }) => scope.split(' ')))]
@@ -210,7 +216,7 @@ export function agentEntry(
     logo,
     blocked,
     bearer: display.agent.bearer,
-    hasChanged: fingerprint !== undefined && fingerprint !== display.agent.fingerprint,
+    hasChanged: hasChanged(grants[0], states),
     able,
     call: call ? cleanText(`${call.method} ${call.target}`, longestCall) : undefined,
     more: names.length - shown.length,

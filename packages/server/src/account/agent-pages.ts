@@ -112,11 +112,12 @@ export const agentPage: AccountHandler = async (context, visit) => {
   const delegates = await delegatesOf(context, visit.session.user.id, events)
   const activity = activityOf(events, delegates)
   const logos = await logoPaths(context, [grant.agent])
+  const states = await statesOf(context, [newest])
   const { jkt } = newest.display.agent
   const model = {
     ...accountFrame(context, visit),
     agent: {
-      ...agentEntry(context, [newest, ...older], { logos, states: await statesOf(context, [newest]) }),
+      ...agentEntry(context, [newest, ...older], { logos, states }),
       id: visit.id,
       identifier: grant.agent,
       resource: grant.resource,
@@ -126,7 +127,7 @@ export const agentPage: AccountHandler = async (context, visit) => {
     told: toldOf(await deliveriesFor(context, grant.userId), grant),
     isBound: await isBoundTo(context, grant),
     removed: await removedIn(context, visit),
-    extendable: [...(await extensionsOf(context, live)).keys()],
+    extendable: [...(await extensionsOf(context, live, states)).keys()],
     isExtended: readNotice(context, visit)?.what === 'extended',
     activity: activity.slice(0, 10),
   }

@@ -6,7 +6,7 @@ import { renderExtendPermission } from '../pages/account/extension-page.js'
 import { accountPaths } from '../pages/models/account-paths.js'
 import { deviceIdOf, type ExtendablePermission, type ListedGrant } from '../storage/api/storage.js'
 import { type AccountHandler, accountFrame, accountResponse, pathWithNotice } from './account-handler.js'
-import { requireOwnGrant, shownGrants, shownParties, statesOf } from './agent-entries.js'
+import { type AgentState, hasChanged, requireOwnGrant, shownGrants, shownParties, statesOf } from './agent-entries.js'
 
 /** How the user can extend a permission of an agent. */
 interface Extension {
@@ -23,17 +23,20 @@ const least = 60
 /**
  * Returns what the user can extend among an agent's live grants for the same parties, by the name of the permission. The user can choose
  * what the consent page would offer now if the agent asked for the permission. A permission that deletes, spends or takes full control is
- * never extended: the agent must ask for it, so that the page can warn of it and demand a proof (attacks C24).
+ * never extended: the agent must ask for it, so that the page can warn of it and demand a proof (attacks C24). A client whose document has
+ * changed must ask, so that the page can show the change.
  *
  * @param grants if several have a permission, the one is extended in which it expires last, as the page shows
  */
 export async function extensionsOf(
   context: ServerContext,
   grants: readonly ListedGrant[],
+  states: ReadonlyMap<string, AgentState>,
 ): Promise<ReadonlyMap<string, Extension>> {
   const { storage, durations, transports, now } = context
   const [newest] = grants
-  const until = newest && transports.offers(newest.edition) ? await lastMoment(context, newest) : undefined
+  const isAllowable = newest && transports.offers(newest.edition) && !hasChanged(newest, states)
+  const until = isAllowable ? await lastMoment(context, newest) : undefined
   if (!newest || until === undefined) return new Map()
   const last = lastGrants(grants)
   const grantIds = [...new Set(Array.from(last.values(), ({ id }) => id))]
@@ -60,12 +63,10 @@ export async function extensionsOf(
 
 /**
  * The last moment until which the user can extend anything of an agent, in Unix seconds; undefined if they cannot. A device's access ends
- * with the device. A client whose document has changed must ask, so that the page can show the change.
+ * with the device.
  */
 async function lastMoment(context: ServerContext, grant: ListedGrant): Promise<number | undefined> {
   const { issuer, storage, personalAgents } = context
-  const { fingerprint } = (await statesOf(context, [grant])).get(grant.agent) ?? {}
-  if (fingerprint !== undefined && fingerprint !== grant.display.agent.fingerprint) return undefined
   if (grant.agent !== issuer) return Infinity
   const id = deviceIdOf(grant.delegate)
   const device = id === undefined ? undefined : await storage.findDevice({ id })
@@ -107,7 +108,8 @@ function stateOf({ permissions }: Extension): string {
 }
 
 async function findExtension(context: ServerContext, grant: ListedGrant, name: string): Promise<Extension | undefined> {
-  return (await extensionsOf(context, await shownGrants(context, grant))).get(name)
+  const grants = await shownGrants(context, grant)
+  return (await extensionsOf(context, grants, await statesOf(context, grants))).get(name)
 }
 
 /** `/account/agents/…/extend`: asks for how long a permission is extended. */
