@@ -73,12 +73,12 @@ async function loadSigner(database: IDBDatabase): Promise<Signer> {
 /** A store that the page's tabs share. */
 function createStore(database: IDBDatabase): AgentStore {
   const keyOf = (owner: string, { kind, id }: RecordName) => [owner, kind, id]
-  const leases = new Map<string, string[]>()
+  const leases = new Map<string, { key: string[]; until: number }>()
   // A page that is gone would otherwise block the others until its leases expire.
   addEventListener('pagehide', () => {
-    // If this fails, they expire on their own.
+    // If this fails, they expire on their own. Another tab may hold one that has expired.
     change(database, records, async (store) => {
-      for (const key of leases.values()) store.delete(key)
+      for (const { key, until } of leases.values()) if (until > systemClock()) store.delete(key)
       store.transaction.commit()
     }).catch(() => undefined)
   })
@@ -98,7 +98,7 @@ function createStore(database: IDBDatabase): AgentStore {
         const there = await outcomeOf<StoredRecord | undefined>(store.get(keyOf(owner, record)))
         if (!there) {
           store.add({ ...record, owner })
-          if (record.kind === 'lease') leases.set(record.id, keyOf(owner, record))
+          if (record.kind === 'lease') leases.set(record.id, { key: keyOf(owner, record), until: record.until ?? 0 })
         }
         return there ?? record
       }),

@@ -256,8 +256,26 @@ describe.skipIf(!hasChromium())('an agent in a web page, in Chromium, over ports
         opening.result.close()
         return (request.result as { kind: string }[]).filter(({ kind }) => kind === 'lease').length
       })
+    await page.evaluate(() => {
+      const channel = new BroadcastChannel('leave')
+      channel.addEventListener('message', () => {
+        const { now } = Date
+        Date.now = () => now() + 3_600_000
+        window.dispatchEvent(new Event('pagehide'))
+        Date.now = now
+        channel.postMessage('left')
+      })
+    })
     await page.getByRole('button').click()
     await expect.poll(leases).toBe(1)
+    // Another tab may hold it once it has expired.
+    await other.evaluate(async () => {
+      const channel = new BroadcastChannel('leave')
+      const left = new Promise((resolve) => channel.addEventListener('message', resolve))
+      channel.postMessage('an hour later')
+      await left
+    })
+    expect(await leases()).toBe(1)
     leave()
     await page.waitForURL((url) => url.origin === issuer)
     await expect.poll(leases).toBe(0)
