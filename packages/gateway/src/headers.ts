@@ -17,26 +17,26 @@ export function lettersOf(name: string): string {
 const who = '(?:client|remote|real|originating|connecting|connection|proxyuser|socket|peer|external|pseudo)'
 
 /**
- * Headers with the origin of a request, which only the gateway may set: `X-Forwarded-For`, `Client-IP`, `X-Remote-Addr`, `X-Host`. Only
- * their letters are listed.
+ * Headers that only proxies may set: the origin of a request (`X-Forwarded-For`, `Client-IP`, `X-Remote-Addr`, `X-Host`), and how to send
+ * files (`X-Accel-Mapping`). Only their letters are listed.
  */
 const origin = new RegExp(
-  `^x?(?:original|vercel)?forwarded|${who}(?:ipv?|(?:ip)?addr(?:ess)?)$|userip$|^(?:xclient|x(?:original)?host)$`,
+  `^x?(?:original|vercel)?forwarded|${who}(?:ipv?|(?:ip)?addr(?:ess)?)$|userip$|^x(?:client|(?:original)?host|sendfiletype|accelmapping)$`,
 )
 
 export const target = '(?:method|verb|ur[il]|path|pathinfo|prefix|query|scriptname)'
 export const instead =
-  '(?:original|tunnell?ed|rest|rewrit(?:e|ten)|over+ide|forwarded|invoke|matched|unencoded|destination|request|proxy|real|astro)'
+  '(?:original|tunnell?ed|rest|rewrit(?:e|ten)|over+ide|forwarded|invoke|matched|unencoded|destination|request|proxy|real|astro|traversal)'
 
 /** Headers by which Next.js and Vercel control their own routing. */
 export const internal = 'x(?:invoke(?:output|status)|nowroutematches|middleware(?:subrequest|rewrite|invoke|next))'
 
-/** `X-Original-URL`, `X-HTTP-Method-Override` and similar headers. Only their letters are listed. */
+/** `X-Original-URL`, `X-HTTP-Method-Override`, Rack's `X-Accel-Mapping`, and similar headers. Only their letters are listed. */
 const named = new RegExp(
   [
     `^x(?:http|envoy|ms|waws|appengine)*${instead}+${target}$`,
     `^x(?:http|gdata)?${target}over+ide$|^(?:http)?methodover+ide$`,
-    '^x(?:http)?(?:method|verb)$',
+    '^x(?:(?:http)?(?:method|verb)|sendfiletype|accelmapping)$',
     `^${internal}$`,
   ].join('|'),
 )

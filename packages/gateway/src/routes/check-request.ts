@@ -2,9 +2,9 @@ import { AAuthError } from 'countersign/resource'
 import { fieldValues, isSignedMessage } from 'countersign/signatures'
 import { requireNotClosed, requirePlainHead } from './field-check.js'
 import { pathsInQuery } from './query-paths.js'
-import { requirePath } from './request-path.js'
+import { parsePath, requirePath } from './request-path.js'
 import { queryOf, type RequestHead, requirePlainFields } from './require-plain-fields.js'
-import type { Need } from './route.js'
+import { coversNeed, type Need } from './route.js'
 import type { GatewayRules } from './route-table.js'
 
 /** The verdict on a request's head, if the request is not refused. */
@@ -42,6 +42,7 @@ export function checkRequest(head: RequestHead, rules: GatewayRules): Verdict {
   routed.requireNoStricter(head.method, need)
   table.requireNoStricterQuery(query, head.method, need)
   requirePlainHead({ head, need, rules, routed })
+  if (/^(?:COPY|MOVE)$/.test(head.method)) requireDestination(head, need, rules)
   if (need.level === 'none') return { verify: false, need }
   requireSignedCoding(head)
   requireNoBatch(head)
@@ -78,6 +79,35 @@ function unsignedCoding(): AAuthError {
     'media_type_unsupported',
     'Cover content-encoding with the signature, or send the body without Content-Encoding.',
   )
+}
+
+/**
+ * Checks the path to which WebDAV copies or moves: a request with this method and path must be permitted too, and must not require more
+ * (G56).
+ *
+ * @throws AAuthError `header_duplicate`, `target_ambiguous`
+ */
+function requireDestination(head: RequestHead, need: Need, { table, isClosed }: GatewayRules): void {
+  const { method } = head
+  const [destination, another] = fieldValues(head, 'destination')
+  if (destination === undefined) return
+  if (another !== undefined)
+    throw new AAuthError('header_duplicate', 'The request has two Destination headers: send one.')
+  const [, text = ''] = /^(?:https?:\/\/[\w.:[\]-]+)?(\/[^?#]*)$/i.exec(destination) ?? []
+  const path = parsePath(text)
+  if (typeof path === 'string')
+    throw new AAuthError(
+      'target_ambiguous',
+      'Destination must be a path, or an http or https URL without a username, query and fragment, in the form in which paths are accepted here.',
+    )
+  const routed = isClosed?.(path) ? undefined : table.at(path)
+  const other = routed?.need(method)
+  if (!routed || !other || !coversNeed(need, other))
+    throw new AAuthError(
+      'target_ambiguous',
+      `No route permits ${method} at the path in Destination, or its route requires more than the route of this request.`,
+    )
+  routed.requireNoStricter(method, other)
 }
 
 /** An OData batch contains other requests, whose paths are not checked. */

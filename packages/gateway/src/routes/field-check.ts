@@ -215,8 +215,8 @@ function partsOf(query: string): string[] {
 /** Parameters and fields that make Astro, Qwik and React run a server action or function at any path. */
 const actionName = /^(?:_(?:astro)?action|q(?:func|action)|\$action_(?:id|ref)_.*)$/is
 
-/** Headers used for batches, and for Next.js server actions. */
-const batchHeader = /^next-action$|-batch$/i
+/** Headers used for batches, for Next.js server actions, and for other objects that storage APIs read, such as `X-Amz-Copy-Source`. */
+const batchHeader = /^next-action$|-batch$|-(?:copy|rename)-source$|-copy-from$|-object-manifest$|-symlink-target$/i
 
 /** The method header of preflights. */
 const requestedMethod = /^access-control-request-method$/i

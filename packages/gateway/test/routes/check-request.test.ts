@@ -269,6 +269,66 @@ describe('a path with a list is refused if one of its items needs more', () => {
   ])('and %s passes', (target) => expect(refusalOf(target, { of })).toBe('passed'))
 })
 
+// G56
+describe('COPY and MOVE need a destination that the same request could have', () => {
+  const of: Route[] = [
+    { method: 'COPY', path: '/files/*', require: 'identity', maxBody: 10 },
+    { method: 'MOVE', path: '/files/*', require: 'identity' },
+    { method: 'PUT', path: '/files/*', require: 'identity' },
+    { method: 'COPY', path: '/inbox/{name}', require: 'none' },
+    { method: 'MOVE', path: '/files/kept/*', ...write },
+    { method: '*', path: '/put-only', require: 'none' },
+  ]
+  const isClosed = createClosedPaths([{ path: '/mcp', below: true }])
+  const move = (destination: string[], method = 'MOVE') =>
+    refusalOf('/files/a', {
+      of,
+      isClosed,
+      method,
+      headers: destination.map((each): [string, string] => ['Destination', each]),
+    })
+
+  it.each([
+    '/files/kept/a',
+    'http://api.example/files/kept/a',
+    'https://[::1]:8080/files/kept/a',
+    '/files/Kept/a',
+    '/files/kept/',
+    '/admin',
+    '/put-only',
+    '/mcp',
+    '/files/../admin',
+    '/files//a',
+    '/files/%6bept/a',
+    '/files/b?c',
+    '/files/b#c',
+    '//api.example/files/b',
+    'http:/files/b',
+    'http://user@api.example/files/b',
+    'ftp://api.example/files/b',
+    'files/b',
+    '/files/b,/files/kept/a b',
+    '',
+  ])('not %j', (destination) => expect(move([destination])).toBe('target_ambiguous'))
+
+  it('nor two of them', () => expect(move(['/files/b', '/files/c'])).toBe('header_duplicate'))
+
+  it.each([[['/files/b']], [['https://api.example/files/b%20c']], [[]]])('%j passes', (destination) =>
+    expect(move(destination)).toBe('passed'),
+  )
+
+  it('and a route that requires less passes, also with another limit of the body', () => {
+    expect(move(['/inbox/a'], 'COPY')).toBe('passed')
+    expect(refusalOf('/inbox/a', { of, method: 'COPY', headers: [['Destination', '/files/a']] })).toBe(
+      'target_ambiguous',
+    )
+  })
+
+  it('but other methods may have such a header', () => {
+    expect(refusalOf('/files/a', { of, method: 'PUT', headers: [['Destination', 'Lisbon']] })).toBe('passed')
+  })
+})
+
 // G54
 describe('a request that may contain another one, which needs more, is refused', () => {
   const of: Route[] = [
@@ -287,6 +347,10 @@ describe('a request that may contain another one, which needs more, is refused',
     ['/about?_astroAction=abc'],
     ['/about', [['Next-Action', 'abc']]],
     ['/rpc/hello', [['x-orpc-batch', 'buffered']]],
+    ['/rpc/hello', [['X-Amz-Copy-Source', '/rpc/secret']]],
+    ['/rpc/hello', [['x-ms-rename-source', '/rpc/secret']]],
+    ['/rpc/hello', [['X-Copy-From', 'rpc/secret']]],
+    ['/rpc/hello', [['X-Object-Manifest', 'rpc/secret']]],
     [`/rpc/hello?batch=${batch({ url: 'http://a/rpc/secret' })}`],
     [`/rpc/hello?batch=${batch({ url: '/rpc/hello' }, { uri: '/rpc/Secret' })}`],
     [`/rpc/hello?batch=${batch({ path: 'rpc/secret?x' })}`],

@@ -60,6 +60,20 @@ it.each<[string, string[], Partial<RequestHead>, string | undefined]>([
     { isFromProxy: true },
     'X-Original-URL is not accepted: send the intended request directly.',
   ],
+  // G56: Rack makes nginx serve any other path.
+  [
+    'a mapping of files to paths',
+    ['X-Accel-Mapping', '/srv/a=/b'],
+    {},
+    'X-Accel-Mapping is not accepted: send the intended request directly.',
+  ],
+  ['the same from the proxy', ['X-Sendfile-Type', 'X-Accel-Redirect'], { isFromProxy: true }, undefined],
+  [
+    'a prefix that Plack removes from the path',
+    ['X-Traversal-Path', '/a'],
+    {},
+    'X-Traversal-Path is not accepted: send the intended request directly.',
+  ],
   ['a dropped header', ['X-Forwarded-For', '192.0.2.1'], {}, undefined],
   [
     'a dropped header that is signed',
