@@ -96,8 +96,9 @@ export function createBrowserSessions({
   async function known(
     header: string | undefined,
   ): Promise<(KeptSession & { session: string; shown: string }) | undefined> {
-    const [, session, secret] = /^([\w-]{22})\.([\w-]{43})$/.exec(readCookie(header, cookies.name) ?? '') ?? []
-    if (session === undefined || secret === undefined) return undefined
+    const given = /^([\w-]{22})\.([\w-]{43})$/.exec(readCookie(header, cookies.name) ?? '')
+    if (!given) return undefined
+    const [session, secret] = given.slice(1) as [string, string]
     const kept = await read(session)
     if (!kept) return undefined
     if (kept.until > now()) return { ...kept, session, shown: await hashOf(secret) }
@@ -115,7 +116,7 @@ export function createBrowserSessions({
         late.push(error)
       }
     }
-    if (late.length > 0 && late.length === visits.size) throw late[0]
+    if (late.length === visits.size) throw late[0]
   }
 
   async function keep(each: Begun): Promise<void> {

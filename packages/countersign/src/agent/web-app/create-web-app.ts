@@ -168,7 +168,7 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
     agent,
     origin,
     isOwnCookie: cookies.isOwn,
-    isOwn: (target) => ownPaths.has(target.split('?', 1)[0] as string),
+    isOwn: (target) => ownPaths.has(target.split('?')[0] as string),
     async serve(request, own) {
       const cookieHeader = cookiesOf(request)
       const session = () => (sessionOf ? sessionOf(own) : sessions.findForAnswer(cookieHeader))
@@ -227,7 +227,7 @@ interface CallbackWays extends Pick<WebAgentOptions, 'id' | 'about' | 'callbackR
 
 /** Redirects to the page on which the user decides, or to the cookie check, which redirects back with the original method and body. */
 function redirectTo(url: string, visit: Visit<unknown>, { firstVisits, wayBack }: CallbackWays): Response {
-  if (visit.method === 'HEAD') return new Response(null, { status: 401, headers: { 'cache-control': 'no-store' } })
+  if (visit.method === 'HEAD') return new Response(null, { status: 401 })
   if (!firstVisits.isSent(url)) return isNavigation(visit) ? redirect(url) : consentRequiredResponse(url)
   const comesBack = firstVisits.pageOf(url) === wayBack.within(visit.target)
   return redirect(url, [], isRead(visit) || !comesBack ? 303 : 307)
@@ -239,9 +239,9 @@ function unavailableResponse(
   visit: Visit<unknown>,
   { id, about, wayBack }: CallbackWays,
 ): Response {
-  const headers = { 'cache-control': 'no-store', 'retry-after': String(retryAfter) }
+  const headers = { 'retry-after': String(retryAfter) }
   if (!isNavigation(visit)) return jsonResponse(503, { error: 'unavailable', retry_after: retryAfter }, headers)
-  const back = isRead(visit) ? wayBack.within(visit.target) : wayBack.within(visit.header('referer') ?? null)
+  const back = wayBack.within(isRead(visit) ? visit.target : visit.header('referer'))
   return unavailablePage({ id, about, language: visit.header('accept-language') ?? null, back }, retryAfter)
 }
 
@@ -288,5 +288,5 @@ function cookiesOf(request: Request): string | undefined {
 
 /** A script cannot follow a redirect to another site, so its page has to navigate there. */
 function consentRequiredResponse(url: string): Response {
-  return jsonResponse(401, { error: 'consent_required', url }, { 'cache-control': 'no-store' })
+  return jsonResponse(401, { error: 'consent_required', url })
 }

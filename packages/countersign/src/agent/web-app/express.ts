@@ -41,7 +41,7 @@ export function createAppAgent<R extends NodeRequest = NodeRequest, S extends No
     async function answer(req: Q, res: P): Promise<void> {
       const visit = { ...nodeVisit(req, req), addCookie: keepPage(res, isOwnCookie) }
       const page = await makePage(visit, (actions) => handler(req, res, actions))
-      if ('answer' in page) await sendResponse(page.answer, res, req.method ?? 'GET')
+      if ('answer' in page) await sendResponse(page.answer, res, visit.method)
     }
     return (req: Q, res: P, next: Next): void => void answer(req, res).catch(next)
   }

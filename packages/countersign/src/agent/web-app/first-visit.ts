@@ -60,7 +60,7 @@ export interface ReturnPages {
   /** The path and query of a visit; empty if they are too long. */
   pageOf(visit: Visit<unknown>): string
   /** Resolves a path to a page of the app's own origin, whatever the input. */
-  within(path: string | null): string
+  within(path: string | null | undefined): string
   /** The cookie that remembers a visit's page until the consent at `url` is decided. */
   remember(visit: Visit<unknown>, url: string): string
   /** Where to redirect after the callback at `url`: always a URL of the app, whatever the cookies contain. */

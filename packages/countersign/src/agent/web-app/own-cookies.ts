@@ -25,7 +25,7 @@ export function createOwnCookies(id: string, isSecure: boolean): OwnCookies {
     visit: `${name}-visit`,
     allowed: `${name}-allowed`,
     isOwn(line) {
-      const given = line.split(/[;=]/, 1)[0]?.trim() ?? ''
+      const given = line.slice(0, line.search(/[;=]|$/)).trim()
       return given === name || given.startsWith(`${name}-`)
     },
     write: (its, value, age) => `${its}=${value}${attributes}${age === undefined ? '' : `; Max-Age=${age}`}`,

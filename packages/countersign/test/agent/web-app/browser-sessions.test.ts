@@ -135,6 +135,7 @@ describe('a callback', () => {
     ['another secret', (cookie) => `${cookie.slice(0, -1)}${cookie.endsWith('A') ? 'B' : 'A'}`],
     ['text before it', (cookie) => cookie.replace('=', '=x')],
     ['text after it', (cookie) => `${cookie}x`],
+    ['another separator', (cookie) => cookie.replace('.', '-')],
     ['another session', (cookie) => cookie.replace(/=.{22}/, `=${'A'.repeat(22)}`)],
   ])('has no session with a cookie that no one was given: %s', async (_what, change) => {
     const { sessions, session, cookie } = await openSession()
