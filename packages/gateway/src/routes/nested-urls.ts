@@ -25,15 +25,15 @@ export function mayContainUrl(text: string): boolean {
  */
 export function urlsIn(text: string): (string | undefined)[] | undefined {
   const urls: (string | undefined)[] = []
-  const values: [value: unknown, isItem: boolean][] = []
+  let values: [value: unknown, isItem: boolean][]
   let members = 0
   try {
-    values.push([JSON.parse(text), false])
+    values = [[JSON.parse(text), false]]
   } catch {
     return undefined
   }
-  for (let next = values.pop(); next; next = values.pop()) {
-    const [value, isItem] = next
+  // Members are added while this runs.
+  for (const [value, isItem] of values) {
     const entries = Object.entries(Object(value) as object)
     if (!Array.isArray(value)) members += entries.length
     for (const [name, member] of entries)

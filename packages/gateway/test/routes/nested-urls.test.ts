@@ -25,7 +25,7 @@ it.each([
 
 it.each<[string, unknown]>([
   ['[{"url":"/a","b":"/b"}]', ['/a']],
-  ['[{"path":"/a"},{"uri":"/b"}]', ['/b', '/a']],
+  ['[{"path":"/a"},{"uri":"/b"}]', ['/a', '/b']],
   ['{"requests":[{"c":[{"relative_url":"/x"}]}]}', ['/x']],
   ['{"url":"/a"}', []],
   ['[{"b":{"url":"/a"}}]', []],
