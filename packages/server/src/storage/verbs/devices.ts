@@ -57,7 +57,6 @@ async function hasMost({ db, now }: Unit, userId: number, most: number): Promise
     .where('connected_at', 'is not', null)
     .where('disconnected_at', 'is', null)
     .where((e) => e.or([e('expires_at', 'is', null), e('expires_at', '>', now)]))
-    .limit(most)
     .execute()
   return connected.length >= most
 }
