@@ -158,8 +158,8 @@ describe('a client’s document (B07)', () => {
     expect(readClientMetadata('c1', value)).toEqual({ problem: 'it is not a JSON object' })
   })
 
-  it('ignores redirect URIs that cannot be used, repetitions, and unknown members', () => {
-    const redirectUris = ['cursor://x', callback, callback, 7, `${callback}?code=1`]
+  it('ignores redirect URIs that cannot be used, in any number, repetitions, and unknown members', () => {
+    const redirectUris = ['cursor://x', callback, callback, ...Array(50).fill(7), `${callback}?code=1`]
     expect(read({ redirect_uris: redirectUris, dpop_bound_access_tokens: true }).redirectUris).toEqual([callback])
   })
 
