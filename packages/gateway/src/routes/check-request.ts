@@ -27,7 +27,7 @@ export function checkRequest(head: RequestHead, rules: GatewayRules): Verdict {
     throw new MethodNotAllowed(`${head.method} is not forwarded.`, isClosed?.(path) ? [] : table.at(path).methods())
   requirePlainFields(head, withheld)
   const encoded = queryOf(head.rawTarget)
-  const query = encoded === '' ? [] : pathsInQuery(encoded, frontController)
+  const query = encoded === '' ? [] : pathsInQuery(encoded, { frontController })
   requireNotClosed(query, isClosed)
   if (isClosed?.(path)) throw new AAuthError('not_found', 'There is nothing at this path.')
   const routed = table.at(path)

@@ -151,7 +151,8 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
     },
     value(encoded, isInQuery = false) {
       if (mayBeBatch.test(encoded)) for (const text of parameterLayers(encoded)) batch(text)
-      if (!isInQuery && beginsAsPath(encoded)) compare(encoded, () => pathsInQuery(encoded, false), method)
+      if (!isInQuery && beginsAsPath(encoded))
+        compare(encoded, () => pathsInQuery(encoded, { frontController: false }), method)
     },
   }
 }

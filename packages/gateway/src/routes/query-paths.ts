@@ -1,9 +1,10 @@
 import { AAuthError } from 'countersign/resource'
-import { decodeSegment, excessOf, isPageName, isScript } from './request-path.js'
+import { countSegments, decodeSegment, excessOf, type SegmentCounts } from './request-path.js'
 import { isRestRoute, parameterName } from './require-plain-fields.js'
 
 /** A path in a field of a request. A server may run it instead of the request's path (G48, G54). */
 export interface QueryPath {
+  /** Its segments, decoded. */
   names: readonly string[]
   /** Whether the field is certainly a path, so that rows that start with a parameter are compared as well. @default false */
   isCertain?: boolean
@@ -11,62 +12,92 @@ export interface QueryPath {
   isRest: boolean
 }
 
+/** Maximum number of paths in a query. */
 const maxPaths = 100
 
 /** A slash, after whitespace and in any layer of encoding. */
 const slash = /(?:[\0-\x20+]|%(?:25)*(?:[01][\da-f]|20))*(?:[/\\]|%(?:25)*(?:2f|5c))/
 
-/** A raw key or value that starts with a slash. */
-const slashed = new RegExp(`(?<=^|[&;=])${slash.source}[^&;=]*`, 'gi')
+const slashAtStart = new RegExp(`^${slash.source}`, 'i')
 
-const slashFirst = new RegExp(`^${slash.source}`, 'i')
+/** The raw keys and values that start with a slash. */
+const fieldsWithSlash = new RegExp(`(?<=^|[&;=])${slash.source}[^&;=]*`, 'gi')
 
-/** Whether a raw value may be treated as a path by any front controller. */
+/** All raw keys and values. */
+const allFields = /[^&;=]+/g
+
+/** The parameters whose key is long enough for `rest_route`. */
+const longParameters = /(?<=^|[&;])([^&;=]{10,})=([^&;]*)/g
+
+/** Whether a raw value starts with a slash, so that a front controller may treat it as a path. */
 export function beginsAsPath(encoded: string): boolean {
-  return slashFirst.test(encoded)
+  return slashAtStart.test(encoded)
+}
+
+/** Text in a query that a server may treat as a path. */
+interface Candidate {
+  encoded: string
+  isRest: boolean
+  /** The characters at which the path ends after decoding. */
+  end: RegExp
+}
+
+interface QueryOptions {
+  /** Whether the API treats any key or value as a path, with or without a slash. */
+  frontController: boolean
 }
 
 /**
- * The paths in a raw query: keys and values that start with a slash, the value of `rest_route`, and for a front controller all other keys
- * and values.
+ * Returns the paths in a raw query.
  *
- * @throws AAuthError `target_ambiguous` for more than 100 paths, or if they contain more names than a path may have
+ * @throws AAuthError `target_ambiguous` for more than 100 paths, or if together they have too many interpretations
  */
-export function pathsInQuery(query: string, isFrontController: boolean): QueryPath[] {
-  const found = new Map<string, QueryPath>()
-  const total = { names: 0, scripts: 0, pages: 0 }
-  const add = (text: string, isRest: boolean, end = /[?#&]/) => {
-    const key = `${isRest} ${text}`
-    if (found.has(key)) return
-    const names = namesIn(text, end)
-    found.set(key, { names, isRest })
-    total.names += names.length
-    total.scripts += names.filter(isScript).length
-    total.pages += names.filter(isPageName).length
-    if (found.size > maxPaths)
-      throw new AAuthError('target_ambiguous', `The query has more than ${maxPaths} keys or values that may be paths.`)
+export function pathsInQuery(query: string, options: QueryOptions): QueryPath[] {
+  const paths = new Map<string, QueryPath>()
+  const total: SegmentCounts = { names: 0, scripts: 0, pages: 0 }
+  for (const { encoded, isRest, end } of candidatesIn(query, options)) {
+    const key = `${isRest} ${encoded}`
+    if (paths.has(key)) continue
+    if (paths.size === maxPaths) throw ambiguousQuery(`more than ${maxPaths} keys or values that may be paths`)
+    const names = segmentsOf(encoded, end)
+    paths.set(key, { names, isRest })
+    const counts = countSegments(names)
+    total.names += counts.names
+    total.scripts += counts.scripts
+    total.pages += counts.pages
     const excess = excessOf(total)
-    if (excess !== undefined) throw new AAuthError('target_ambiguous', `The query has paths with ${excess}.`)
+    if (excess !== undefined) throw ambiguousQuery(`paths with ${excess}`)
   }
-  for (const [text] of query.matchAll(isFrontController ? /[^&;=]+/g : slashed)) add(text, false)
-  // CodeIgniter treats the whole query as the path, including parameter separators.
-  if (/[&;=]/.test(query) && (isFrontController || query.search(slashed) === 0)) add(query, false, /[?#]/)
-  if (/rest|%/i.test(query))
-    for (const [, key = '', value = ''] of query.matchAll(/(?<=^|[&;])([^&;=]{10,})=([^&;]*)/g))
-      if (isRestRoute(parameterName(key))) add(value, true)
-  return [...found.values()]
+  return [...paths.values()]
 }
 
-/** The names in an encoded path, without empty names, and with dot segments resolved. */
-function namesIn(encoded: string, end: RegExp): string[] {
-  const names: string[] = []
-  const text = decodeSegment(encoded.replaceAll('+', ' '))
+function* candidatesIn(query: string, { frontController }: QueryOptions): Generator<Candidate> {
+  for (const [encoded] of query.matchAll(frontController ? allFields : fieldsWithSlash))
+    yield { encoded, isRest: false, end: /[?#&]/ }
+  // CodeIgniter treats the whole query as the path, including parameter separators.
+  if (/[&;=]/.test(query) && (frontController || beginsAsPath(query)))
+    yield { encoded: query, isRest: false, end: /[?#]/ }
+  // WordPress treats the value of `rest_route` as the path, with or without a slash.
+  if (!/rest|%/i.test(query)) return
+  for (const [, key = '', encoded = ''] of query.matchAll(longParameters))
+    if (isRestRoute(parameterName(key))) yield { encoded, isRest: true, end: /[?#&]/ }
+}
+
+/** The segments of an encoded path, without empty ones, and with dot segments resolved. */
+function segmentsOf(encoded: string, end: RegExp): string[] {
+  const decoded = decodeSegment(encoded.replaceAll('+', ' '))
     .replace(/^[\0-\x20]+/, '')
     .trim()
-  for (const name of text.split(end, 1)[0]?.split(/[/\\]/) ?? [])
-    if (name === '..') names.pop()
-    else if (name !== '' && name !== '.') names.push(name)
-  return names
+  const [path = ''] = decoded.split(end, 1)
+  const segments: string[] = []
+  for (const segment of path.split(/[/\\]/))
+    if (segment === '..') segments.pop()
+    else if (segment !== '' && segment !== '.') segments.push(segment)
+  return segments
+}
+
+function ambiguousQuery(problem: string): AAuthError {
+  return new AAuthError('target_ambiguous', `The query has ${problem}.`)
 }
 
 /** Maximum number of names in the interpretations of all paths in one body. A single path has up to 8,960. */
@@ -74,9 +105,8 @@ export const maxInterpreted = 20_000
 
 /** The number of names in all interpretations of the given paths. */
 export function interpretedNames(paths: readonly QueryPath[]): number {
-  return paths.reduce((sum, { names }) => {
-    const scripts = names.filter(isScript).length
-    const pages = names.filter(isPageName).length
-    return sum + names.length * (1 + 3 * scripts) * (1 + pages)
+  return paths.reduce((sum, path) => {
+    const { names, scripts, pages } = countSegments(path.names)
+    return sum + names * (1 + 3 * scripts) * (1 + pages)
   }, 0)
 }

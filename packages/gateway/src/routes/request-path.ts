@@ -194,11 +194,7 @@ export function parsePath(path: string): ParsedPath | string {
   const segments = path.slice(1).split('/')
   const decoded = path.includes('%') ? segments.map(decodeSegment) : segments
   const names = path.includes('%') ? decoded.flatMap((name) => name.split('/')) : segments
-  const excess = excessOf({
-    names: names.length,
-    scripts: names.filter(isScript).length,
-    pages: names.filter(isPageName).length,
-  })
+  const excess = excessOf(countSegments(names))
   if (excess !== undefined) return excess
   const last = segments.length - 1
   const parameters = path.indexOf(';')
@@ -220,8 +216,20 @@ export function parsePath(path: string): ParsedPath | string {
   return { segments, decoded, encoded, hasParameters: parameters !== -1 }
 }
 
-/** Why one or more paths have too many interpretations, if they do. Each script adds three interpretations, and each page one. */
-export function excessOf(count: { names: number; scripts: number; pages: number }): string | undefined {
+/** How many decoded segments one or more paths have, and how many of them add interpretations: three for each script, and one for each page. */
+export interface SegmentCounts {
+  names: number
+  scripts: number
+  pages: number
+}
+
+/** Counts the decoded segments of a path. */
+export function countSegments(names: readonly string[]): SegmentCounts {
+  return { names: names.length, scripts: names.filter(isScript).length, pages: names.filter(isPageName).length }
+}
+
+/** Returns why one or more paths have too many interpretations; undefined if they do not. */
+export function excessOf(count: SegmentCounts): string | undefined {
   if (count.names > maxSegments) return `more than ${maxSegments} segments`
   if (count.scripts > 2) return 'more than two script names'
   return count.pages > 4 ? 'more than four page-data names' : undefined
