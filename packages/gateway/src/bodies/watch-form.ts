@@ -85,7 +85,7 @@ export function watchParameters(fields?: FieldCheck): Watch {
     if (!isValue) endName()
     if (value !== '') {
       readWhole(value)
-      if (mayBeMethod) fields?.named(name, value)
+      if (mayBeMethod) fields?.methodField(name, value)
     }
     name = ''
     value = ''
@@ -161,7 +161,7 @@ export function watchParts(boundary: string, fields?: FieldCheck): Watch {
   /** The start of the content of a part. */
   let value = ''
   /** Names of the part that may specify the request method. */
-  let named: string[] = []
+  let methodNames: string[] = []
   /** Whether the part contains the encoding of the parts that follow it. */
   let isCharset = false
 
@@ -173,7 +173,7 @@ export function watchParts(boundary: string, fields?: FieldCheck): Watch {
     if (end === -1) return false
     const names = readHeaders(text.slice(0, end))
     for (const name of names) fields?.name(name)
-    named = names.filter(mayNameMethod)
+    methodNames = names.filter(mayNameMethod)
     isCharset = names.includes('_charset_')
     text = text.slice(end + 2)
     state = 'content'
@@ -214,9 +214,9 @@ export function watchParts(boundary: string, fields?: FieldCheck): Watch {
           .toString()
           .replaceAll(/[&;=+]/g, encodeURIComponent),
       )
-    for (const name of named) fields?.named(name, sent)
+    for (const name of methodNames) fields?.methodField(name, sent)
     if (isCharset) requireReadableCharsets(`charset=${sent}`)
-    named = []
+    methodNames = []
   }
 
   return {

@@ -13,28 +13,28 @@ export function scanMembers(fields?: FieldCheck): JsonScanner {
   /** Whether the next value belongs to a member that may be the URL of a request in a batch. */
   let isUrl = false
   /** The member of the outermost object whose value is next, if that member may specify the method. */
-  let named: string | undefined
+  let methodName: string | undefined
   const isItem = () => fields !== undefined && scanner.isItem
 
   function endValue(): void {
     isUrl = false
-    named = undefined
+    methodName = undefined
   }
 
   function readName(name: string): void {
     const isOutermost = scanner.depth === 1
     if (isOutermost || isPrototypeName(name)) requirePlainName(name)
     isUrl = isItem() && isUrlName(name)
-    if (isOutermost && fields && mayNameMethod(name)) named = name
+    if (isOutermost && fields && mayNameMethod(name)) methodName = name
   }
 
   function readValue(text: string): void {
     if (isUrl) fields?.url(text.length < longestText ? unescaped(text) : undefined)
-    if (named !== undefined) fields?.named(named, unescaped(text), true)
+    if (methodName !== undefined) fields?.methodField(methodName, unescaped(text), { isMember: true })
   }
 
   const scanner = new JsonScanner({
-    string: (isName) => (isName ? scanner.depth === 1 || isItem() : isUrl || named !== undefined),
+    string: (isName) => (isName ? scanner.depth === 1 || isItem() : isUrl || methodName !== undefined),
     endString(text, isName) {
       if (isName) {
         endValue()

@@ -31,15 +31,15 @@ export interface FieldCheck {
    * Checks the value of a field that {@link mayNameMethod}.
    *
    * @param value the value as sent, or its start
-   * @param isMember whether it is a JSON member
+   * @param options.isMember whether it is a JSON member. @default false
    */
-  named(name: string, value: string, isMember?: boolean): void
+  methodField(name: string, value: string, options?: { isMember: boolean }): void
   /**
    * Checks the percent-encoded value of a parameter or form field, which may be a JSON batch or a path.
    *
-   * @param isInQuery whether paths have already been compared, as for a query. @default false
+   * @param options.isInQuery whether paths have already been compared, as for a query. @default false
    */
-  value(encoded: string, isInQuery?: boolean): void
+  value(encoded: string, options?: { isInQuery: boolean }): void
   /** Checks the start of a value that is too long to be inspected. */
   longValue(start: string): void
   /**
@@ -105,9 +105,9 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
     table.requireNoStricterQuery(paths, as, need)
   }
 
-  function named(name: string, value: string, isMember = false): void {
+  function methodField(name: string, value: string, { isMember } = { isMember: false }): void {
     const other = methodIn(value)
-    if (other !== undefined) checkMethod(name, other, isMember)
+    if (other !== undefined) checkMethod(name, other, { isMember })
   }
 
   function url(text: string | undefined): void {
@@ -139,17 +139,17 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
       if (!mayNameMethod(name) || requestedMethod.test(name)) return
       // If the header is a list, some frameworks take the first item, and others the last.
       const items = value.split(',')
-      for (const item of new Set([items[0] ?? '', items.at(-1) ?? ''])) named(name, item)
+      for (const item of new Set([items[0] ?? '', items.at(-1) ?? ''])) methodField(name, item)
     },
     name(name) {
       if (actionName.test(name)) refuseNested(`The field ${name}`)
       if (rules.acceptsOAuth) requireNoTokenName(name)
     },
-    named,
+    methodField,
     longValue(start) {
       if (longStart.test(parameterName(start))) refuseNested('A field that is too long to be inspected')
     },
-    value(encoded, isInQuery = false) {
+    value(encoded, { isInQuery } = { isInQuery: false }) {
       if (mayBeBatch.test(encoded)) for (const text of parameterLayers(encoded)) batch(text)
       if (!isInQuery && beginsAsPath(encoded))
         compare(encoded, () => pathsInQuery(encoded, { frontController: false }), method)
@@ -189,7 +189,7 @@ export function requirePlainHead(judged: CheckedRequest): void {
     if (/^cookie$/i.test(name))
       for (const [, encoded = '', text = ''] of value.matchAll(/(?<=^|;)([^;=]{4,})=([^;]*)/g)) {
         const cookie = parameterName(encoded.trim())
-        if (mayNameMethod(cookie)) check().named(cookie, text)
+        if (mayNameMethod(cookie)) check().methodField(cookie, text)
       }
     if (!batchHeader.test(name) && !mayNameMethod(name)) continue
     // The operator's proxy sets this header, and it is not forwarded.
@@ -202,8 +202,8 @@ export function requirePlainHead(judged: CheckedRequest): void {
     const value = part.slice(encodedName.length + 1)
     const name = encodedName.length < 4 ? '' : parameterName(encodedName)
     if (actionName.test(name)) check().name(name)
-    if (value.length > 2 && mayNameMethod(name)) check().named(name, value)
-    if (value.length > 8 && mayBeBatch.test(value)) check().value(value, true)
+    if (value.length > 2 && mayNameMethod(name)) check().methodField(name, value)
+    if (value.length > 8 && mayBeBatch.test(value)) check().value(value, { isInQuery: true })
   }
 }
 
@@ -280,22 +280,20 @@ function createMethodCheck({
 }) {
   const known = new Map<string, 'unlisted' | 'met' | 'stricter'>([[method, 'met']])
 
-  function lookUp(named: string) {
-    if (routed().need(named) === undefined) return 'unlisted'
-    return routed().isMet(named, need) ? 'met' : 'stricter'
-  }
+  const lookUp = (other: string) =>
+    routed().need(other) === undefined ? 'unlisted' : routed().isMet(other, need) ? 'met' : 'stricter'
 
-  return (name: string, named: string, isMember: boolean): void => {
-    if (isData || (weak.has(named) && method !== 'GET' && method !== 'POST')) return
-    const found = known.get(named) ?? lookUp(named)
-    known.set(named, found)
-    if (found === 'met') return
+  return (name: string, other: string, { isMember }: { isMember: boolean }): void => {
+    if (isData || (weak.has(other) && method !== 'GET' && method !== 'POST')) return
+    const result = known.get(other) ?? lookUp(other)
+    known.set(other, result)
+    if (result === 'met') return
     // In JSON-RPC, the `method` member specifies a procedure, which may be called `delete`.
-    const isOverride = overriding.has(named) && !(isMember && lettersOf(name) === 'method')
-    if (found === 'stricter' || isOverride)
+    const isOverride = overriding.has(other) && !(isMember && lettersOf(name) === 'method')
+    if (result === 'stricter' || isOverride)
       throw new AAuthError(
         'request_malformed',
-        `The field ${name.slice(0, 32)} specifies ${named}, which ${found === 'unlisted' ? 'no route lists here' : `needs more here than ${method}: send ${named} as the request method`}. If the API treats the field as data, set mayNameMethod on the route.`,
+        `The field ${name.slice(0, 32)} specifies ${other}, which ${result === 'unlisted' ? 'no route lists here' : `needs more here than ${method}: send ${other} as the request method`}. If the API treats the field as data, set mayNameMethod on the route.`,
       )
   }
 }

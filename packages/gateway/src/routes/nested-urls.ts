@@ -29,8 +29,9 @@ export function urlsIn(text: string): (string | undefined)[] | undefined {
   let members = 0
   try {
     values = [[JSON.parse(text), false]]
-  } catch {
-    return undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
   }
   // Members are added while this runs.
   for (const [value, isItem] of values) {

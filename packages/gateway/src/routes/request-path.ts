@@ -37,7 +37,8 @@ export function decodeSegment(segment: string): string {
 function decodeLayer(text: string): string {
   try {
     return decodeURIComponent(text)
-  } catch {
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error
     return text.replaceAll(/(?:%[0-9a-f]{2})+/gi, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'))
   }
 }

@@ -4,7 +4,7 @@ interface FieldCheck {
   isData: boolean
   mayNest(): boolean
   name(name: string): void
-  named(name: string, value: string, isMember?: boolean): void
+  methodField(name: string, value: string, options?: { isMember: boolean }): void
   value(value: string): void
   longValue(value: string): void
   url(url: string | undefined): void
@@ -39,7 +39,7 @@ function watchedChunks(watchFor: (fields: FieldCheck) => Watch, chunks: readonly
       isData: false,
       mayNest: () => true,
       name: (name) => note(`name ${name}`),
-      named: (name, value, isMember = false) => note(`${isMember ? 'member' : 'field'} ${name}: ${value}`),
+      methodField: (name, value, options) => note(`${options?.isMember ? 'member' : 'field'} ${name}: ${value}`),
       value: (value) => note(`value ${value}`),
       longValue: (value) => note(`long value of ${value.length}`),
       url: (url) => note(url === undefined ? 'no certain url' : `url ${url}`),

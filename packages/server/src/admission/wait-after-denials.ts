@@ -2,7 +2,7 @@ import { resourceKey } from '../lib/resource-id.js'
 import type { AuthRequest, RecordedEvent, Storage } from '../storage/api/storage.js'
 
 /** What an agent asks a user for. */
-export type AskedOf = Pick<AuthRequest, 'agent' | 'resource' | 'scope'> & {
+export type ConsentRequest = Pick<AuthRequest, 'agent' | 'resource' | 'scope'> & {
   /** The agent itself, if `agent` vouches for many. @default `agent`, whatever its delegate */
   id: string | undefined
 }
@@ -17,19 +17,19 @@ const wait = { first: 600, most: 86_400, memory: 7 * 86_400 }
 export async function waitAfterDenials(
   { storage, now }: { storage: Pick<Storage, 'listSinceDenial'>; now: () => number },
   userId: string,
-  { agent, id, resource, scope }: AskedOf,
+  { agent, id, resource, scope }: ConsentRequest,
 ): Promise<number | undefined> {
   const at = now()
   const events = await storage.listSinceDenial({ userId, agent, since: at - wait.memory })
   const place = resourceKey(resource)
-  const requested = scope.split(' ')
+  const scopes = scope.split(' ')
   let denials: RecordedEvent[] = []
   for (const event of events) {
     const { data, resource: decidedAt = '' } = event
     const isOther = id !== undefined && data?.delegate !== id
     if (isOther || data?.boundToOther || resourceKey(decidedAt) !== place) continue
     if (event.event === 'request.allowed') denials = denials.filter((denied) => !isWithin(denied, scopeOf(event)))
-    else if (isWithin(event, requested)) denials.push(event)
+    else if (isWithin(event, scopes)) denials.push(event)
   }
   const last = denials.at(-1)
   if (!last) return undefined

@@ -8,7 +8,7 @@ const most = { atOnce: 20, perResource: 3, waiting: 10_000 } as const
  * The order in which one process sends revocations: users take turns, and so do the resources of each user. A resource that responds slowly
  * occupies only a few of the places. What does not fit is found in the database again later.
  */
-export class DeliveryQueue {
+export class RevocationQueue {
   readonly #waiting = new FairQueue<DueDelivery>()
   /** By resource: what must wait until fewer are being sent to it. */
   readonly #parked = new Map<string, DueDelivery[]>()

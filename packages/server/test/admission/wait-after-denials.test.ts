@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
-import { type AskedOf, waitAfterDenials } from '../../src/admission/wait-after-denials.js'
+import { type ConsentRequest, waitAfterDenials } from '../../src/admission/wait-after-denials.js'
 
 const now = 1_800_000_000
 const day = 86_400
 const agent = 'https://agent.example'
 const resource = 'https://calendar.example'
-const asked: AskedOf = { agent, id: undefined, resource, scope: 'cal.read cal.write' }
+const request: ConsentRequest = { agent, id: undefined, resource, scope: 'cal.read cal.write' }
 
 /** A decision of a number of seconds ago. */
 function decided(ago: number, changes: { event?: string; resource?: string; data?: object } = {}) {
@@ -19,7 +19,7 @@ function decided(ago: number, changes: { event?: string; resource?: string; data
 }
 const allowed = (ago: number, scope: string) => decided(ago, { event: 'request.allowed', data: { scope } })
 
-async function waitAfter(events: readonly object[], of: Partial<AskedOf> = {}) {
+async function waitAfter(events: readonly object[], of: Partial<ConsentRequest> = {}) {
   const searches: unknown[] = []
   const listSinceDenial = async (search: unknown) => {
     searches.push(search)
@@ -27,12 +27,12 @@ async function waitAfter(events: readonly object[], of: Partial<AskedOf> = {}) {
   }
   type Context = Parameters<typeof waitAfterDenials>[0]
   const context = { storage: { listSinceDenial }, now: () => now } as unknown as Context
-  const wait = await waitAfterDenials(context, 'alice', { ...asked, ...of })
+  const wait = await waitAfterDenials(context, 'alice', { ...request, ...of })
   expect(searches).toEqual([{ userId: 'alice', agent, since: now - 7 * day }])
   return wait
 }
 
-it.each<[string, object[], Partial<AskedOf>, number | undefined]>([
+it.each<[string, object[], Partial<ConsentRequest>, number | undefined]>([
   ['no denial', [], {}, undefined],
   ['a denial of this second', [decided(0)], {}, 600],
   ['a denial 599 seconds ago', [decided(599)], {}, 1],

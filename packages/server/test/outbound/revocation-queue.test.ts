@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { DeliveryQueue } from '../../src/outbound/revocation-queue.js'
+import { RevocationQueue } from '../../src/outbound/revocation-queue.js'
 
 let last = 0
 const due = (userId: string, resource: string) => ({ id: String(++last), userId, resource, dueAt: 0 })
@@ -8,7 +8,7 @@ const many = (count: number, userId: string, resource = (at: number) => `${userI
   Array.from({ length: count }, (_, at) => due(userId, resource(at)))
 
 /** Takes and finishes one batch after another. Returns the users in the order in which their revocations were taken. */
-function drain(queue: DeliveryQueue): string[] {
+function drain(queue: RevocationQueue): string[] {
   const users: string[] = []
   for (let taken = queue.take(); taken.length > 0; taken = queue.take())
     for (const each of taken) {
@@ -19,7 +19,7 @@ function drain(queue: DeliveryQueue): string[] {
 }
 
 it('users take turns, however many revocations each has', () => {
-  const queue = new DeliveryQueue()
+  const queue = new RevocationQueue()
   for (const each of [...many(100, 'alice'), ...many(2, 'bob'), ...many(1, 'carol')]) queue.add(each)
   const users = drain(queue)
   expect(users).toHaveLength(103)
@@ -27,7 +27,7 @@ it('users take turns, however many revocations each has', () => {
 })
 
 it('a resource that responds to nothing occupies three places, and the others are sent', () => {
-  const queue = new DeliveryQueue()
+  const queue = new RevocationQueue()
   for (const each of [...many(50, 'alice', () => 'slow'), ...many(30, 'alice', (at) => `${at % 10}`)]) queue.add(each)
   const first = queue.take()
   const slow = first.filter(({ resource }) => resource === 'slow')
@@ -44,7 +44,7 @@ it('a resource that responds to nothing occupies three places, and the others ar
 })
 
 it('what is waiting or being sent is not added again', () => {
-  const queue = new DeliveryQueue()
+  const queue = new RevocationQueue()
   const one = due('alice', 'a')
   queue.add(one)
   queue.add(one)
@@ -57,7 +57,7 @@ it('what is waiting or being sent is not added again', () => {
 })
 
 it('holds at most 10,000: the user with the most makes room for others, and can be added again', () => {
-  const queue = new DeliveryQueue()
+  const queue = new RevocationQueue()
   const ofAlice = many(10_001, 'alice', () => 'slow')
   for (const each of ofAlice) queue.add(each)
   expect(queue.size).toBe(10_000)

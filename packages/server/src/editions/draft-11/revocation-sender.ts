@@ -1,7 +1,7 @@
 import { isFetchableUrl } from 'countersign/discovery'
 import { draft11Documents } from 'countersign/editions/draft-11'
 import { sendRevocation } from 'countersign/editions/draft-11/agent-server'
-import { DeliveryQueue } from '../../outbound/revocation-queue.js'
+import { RevocationQueue } from '../../outbound/revocation-queue.js'
 import {
   type Delivery,
   type DeliverySettlement,
@@ -22,7 +22,7 @@ const seconds = { lease: 60, interval: 10 } as const
 /** Tells resources that tokens of this server were revoked, in the background, until the server closes (draft -11 §11.12). */
 export function startRevocationSender(context: SignedContext): void {
   const { background, storage } = context
-  const queue = new DeliveryQueue()
+  const queue = new RevocationQueue()
   let isClaiming = false
   /** Where the last run stopped reading. */
   let after: DueDelivery | undefined
