@@ -22,7 +22,7 @@ import {
   showSignIn,
   showSignUp,
   submitEntranceForm,
-} from './consent/sign-in-endpoints.js'
+} from './consent/sign-in-and-continue.js'
 import { submitForm } from './consent/submit.js'
 import { deviceTokenLifetime } from './editions/devices.js'
 import {
