@@ -14,7 +14,7 @@ import {
 export type MessageField = (typeof fieldNames)[number]
 
 /** The value of each field, with repeated fields joined as a list, and the names of repeated fields. */
-export type MessageFields = Partial<Record<MessageField, string>> & { readonly repeated: readonly MessageField[] }
+export type MessageFields = Partial<Record<MessageField, string>> & { readonly repeated: ReadonlySet<MessageField> }
 
 /**
  * Reads the fields in one pass over the header lines.
@@ -24,7 +24,7 @@ export type MessageFields = Partial<Record<MessageField, string>> & { readonly r
 export function readMessageFields({ rawHeaders }: ReceivedMessage): MessageFields {
   if (rawHeaders.length > 2 * maxHeaderLines)
     throw new AAuthError('headers_too_large', `The request has more than ${maxHeaderLines} header lines.`)
-  const repeated: MessageField[] = []
+  const repeated = new Set<MessageField>()
   const fields: MessageFields = { repeated }
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const candidate = rawHeaders[i] as string
@@ -34,7 +34,7 @@ export function readMessageFields({ rawHeaders }: ReceivedMessage): MessageField
     if (!name) continue
     const value = trimSpace(rawHeaders[i + 1] as string)
     const before = fields[name]
-    if (before !== undefined) repeated.push(name)
+    if (before !== undefined) repeated.add(name)
     fields[name] = before === undefined ? value : `${before}, ${value}`
   }
   return fields
@@ -86,7 +86,7 @@ export function requireAuthority(
   { host, repeated }: MessageFields,
   authorities: readonly [string, ...string[]],
 ): string {
-  if (repeated.includes('host'))
+  if (repeated.has('host'))
     throw new AAuthError(
       'header_duplicate',
       'The request has more than one Host header, or one that differs from :authority: send a single host.',
@@ -115,7 +115,7 @@ function requireSignatureField(fields: MessageFields, name: SignatureField, mayR
   const value = fields[name]
   if (value === undefined)
     throw new AAuthError('signature_missing', `The request has no ${name} header: it must be signed (RFC 9421).`)
-  if (!mayRepeat && fields.repeated.includes(name))
+  if (!mayRepeat && fields.repeated.has(name))
     throw new AAuthError('signature_malformed', `The request has the ${name} header twice.`)
   return value
 }

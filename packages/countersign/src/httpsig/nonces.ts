@@ -148,7 +148,7 @@ export function reachedLimit(counts: NonceCounts, limits: Required<NonceLimits>)
   const room = nonceCapacity(isAgent, limits)
   if (all < room.full) return undefined
   const left = room.most - all
-  if (left > 0 && !exceedsShare(counts, left, left > (room.most - room.full) / 2)) return undefined
+  if (!exceedsShare(counts, left, left > (room.most - room.full) / 2)) return undefined
   if (!isAgent) return 'strangers'
   return left > 0 ? 'network' : 'total'
 }
@@ -160,7 +160,7 @@ const lastPart = 1 / 64
  * Determines whether a network holds too many nonces when the store is full. At first, only the network with the most nonces is refused. If
  * that network holds less than half as many as the wider network with the most nonces, that wider network is refused instead: an attacker
  * with many networks holds only a few nonces in each. Once half of the remaining places have nevertheless been taken, each wider network is
- * limited to a small fraction of what is left, so that networks with few nonces still have places.
+ * limited to a small fraction of what is left, so that networks with few nonces still have places. If nothing is left, none has a share.
  */
 function exceedsShare(counts: NonceCounts, left: number, isFirstHalf: boolean): boolean {
   const { ofNetwork, most, ofWider, mostOfWider } = counts

@@ -236,7 +236,7 @@ function requireNonce(
   if (hasNonceParameter) return requireNonceParameter(input, isRequired)
   if (nonceBytes === undefined) return undefined
   const { nonce, repeated } = fields
-  if (repeated.includes('nonce')) throw new AAuthError('nonce_malformed', 'The request has two Nonce headers.')
+  if (repeated.has('nonce')) throw new AAuthError('nonce_malformed', 'The request has two Nonce headers.')
   if (nonce === undefined) {
     if (isRequired) {
       throw new AAuthError('nonce_missing', `${method} requests to this server must have a Nonce header.`, {

@@ -245,6 +245,15 @@ describe('rejected before any key lookup', async () => {
       await craftMessage({ signer, components: ['@method', '@authority', '@path'] }),
       'component_missing',
     ],
+    [
+      'another field covered instead of signature-key',
+      await craftMessage({
+        signer,
+        fields: { accept: '*/*' },
+        components: ['@method', '@authority', '@path', 'accept'],
+      }),
+      'component_missing',
+    ],
     ['nothing covered', await craftMessage({ signer, components: [] }), 'component_missing'],
     [
       'S15: @query not covered',
@@ -260,6 +269,11 @@ describe('rejected before any key lookup', async () => {
     [
       'S17: @query covered without a query',
       await craftMessage({ signer, components: ['@method', '@authority', '@path', '@query', 'signature-key'] }),
+      'component_forbidden',
+    ],
+    [
+      'S17: @query covered last without a query',
+      await craftMessage({ signer, components: ['@method', '@authority', '@path', 'signature-key', '@query'] }),
       'component_forbidden',
     ],
     [

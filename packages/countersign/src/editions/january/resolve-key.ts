@@ -231,11 +231,10 @@ function createPublishedKeys(options: KeyResolverOptions) {
       resolved: ResolvedKey,
       remoteAddress: string | undefined,
     ): Promise<ResolvedKey | undefined> {
-      if (reference.scheme !== 'jwks' || 'jwksUri' in reference) return undefined
-      if (resolved.agent === undefined || resolved.isNew) return undefined
-      const { id, kid, wellKnown = absentWellKnown } = reference
-      const publisher = publisherOf(wellKnown)
-      const key = publisher && (await discovery.renewKey(publisher, id, kid, resolved.key, remoteAddress))
+      const { publisher } = resolved
+      if (reference.scheme !== 'jwks' || 'jwksUri' in reference || !publisher || resolved.isNew) return undefined
+      const { id, kid } = reference
+      const key = await discovery.renewKey(publisher, id, kid, resolved.key, remoteAddress)
       return key && { ...resolved, key }
     },
   }
