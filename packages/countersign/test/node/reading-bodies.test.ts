@@ -48,7 +48,10 @@ it('refuses bodies of a network over 32 MiB, and in total over 64 MiB those of t
   const third = bodiesOf('203.0.113', 10)
   expect(refusedOf(third)).toBe(0)
   expect(refusedOf(first) + refusedOf(second)).toBe(8 + 9)
-  for (const body of [...first, ...second, ...third]) body.close()
+  for (const body of [...first, ...second, ...third]) {
+    body.close()
+    body.add(mebibyte)
+  }
   expect(refusedOf(bodiesOf('192.0.2', 32))).toBe(0)
 })
 

@@ -432,6 +432,16 @@ describe('the authorization endpoint', () => {
     })
   })
 
+  it.each(['openid', 'profile', 'email', 'address', 'phone', 'tenant', 'groups', 'roles'])(
+    'accepts the identity scope %s if the person server offers it',
+    async (scope) => {
+      const { resource, publish, person } = openStage()
+      const offered = { ...person(ids.personServer), scopes_supported: [scope] }
+      publish(ids.personServer, 'aauth-person.json', signers.personServer, offered)
+      expect((await ask(resource, 'person', JSON.stringify({ scope }))).status).toBe(200)
+    },
+  )
+
   it.each(['agent', 'auth'] as const)('requires a person token instead of an %s token', async (kind) => {
     const { resource } = openStage()
     expect(said(await ask(resource, kind, '{"scope":"data.read"}'))).toMatchObject({

@@ -167,6 +167,26 @@ it.each([
   await failed
 })
 
+it.each([
+  ['in this process', false],
+  ['in a store that is polled', true],
+])('waits for a decision until the limit, and no longer: %s', async (_where, isShared) => {
+  vi.useFakeTimers({ now: 0 })
+  onTestFinished(() => void vi.useRealTimers())
+  const now = () => Date.now() / 1000
+  const pending = openPending({ consents: openConsents(isShared, now), now })
+  const consent = { ...consentOf('slow'), until: 900 }
+  await pending.begin(consent, 's1')
+  const ended = vi.fn()
+  void pending.wait(consent, 's1', limit).catch(ended)
+  await vi.advanceTimersByTimeAsync(599_999)
+  expect(ended).not.toHaveBeenCalled()
+  await vi.advanceTimersByTimeAsync(1)
+  expect(ended).toHaveBeenCalledWith(
+    expect.objectContaining({ code: 'consent_expired', message: 'No decision within 600 s.' }),
+  )
+})
+
 it('drops a consent only while it is undecided', async () => {
   const pending = openPending({ exchangeCode: () => new Promise(() => undefined) })
   const undecided = await begin(pending, 'undecided')

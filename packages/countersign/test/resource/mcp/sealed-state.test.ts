@@ -13,7 +13,7 @@ function open() {
   return { clock, seal: createStateSeal(key, () => clock.now) }
 }
 
-const message = call({ name: 'search', arguments: { b: [1, { c: 2 }], a: null } })
+const message = call({ name: 'search', arguments: { b: [1, { c: 2, d: 3 }], a: null } })
 const endpoint = 'https://api.example/mcp'
 const holder = { agent, endpoint, delegate: undefined, person: 'p', scope: 's' }
 
@@ -27,7 +27,7 @@ describe('a sealed state', () => {
   })
 
   it.each([
-    ['members in another order', { arguments: { a: null, b: [1, { c: 2 }] }, name: 'search' }],
+    ['members in another order', { arguments: { a: null, b: [1, { d: 3, c: 2 }] }, name: 'search' }],
     ['the state itself', { ...message.params, requestState: 'x', inputResponses: {}, _meta: { a: 1 } }],
   ])('is accepted with %s', async (_what, params) => {
     const { seal } = open()
@@ -38,16 +38,25 @@ describe('a sealed state', () => {
   it.each<[string, McpMessage]>([
     ['another method', call(message.params, 'prompts/get')],
     ['another name', call({ ...message.params, name: 'delete' })],
-    ['another argument', call({ ...message.params, arguments: { b: [1, { c: 3 }], a: null } })],
-    ['another order of items', call({ ...message.params, arguments: { b: [{ c: 2 }, 1], a: null } })],
-    ['a further argument', call({ ...message.params, arguments: { b: [1, { c: 2 }], a: null, d: 1 } })],
+    ['another argument', call({ ...message.params, arguments: { b: [1, { c: 3, d: 3 }], a: null } })],
+    ['another order of items', call({ ...message.params, arguments: { b: [{ c: 2, d: 3 }, 1], a: null } })],
+    ['a further argument', call({ ...message.params, arguments: { b: [1, { c: 2, d: 3 }], a: null, d: 1 } })],
     [
       'a list instead of an object',
       call({
         name: 'search',
         arguments: [
           ['a', null],
-          ['b', [1, [['c', 2]]]],
+          [
+            'b',
+            [
+              1,
+              [
+                ['c', 2],
+                ['d', 3],
+              ],
+            ],
+          ],
         ],
       }),
     ],
