@@ -247,6 +247,18 @@ it('fails if the store does not respond in time', async () => {
   })
 })
 
+it.each([
+  [-1, undefined],
+  [0, 1],
+  [1000, 1],
+  [1001, 2],
+  [60_000, 60],
+])('a counter that the store resets in %i ms refuses requests for %j s', async (left, wait) => {
+  const limit = redisRateLimit({ eval: async () => left })
+  const request = { level: 'signature', agent: undefined, iss: undefined, sub: undefined } as const
+  expect(await limit({ ...request, thumbprint: 'k1', remoteAddress: '192.0.2.1' })).toBe(wait)
+})
+
 it('rejects a value that is not a client', () => {
   expect(() => redisNonces({} as never)).toThrow(/client/)
   expect(() => redisRateLimit(undefined as never)).toThrow(/client/)

@@ -34,7 +34,7 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
     type: TokenType<C>,
     decoded: DecodedToken,
     remoteAddress: string | undefined,
-  ): Promise<ResolvedKey> {
+  ): Promise<ResolvedKey & { token: VerifiedToken; publisher: DocumentType }> {
     const document = role === 'resource' ? issuerDocumentOf(type, decoded, options) : type.issuerDocument
     const requireFound = (found: Found<VerificationKey>) => requireKey(found, document === draft11Documents.authServer)
     const findKey = findTokenKey(discovery, document, requireFound, remoteAddress)
@@ -56,9 +56,9 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
         throw new AAuthError('agent_token_invalid', `Signature-Key must carry ${expected[role]}, of at most 8 KiB.`)
       const found = await verifyAs(type, decoded, remoteAddress)
       requireNamedKey(reference, found.key)
-      const { claims } = found.token as VerifiedToken
+      const { claims } = found.token
       // Not cached for longer than its issuer's key.
-      const keyExpiry = found.publisher && discovery.freshUntil(found.publisher, claims.iss, String(decoded.header.kid))
+      const keyExpiry = discovery.freshUntil(found.publisher, claims.iss, String(decoded.header.kid))
       resolved.set(jwt, found, Math.min(claims.exp, now() + cachedTokens.age, keyExpiry ?? 0))
       return found
     },

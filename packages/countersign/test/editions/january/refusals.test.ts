@@ -20,6 +20,14 @@ describe('january.writeRefusal', () => {
     },
   )
 
+  it('authorization_required: the text of the capture', () => {
+    const { status, headers, body } = january.writeRefusal(
+      new AAuthError('authorization_required', 'Consent is needed.'),
+    )
+    expect({ status, body }).toEqual({ status: 401, body: 'Authorization required' })
+    expect(headers).toMatchObject({ 'content-type': 'text/plain', 'cache-control': 'no-store' })
+  })
+
   it.each<[number, ErrorCode]>([
     [408, 'consent_expired'],
     [410, 'consent_ended'],
