@@ -1,5 +1,12 @@
 import { expect, it } from 'vitest'
-import { fieldsByName, fieldValues, isSignedMessage, targetOf, trimSpace } from '../../src/httpsig/received-message.js'
+import {
+  fieldsByName,
+  fieldValues,
+  isSignedMessage,
+  receiveRequest,
+  targetOf,
+  trimSpace,
+} from '../../src/httpsig/received-message.js'
 
 it.each([
   ['https://resource.example/', '/'],
@@ -9,6 +16,14 @@ it.each([
   ['http://[::1]:8001/a', '/a'],
 ])('targetOf %s', (url, target) => {
   expect(targetOf(url)).toBe(target)
+})
+
+it.each([
+  ['the host of the URL', {}, 'api.example'],
+  ['Host, if the request has it', { host: 'www.example' }, 'www.example'],
+])('a Web request is received with %s', (_what, headers, host) => {
+  const { rawHeaders } = receiveRequest(new Request('https://api.example/', { headers }))
+  expect(fieldValues({ rawHeaders }, 'host')).toEqual([host])
 })
 
 const tagged = 'sig1=("@method");created=1;tag="web-bot-auth"'
@@ -22,6 +37,8 @@ it.each<[string, string[], boolean]>([
   ['two such signatures', ['Signature-Input', tagged, 'Signature-Input', tagged.replace('sig1', 'sig2')], false],
   ['one of two without a tag', ['Signature-Input', `${tagged}, sig2=("@method");created=1`], true],
   ['a tag that is not a string', ['Signature-Input', 'sig1=("@method");tag=1'], true],
+  ['a tag of a value that is no list', ['Signature-Input', 'sig1=1;list=();tag="web-bot-auth"'], true],
+  ['a tag before other text', ['Signature-Input', `${tagged} created`], true],
   ['an input that cannot be parsed', ['Signature-Input', 'sig1=('], true],
   ['an empty input', ['Signature-Input', ''], true],
 ])('a message with %s counts as signed: %s', (_what, rawHeaders, expected) => {
