@@ -27,7 +27,7 @@ export interface Fault {
    * `bug`: the server keeps running, but the statement fails because of a simulated bug, which also leaves a rejected promise unhandled.
    */
   point: (typeof points)[number] | 'bug'
-  target: 'exchange' | 'decision' | 'delivery' | 'issue'
+  target: 'exchange' | 'decision' | 'delivery' | 'issue' | 'notification' | 'claim' | 'settlement'
   held?: number
 }
 

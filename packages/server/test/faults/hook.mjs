@@ -1,5 +1,5 @@
-// Loaded before the server with `node --import`. Kills the process, as `kill -9` does, at a named point of an exchange or a decision. The
-// file FAULT_FILE specifies the point, as { point, target, held }; without that file nothing happens.
+// Loaded before the server with `node --import`. Kills the process, as `kill -9` does, at a named point of a request, or of its work on
+// emails. The file FAULT_FILE specifies the point, as { point, target, held }; without that file nothing happens.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { ServerResponse } from 'node:http'
@@ -8,12 +8,15 @@ import pg from 'pg'
 
 const file = process.env.FAULT_FILE
 
-/** How the relevant statement begins, and the method and path of the request. */
+/** How the relevant statement begins, and the method and path of the request, if there is one. */
 const targets = {
   exchange: { begins: /^update "code" set "consumed_at/, request: /^POST \/agent\/token$/ },
   decision: { begins: /^update "auth_request" set "status/, request: /^POST \/(agent\/auth|person\/interact)$/ },
   delivery: { begins: /^update "code" set "consumed_at/, request: /^GET \/person\/pending\// },
   issue: { begins: /^insert into "token_issue"/, request: /^POST \/person\/token$/ },
+  notification: { begins: /^update "agent" set "notified_up_to/ },
+  claim: { begins: /^update "email" set "attempts/ },
+  settlement: { begins: /^update "email" set "outcome/ },
 }
 /** Milliseconds that other requests have to reach the same point. */
 const patience = 150
@@ -113,7 +116,7 @@ pg.Client.prototype.query = function send(statement, ...rest) {
 const writeHead = methodOf(ServerResponse, 'writeHead')
 ServerResponse.prototype.writeHead = function write(...head) {
   const { method, url } = this.req
-  const isAnswer = commits > 0 && armed()?.request.test(`${method} ${url.split('?', 1)[0]}`)
+  const isAnswer = commits > 0 && armed()?.request?.test(`${method} ${url.split('?', 1)[0]}`)
   if (isAnswer && isHeld('before_write')) {
     this.end = () => this
     this.write = () => true
