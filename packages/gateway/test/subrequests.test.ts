@@ -121,6 +121,22 @@ describe('GET /verify', () => {
     expect(statusOf(await exchange(port, message(about(twisted, caddy))))).toBe(400)
   })
 
+  // G57
+  it('refuses a body after which Caddy would forward trailers, also if the API authenticates the caller itself', async () => {
+    const port = await openVerify('caddy', { otherwise: 'pass' })
+    const caddy = ['X-Forwarded-Method', 'X-Forwarded-Uri']
+    const typed = 'Content-Type: text/plain'
+    for (const path of ['/notes', '/events']) {
+      const lines = about([`POST ${path} HTTP/1.1`, 'Host: api.example', typed], caddy)
+      for (const length of ['X-Original-Body: ', 'X-Original-Body: chunked', 'X-Other: 1'])
+        expect(statusOf(await exchange(port, message([...lines, length])))).toBe(400)
+      for (const length of ['0', '14'])
+        expect(statusOf(await exchange(port, message([...lines, `X-Original-Body: ${length}`])))).toBe(200)
+    }
+    const read = about(['GET /events HTTP/1.1', 'Host: api.example'], caddy)
+    expect(statusOf(await exchange(port, message([...read, 'X-Original-Body: '])))).toBe(200)
+  })
+
   // G06
   it('accepts no unseen body, unless the route allows it', async () => {
     const port = await openVerify('nginx')
@@ -378,7 +394,10 @@ async function openProxy(
     incoming.on('data', (chunk: Buffer) => {
       request.body += chunk.toString()
     })
-    incoming.once('end', () => outgoing.end('from the API'))
+    incoming.once('end', () => {
+      request.trailers = incoming.trailers
+      outgoing.end('from the API')
+    })
   })
   api.on('upgrade', (incoming: IncomingMessage, socket: Duplex) => {
     const { method = '', url = '', rawHeaders, headers, trailers } = incoming
@@ -545,10 +564,15 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
     ] as const)
       expect(statusOf(await ask([...head, length], body)), length).toBe(415)
     expect(arrived).toEqual([])
-    const typed = [...head, 'Transfer-Encoding: chunked', 'Content-Type: text/plain']
-    expect(statusOf(await ask(typed, chunked))).toBe(200)
     expect(statusOf(await ask([...head, 'Content-Length: 0']))).toBe(200)
-    expect(arrived.map(({ body }) => body)).toEqual(['_method=DELETE', ''])
+    expect(arrived.map(({ body }) => body)).toEqual([''])
+    // G57
+    arrived.length = 0
+    const typed = [...head, 'Transfer-Encoding: chunked', 'Trailer: X-AAuth-Scope', 'Content-Type: text/plain']
+    const trailed = chunked.replace(/\r\n$/, 'X-AAuth-Scope: admin\r\n\r\n')
+    expect(statusOf(await ask(typed, trailed))).toBe(name === 'nginx' ? 200 : 400)
+    const untrailed = { body: '_method=DELETE', trailers: {} }
+    expect(arrived.map(({ body, trailers }) => ({ body, trailers }))).toEqual(name === 'nginx' ? [untrailed] : [])
     arrived.length = 0
     expect(statusOf(await ask(await post('/unseen'), '{"a":1}'))).toBe(200)
     expect(arrived).toHaveLength(1)
@@ -642,7 +666,9 @@ describe.each(['nginx', 'caddy'] as const)('over TLS, with HTTP/2, behind %s as 
     expect([await send({}), await send({ 'content-length': '14' })]).toEqual([415, 415])
     expect(await send({ 'content-type': 'application/x-www-form-urlencoded' })).toBe(415)
     expect(arrived).toHaveLength(1)
-    expect(await send({ 'content-type': 'text/plain' })).toBe(200)
-    expect(arrived[1]?.body).toBe('_method=DELETE')
+    // G57
+    expect(await send({ 'content-type': 'text/plain' })).toBe(name === 'nginx' ? 200 : 400)
+    expect(await send({ 'content-type': 'text/plain', 'content-length': '14' })).toBe(200)
+    expect(arrived.at(-1)?.body).toBe('_method=DELETE')
   })
 })

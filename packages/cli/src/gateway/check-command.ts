@@ -117,7 +117,7 @@ function judge(head: RequestHead, rules: CheckedRules): Verdict {
   const judged = checkRequest(head, rules)
   const { verify, need } = judged
   if (rules.verifyOnly && need && (verify || need.level === 'none'))
-    requireNothingUnseen({ ...head, hasBody: false }, need)
+    requireNothingUnseen({ ...head, hasBody: false, mayHaveTrailers: false }, need)
   return judged
 }
 

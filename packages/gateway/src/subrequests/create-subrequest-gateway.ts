@@ -15,6 +15,7 @@ import {
   dialects,
   type ProxyName,
   parseOriginalRequest,
+  requireNoTrailers,
   requireNothingUnseen,
   UnseenBody,
   unseenUpload,
@@ -142,7 +143,10 @@ async function verify(
   const judged = checkRequest(asked, rules)
   if (judged.need) tracked.route = routeName(judged.need)
   if (judged.need?.level === 'none') requireNothingUnseen(asked, judged.need)
-  if (!judged.verify) return identityHeaders(undefined, asked, assertion)
+  if (!judged.verify) {
+    requireNoTrailers(asked)
+    return identityHeaders(undefined, asked, assertion)
+  }
   const { method, rawTarget, rawHeaders } = asked
   const verified = await resource.verify(
     {

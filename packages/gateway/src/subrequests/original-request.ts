@@ -16,11 +16,25 @@ export interface Dialect {
   body: string
   /** Whether the proxy accepts any status, or only 401 and 403. */
   acceptsAnyStatus: boolean
+  /** Whether the proxy forwards the trailers of a body without a length. */
+  forwardsTrailers: boolean
 }
 
 export const dialects = {
-  nginx: { method: 'x-original-method', target: 'x-original-uri', body: 'x-original-body', acceptsAnyStatus: false },
-  caddy: { method: 'x-forwarded-method', target: 'x-forwarded-uri', body: 'x-original-body', acceptsAnyStatus: true },
+  nginx: {
+    method: 'x-original-method',
+    target: 'x-original-uri',
+    body: 'x-original-body',
+    acceptsAnyStatus: false,
+    forwardsTrailers: false,
+  },
+  caddy: {
+    method: 'x-forwarded-method',
+    target: 'x-forwarded-uri',
+    body: 'x-original-body',
+    acceptsAnyStatus: true,
+    forwardsTrailers: true,
+  },
 } as const satisfies Record<string, Dialect>
 
 export type ProxyName = keyof typeof dialects
@@ -29,6 +43,8 @@ export type ProxyName = keyof typeof dialects
 export interface OriginalRequest extends RequestHead {
   /** Whether the request has a body, or may have one. */
   hasBody: boolean
+  /** Whether trailers that the proxy forwards may follow the body. */
+  mayHaveTrailers: boolean
 }
 
 /**
@@ -58,11 +74,15 @@ export function parseOriginalRequest(rawHeaders: readonly string[], dialect: Dia
     return value
   }
   const method = only(dialect.method)
+  const lengths = fieldValues({ rawHeaders }, dialect.body)
+  const hasBody = mayHaveBody(method, lengths)
   return {
     method,
     rawTarget: only(dialect.target),
     rawHeaders: rest,
-    hasBody: mayHaveBody(method, fieldValues({ rawHeaders }, dialect.body)),
+    hasBody,
+    mayHaveTrailers:
+      hasBody && dialect.forwardsTrailers && !(lengths.length === 1 && /^\d+$/.test(lengths[0] as string)),
   }
 }
 
@@ -117,6 +137,20 @@ export function requireNothingUnseen(asked: OriginalRequest, need: Need): void {
         )
       : new UnseenBody()
   requirePlainContent(asked)
+  requireNoTrailers(asked)
+}
+
+/**
+ * Refuses a request whose trailers the proxy would forward (G57): some frameworks, such as Mojolicious, add them to the headers.
+ *
+ * @throws AAuthError `request_malformed`
+ */
+export function requireNoTrailers({ mayHaveTrailers }: OriginalRequest): void {
+  if (mayHaveTrailers)
+    throw new AAuthError(
+      'request_malformed',
+      'Send the body with a Content-Length: otherwise, the proxy forwards trailers, which cannot be inspected.',
+    )
 }
 
 /**
