@@ -26,7 +26,7 @@ import {
   shownParties,
   statesOf,
 } from './agent-entries.js'
-import { deviceEntries } from './device-pages.js'
+import { confirmedIn, deviceEntries } from './device-pages.js'
 import { deliveriesFor, endedAgents, endingsOf, toldOf } from './ended-agents.js'
 import { extensionsOf } from './extensions.js'
 
@@ -78,6 +78,7 @@ export const agentsPage: AccountHandler = async (context, visit) => {
       filter: canFilter ? { text, total: agentsOf(grants).length } : undefined,
       ended,
       ...(await ofDevices(context, visit)),
+      confirmed: confirmedIn(context, visit),
       removed: notice && {
         ...notice,
         isTold:

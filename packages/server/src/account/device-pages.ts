@@ -7,13 +7,13 @@ import { PageError } from '../http/page-error.js'
 import type { SignedInVisit } from '../http/visit.js'
 import { cleanName } from '../lib/plain-text.js'
 import { renderConnectDevice, renderDeviceCode, renderReturnToDevice } from '../pages/account/device-pages.js'
-import type { DeviceEntry } from '../pages/models/account-models.js'
+import type { AgentsPage, DeviceEntry } from '../pages/models/account-models.js'
 import { accountPaths } from '../pages/models/account-paths.js'
 import type { DeviceCodePage } from '../pages/models/device-models.js'
 import { hashSecret } from '../secrets/server-keys.js'
 import { inGroups, randomCode } from '../sign-in/one-time-codes.js'
 import { signInChanged } from '../sign-in/session.js'
-import { type AccountHandler, accountFrame, accountResponse, pathWithNotice } from './account-handler.js'
+import { type AccountHandler, accountFrame, accountResponse, pathWithNotice, readNotice } from './account-handler.js'
 
 /** Lifetimes of a code that returns to the device at once, and of one that the user types in, in seconds. */
 const lifetimes = { returned: 60, typed: 300 }
@@ -165,9 +165,19 @@ export const confirmDevice = forOwners(async (context, visit) => {
   const { id: userId, credentialRevision } = visit.session.user
   const allow = visit.form.get('consent') === 'grant'
   const codeHash = hashSecret(codeIn(visit))
+  const found = await context.storage.findDeviceCode({ userId, codeHash })
   const recorded = await context.storage.confirmDevice({ userId, credentialRevision, codeHash, allow })
-  return recorded ? seeOther(accountPaths.agents) : codePage(context, visit, { problem: 'code_ended' })
+  if (!found || !recorded) return codePage(context, visit, { problem: 'code_ended' })
+  const what = `device ${allow} ${Buffer.from(found.name ?? '').toString('base64url')}`
+  return seeOther(pathWithNotice(context, visit, { path: accountPaths.agents, what, at: context.now() }))
 }, isRemote)
+
+/** What the user just decided about a device that sent a code. */
+export function confirmedIn(context: ServerContext, visit: SignedInVisit): AgentsPage['confirmed'] {
+  const [what, allow, name = ''] = readNotice(context, visit)?.what.split(' ') ?? []
+  if (what !== 'device') return undefined
+  return { device: cleanName(Buffer.from(name, 'base64url').toString()), isAllowed: allow === 'true' }
+}
 
 /** `action=disconnect-device`: all access of the device ends at once. Also possible if no devices can be connected anymore. */
 export const disconnectDevice: AccountHandler = async (context, visit) => {

@@ -1,10 +1,11 @@
+import { deviceOf } from '../config/personal-agents.js'
 import type { ServerContext } from '../http/context.js'
 import { seeOther } from '../http/html-response.js'
 import type { SignedInVisit } from '../http/visit.js'
 import { type Duration, dangersOf, denialOf, isIdentityScope, permissionsOf } from '../lib/policy.js'
 import { renderExtendPermission } from '../pages/account/extension-page.js'
 import { accountPaths } from '../pages/models/account-paths.js'
-import { deviceIdOf, type ExtendablePermission, type ListedGrant } from '../storage/api/storage.js'
+import type { ExtendablePermission, ListedGrant } from '../storage/api/storage.js'
 import { type AccountHandler, accountFrame, accountResponse, pathWithNotice } from './account-handler.js'
 import { type AgentState, hasChanged, requireOwnGrant, shownGrants, shownParties, statesOf } from './agent-entries.js'
 
@@ -66,10 +67,9 @@ export async function extensionsOf(
  * with the device.
  */
 async function lastMoment(context: ServerContext, grant: ListedGrant): Promise<number | undefined> {
-  const { issuer, storage, personalAgents } = context
+  const { issuer, personalAgents } = context
   if (grant.agent !== issuer) return Infinity
-  const id = deviceIdOf(grant.delegate)
-  const device = id === undefined ? undefined : await storage.findDevice({ id })
+  const device = await deviceOf(context, grant)
   return device && personalAgents?.isUsable(device) ? (device.expiresAt ?? Infinity) : undefined
 }
 

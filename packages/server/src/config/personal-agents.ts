@@ -2,7 +2,8 @@ import { documentUrl } from 'countersign/discovery'
 import type { ResourceEdition } from 'countersign/editions'
 import { cleanName } from '../lib/plain-text.js'
 import type { SigningKeys } from '../secrets/server-keys.js'
-import { foldUsername, type OwnedDevice, type User } from '../storage/api/storage.js'
+import type { DeviceStorage } from '../storage/api/device-storage.js'
+import { deviceIdOf, foldUsername, type OwnedDevice, type User } from '../storage/api/storage.js'
 import type { CheckedOptions } from './options.js'
 
 /** How users' devices act for them. */
@@ -24,6 +25,15 @@ export function personalAgentsOf({ personalAgents }: CheckedOptions): PersonalAg
   const listed = users && new Set(users.map(foldUsername))
   const allows = ({ username }: User) => listed === undefined || listed.has(foldUsername(username))
   return { remote, most, allows, isUsable: (device) => device.isLive && allows(device.user) }
+}
+
+/** The user's own device that an agent's delegate stands for; undefined for any other agent. */
+export async function deviceOf(
+  { issuer, storage }: { issuer: string; storage: Pick<DeviceStorage, 'findDevice'> },
+  { agent, delegate }: { agent: string; delegate: string | null },
+): Promise<OwnedDevice | undefined> {
+  const id = agent === issuer ? deviceIdOf(delegate) : undefined
+  return id === undefined ? undefined : storage.findDevice({ id })
 }
 
 /** Whether a name of a device is one line that can be shown. */

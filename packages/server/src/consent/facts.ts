@@ -1,5 +1,6 @@
 import type { AAuthError } from 'countersign'
 import type { Danger, PermissionReading } from 'countersign/editions'
+import { deviceOf } from '../config/personal-agents.js'
 import type { ServerContext } from '../http/context.js'
 import type { SignedInVisit } from '../http/visit.js'
 import { cleanName } from '../lib/plain-text.js'
@@ -86,7 +87,7 @@ export async function decisionTerms(
     dangers,
     proof: await proofFor(context, visit, { request, sensitive, step }),
     mayRemember: !sensitive && context.transports.of(request).reachesOnlyAgent(request),
-    durations: extentsOf(context, request, sensitive),
+    durations: extentsOf(context, request, sensitive, (await deviceOf(context, request))?.isRemote),
     forbidden: policyDenial(context, request) ?? ((await isBlocked(context, request)) ? agentBlocked() : undefined),
   }
 }
@@ -248,12 +249,20 @@ function extentsOf(
   { transports, policy, readRisk, durations }: ServerContext,
   request: AuthRequest,
   isDangerous: boolean,
+  endsWithinDay = false,
 ): Extents {
-  const lasting = isDangerous ? ([shortest(durations[0])] as const) : durations
+  const allowed = endsWithinDay ? durationsWithin(day, durations) : durations
+  const lasting = isDangerous ? ([shortest(allowed[0])] as const) : allowed
   if (!transports.callOf(request)) return lasting
   const { agent, delegate, resource } = request
   const scope = request.scope.split(' ')
   return isOnceOnly(policy({ agent, delegate, resource, scope }), scope, readRisk) ? ['once'] : ['once', ...lasting]
+}
+
+/** The durations that do not exceed a maximum in seconds, or the maximum if all do. */
+function durationsWithin(most: number, durations: readonly Duration[]): readonly [Duration, ...Duration[]] {
+  const [first = most, ...rest] = durations.filter((duration) => duration !== 'until-removed' && duration <= most)
+  return [first, ...rest]
 }
 
 /** Whether a permission allows only reading, or one kind of change that its name reveals. */

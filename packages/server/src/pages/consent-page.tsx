@@ -3,7 +3,7 @@ import { AgentCard, Details } from './components/agent-card.js'
 import { DurationChoice } from './components/durations.js'
 import { Hidden, HiddenFields, OwnPassword, ProblemBox, passkeyFormId } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
-import { Asker, Host, Icon, Pair } from './components/marks.js'
+import { Asker, DelegateName, Host, Icon, Pair } from './components/marks.js'
 import { Cautions, Deadline, ForgottenPassword, SignedInAs } from './components/notices.js'
 import { AbleList } from './components/permission-lists.js'
 import { AgentSays, Enrolment, LargeCode, OwnDevice, ResourceSays } from './components/request-blocks.js'
@@ -79,6 +79,12 @@ function allowLabel({ largeCode }: ConsentPage, messages: Messages): string {
   return largeCode === undefined ? messages.allow : messages.blocks.sameCode
 }
 
+/** Which program gets the answer: with a browser, it may be on another computer than the device. */
+function loopbackCaution({ bearer, ownDevice }: ConsentPage, port: string, messages: Messages): ComponentChildren {
+  if (!ownDevice?.isRemote) return (bearer ? messages.anyProgram : messages.loopback)(port)
+  return messages.account.devices.answersTo(<DelegateName delegate={ownDevice.name} messages={messages} />, port)
+}
+
 function Decision({ model, messages }: { model: ConsentPage; messages: Messages }) {
   const agent = <Asker model={model} messages={messages} />
   const { redirect } = model
@@ -88,7 +94,7 @@ function Decision({ model, messages }: { model: ConsentPage; messages: Messages 
       <Cautions
         of={[
           redirect?.loopback
-            ? (model.bearer ? messages.anyProgram : messages.loopback)(portOf(redirect.uri))
+            ? loopbackCaution(model, portOf(redirect.uri), messages)
             : redirect?.elsewhere && messages.elsewhere(next, agent),
         ]}
       />

@@ -5,6 +5,7 @@ import { ForgottenPassword, RequestedBy } from './components/notices.js'
 import { PasskeySignIn } from './components/passkey-forms.js'
 import { en } from './messages/en/en.js'
 import type { Messages } from './messages/messages.js'
+import { accountPaths } from './models/account-paths.js'
 import type { SignInPage } from './models/models.js'
 
 /**
@@ -35,7 +36,7 @@ export function renderSignIn(model: SignInPage, messages: Messages = en): string
           resourceHost={model.resourceHost}
           unverified={model.unverified}
           messages={messages}
-          otherwise={again === undefined ? messages.signInToAccount : messages.signInAgain.security}
+          otherwise={again === undefined ? accountReason(model, messages) : messages.signInAgain.security}
           next={again === undefined || again === 'security' ? undefined : messages.signInAgain[again]}
         />
         {problem && <ProblemBox>{messages.signInProblems[problem]}</ProblemBox>}
@@ -73,6 +74,11 @@ export function renderSignIn(model: SignInPage, messages: Messages = en): string
       </>
     ),
   })
+}
+
+/** Why a user signs in outside a request. */
+function accountReason({ form: { returnTo } }: SignInPage, messages: Messages): string {
+  return returnTo?.startsWith(accountPaths.devices) ? messages.account.devices.signIn : messages.signInToAccount
 }
 
 function OtherWays({ model, messages }: { model: SignInPage; messages: Messages }) {

@@ -29,9 +29,27 @@ it('names the device and its owner, and never the server, as the one who asks', 
 
 it('asks about the device itself if it was connected with a code', async () => {
   const world = await openDevices({ remote: true })
-  const text = words(await pageOf(await connectRemotely(world)))
+  const page = await pageOf(await connectRemotely(world))
+  const text = words(page)
   expect(text).toContain('Did you start this on that device just now? Account ada Device “server”')
+  expect(text).toContain('Your answer goes to your device “server” through this computer (port 49152).')
+  expect(text).not.toContain('an app on this device')
 })
+
+it.each([
+  ['the default durations', undefined, ['3600', '86400']],
+  ['only longer ones', ['until-removed'] as const, ['86400']],
+])(
+  'D09: offers no duration of more than a day to a device that ends after a day, with %s',
+  async (_, durations, left) => {
+    const world = await openDevices({ remote: true }, { server: { durations } })
+    const page = await pageOf(await connectRemotely(world))
+    const offered = [
+      ...page.matchAll(/name="duration" value="([^"]+)"|<input(?=[^>]*name="duration")[^>]*value="([^"]+)"/g),
+    ]
+    expect(offered.map(([, one, other]) => one ?? other)).toEqual(left)
+  },
+)
 
 it('reports nothing about other devices, neither of the same user nor of others', async () => {
   const world = await openDevices()

@@ -1,5 +1,7 @@
 import { decodeToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
+import { words } from '../pages/reading.js'
+import { createScriptedUser } from '../scripted-user.js'
 import { freshHash } from '../storage/fixtures.js'
 import { ids } from '../world.js'
 import {
@@ -202,11 +204,27 @@ describe('a device without a browser', () => {
     const claimed = await (await user.submit(issued, url, { action: 'check-device-code' })).text()
     expect(claimed).toContain(`<code>${String(waiting.body.number)}</code>`)
     expect((await redeem(world, signer, code, { device: 'server' })).body).toEqual(waiting.body)
-    await user.submit(claimed, url, { action: 'confirm-device', consent: 'grant' })
+    const confirmed = await user.submit(claimed, url, { action: 'confirm-device', consent: 'grant' })
+    expect(confirmed.status).toBe(303)
+    const account = await (await user.open(new URL(confirmed.headers.get('location') ?? '', issuer).href)).text()
+    expect(words(account)).toContain('Your device “server” is being connected.')
+    expect(account).not.toContain('You have no agents')
     const checked = await user.submit(issued, url, { action: 'check-device-code' })
     expect([checked.status, await checked.text()]).toEqual([409, expect.stringContaining('code_ended')])
     const { status, body } = await redeem(world, signer, code, { device: 'server' })
     expect([status, body]).toMatchObject([201, { device: 'server', expires_at: world.clock.now + 86_400 }])
+    const listed = words(await (await user.open(`${issuer}/account`)).text())
+    expect(listed).toMatch(/No agent has access to anything\. .*My devices .*server/)
+    expect(listed).not.toMatch(/is being connected|You have no agents/)
+  })
+
+  it('is what its owner signs in for', async () => {
+    const world = await openDevices({ remote: true })
+    const user = createScriptedUser(world.fetch)
+    const { headers } = await user.open(`${issuer}/account/devices/code`)
+    const page = words(await (await user.open(new URL(headers.get('location') ?? '', issuer).href)).text())
+    expect(page).toContain('Sign in to connect a device to your account.')
+    expect(page).not.toContain('the agents you allowed')
   })
 
   it('is not connected if its owner does not see the number', async () => {
@@ -218,7 +236,9 @@ describe('a device without a browser', () => {
     const issued = await (await user.submit(start, url, { action: 'new-device-code' })).text()
     await redeem(world, signer, codeOn(issued), { device: 'server' })
     const claimed = await (await user.submit(issued, url, { action: 'check-device-code' })).text()
-    await user.submit(claimed, url, { action: 'confirm-device', consent: 'deny' })
+    const denied = await user.submit(claimed, url, { action: 'confirm-device', consent: 'deny' })
+    const account = await user.open(new URL(denied.headers.get('location') ?? '', issuer).href)
+    expect(words(await account.text())).toContain('Nothing was connected.')
     expect((await redeem(world, signer, codeOn(issued), { device: 'server' })).body.error).toBe('enrollment_denied')
     expect(await world.storage.listEvents({ event: 'device.denied' })).toHaveLength(1)
   })

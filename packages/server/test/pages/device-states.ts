@@ -21,6 +21,7 @@ export function deviceStates(messages: Messages): [string, string][] {
   const returning = (outcome: 'allowed' | 'denied') => renderReturnToDevice({ ...page, outcome }, messages)
   const code = (model: Partial<Parameters<typeof renderDeviceCode>[0]>) =>
     renderDeviceCode({ ...accountFrame, ...model }, messages)
+  const confirmed = (isAllowed: boolean) => ({ confirmed: { device: 'W'.repeat(60), isAllowed } })
   const devices = [
     { id: '1', name: 'ada-laptop', since: now - 20 * day, lastUsed: now - 3600, ip: '203.0.113.7' },
     { id: '2', name: 'W'.repeat(60), since: now - 3600, lastUsed: now - 60, ends: now + day },
@@ -28,6 +29,8 @@ export function deviceStates(messages: Messages): [string, string][] {
   return [
     ['agents-devices', renderAgents(agentsModel({ devices, deviceCodeHref: '/account/devices/code' }), messages)],
     ['agents-devices-only', renderAgents(agentsModel({ agents: [], devices }), messages)],
+    ['agents-device-confirmed', renderAgents(agentsModel({ agents: [], devices, ...confirmed(true) }), messages)],
+    ['agents-device-denied', renderAgents(agentsModel({ agents: [], ...confirmed(false) }), messages)],
     ['connect-device', renderConnectDevice(connecting, messages)],
     ['connect-device-too-many', renderConnectDevice({ ...connecting, problem: 'too_many_devices' }, messages)],
     ['return-to-device', returning('allowed')],

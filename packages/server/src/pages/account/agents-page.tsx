@@ -28,7 +28,12 @@ export function renderAgents(model: AgentsPage, messages: Messages = en): string
       <>
         <h1>{messages.myAgents}</h1>
         {model.removed && <Removed removed={model.removed} messages={messages} />}
-        {none ? (
+        {model.confirmed && <Confirmed of={model.confirmed} messages={messages} />}
+        {!none ? (
+          <Filled model={model} messages={messages} />
+        ) : model.devices?.length || model.confirmed?.isAllowed ? (
+          <p class="lead">{account.devices.noAccess}</p>
+        ) : (
           <div class="empty">
             <span class="mark" aria-hidden="true">
               <Icon name="shield" />
@@ -36,8 +41,6 @@ export function renderAgents(model: AgentsPage, messages: Messages = en): string
             <p class="lead">{account.noAgents}</p>
             <p>{account.noAgentsYet}</p>
           </div>
-        ) : (
-          <Filled model={model} messages={messages} />
         )}
         {model.devices && model.devices.length > 0 && (
           <Devices frame={model} devices={model.devices} messages={messages} />
@@ -107,6 +110,15 @@ export function Removed(props: { removed: NonNullable<AgentsPage['removed']>; me
   const { account } = messages
   const sentence = removed.isTold ? account.removedTold : account.removed
   return <Done>{sentence(clock(removed.stoppedAt), clock(removed.expiresBy))}</Done>
+}
+
+/** The device that the user just confirmed or refused. It is in the list once it has learned of that. */
+function Confirmed(props: { of: NonNullable<AgentsPage['confirmed']>; messages: Messages }) {
+  const { of, messages } = props
+  const { devices } = messages.account
+  if (!of.isAllowed) return <Done>{devices.denied}</Done>
+  const device = messages.quoted(<bdi>{of.device}</bdi>)
+  return <Done>{messages.sentences(devices.confirmed(device), devices.afterConfirmed)}</Done>
 }
 
 /** The agents without access, and whether resources know. */

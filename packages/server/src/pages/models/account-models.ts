@@ -75,6 +75,8 @@ export interface AgentsPage extends AccountFrame {
    * stop accepting these tokens earlier.
    */
   removed?: { stoppedAt: number; expiresBy: number; isTold?: boolean | undefined } | undefined
+  /** What the user just decided about a device that sent a code: if they confirmed it, it will be connected within seconds. */
+  confirmed?: { device: string; isAllowed: boolean } | undefined
 }
 
 /** An agent without access. */

@@ -20,6 +20,8 @@ export const accountPaths = {
   removePasskey: (id: string) => part(`passkeys/${encodeURIComponent(id)}/remove`),
   secondFactor: part('second-factor'),
   removeFactor: part('second-factor/remove'),
+  /** Where the paths of the pages that connect devices start. */
+  devices: part('devices/'),
   connectDevice: part('devices/connect'),
   deviceCode: part('devices/code'),
   yours: part('yours'),

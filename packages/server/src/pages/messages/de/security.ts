@@ -12,10 +12,14 @@ export const deDevices: typeof enDevices = {
   endsOn: (moment) => phrase`Es wurde mit einem Code verbunden und endet von selbst am ${moment}.`,
   stays: 'Es bleibt, bis Sie es trennen.',
   disconnect: 'Trennen',
+  noAccess: 'Kein Agent hat Zugriff auf etwas. Ihre Geräte fragen Sie, bevor sie Zugriff erhalten.',
 
   connect: 'Diesen Computer verbinden',
+  signIn: 'Melden Sie sich an, um ein Gerät mit Ihrem Konto zu verbinden.',
   question: 'Haben Sie dies gerade auf diesem Computer gestartet?',
   questionElsewhere: 'Haben Sie dies gerade auf dem genannten Gerät gestartet?',
+  answersTo: (device, port) =>
+    phrase`Ihre Antwort geht über diesen Computer (Port ${port}) an Ihr Gerät ${device}. Wenn die nächste Seite nicht geladen wird, kopieren Sie deren Adresse in das Terminal dieses Geräts, und nur dorthin.`,
   comesFrom: (name) => phrase`Diese Anfrage kommt von Ihrem Gerät ${name}, das Sie mit diesem Konto verbunden haben.`,
   asks: (device) =>
     phrase`Ein Programm, das diesen Computer ${device} nennt, möchte von nun an für Sie handeln. Bevor es auf etwas zugreifen kann, muss es Sie trotzdem fragen.`,
@@ -49,6 +53,10 @@ export const deDevices: typeof enDevices = {
   claimedWarning:
     'Haben Sie den Code jemandem genannt, auch dem Support? Dann wählen Sie „Nein“: So erhält niemand Zugriff.',
   same: 'Ja, selbst eingegeben, gleiche Zahl',
+  confirmed: (device) =>
+    phrase`Ihr Gerät ${device} wird verbunden. Sie können diese Seite schließen und zum Terminal zurückkehren.`,
+  afterConfirmed:
+    'Es hat noch auf nichts Zugriff: Wenn es etwas Neues braucht, fragt es Sie. Nach einem Tag endet es von selbst. Bis dahin können Sie es hier trennen.',
   codeEnded: 'Der Code funktioniert nicht mehr. Fordern Sie einen neuen an, wenn Sie noch einen brauchen.',
 }
 

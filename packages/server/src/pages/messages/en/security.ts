@@ -12,10 +12,14 @@ export const enDevices = {
   endsOn: (moment: ComponentChildren) => phrase`It was connected with a code, and ends by itself on ${moment}.`,
   stays: 'It stays until you disconnect it.',
   disconnect: 'Disconnect',
+  noAccess: 'No agent has access to anything. Your devices ask you before they get any.',
 
   connect: 'Connect this computer',
+  signIn: 'Sign in to connect a device to your account.',
   question: 'Did you start this on this computer just now?',
   questionElsewhere: 'Did you start this on that device just now?',
+  answersTo: (device: ComponentChildren, port: ComponentChildren) =>
+    phrase`Your answer goes to your device ${device} through this computer (port ${port}). If the next page doesn’t load, copy its address into the terminal of that device, and nowhere else.`,
   comesFrom: (name: ComponentChildren) =>
     phrase`This request comes from your device ${name}, which you connected to this account.`,
   asks: (device: ComponentChildren) =>
@@ -49,6 +53,10 @@ export const enDevices = {
     phrase`A device that calls itself ${device} sent the code, to act for ${account}. Did you type the code into it yourself, and does it show this number?`,
   claimedWarning: 'Did you tell the code to anyone, even to support? Then choose No, and they get no access.',
   same: 'Yes, I typed it; same number',
+  confirmed: (device: ComponentChildren) =>
+    phrase`Your device ${device} is being connected. You can close this page and return to the terminal.`,
+  afterConfirmed:
+    'It has no access yet: it asks you whenever it needs something new. After a day, it ends by itself. Until then, you can disconnect it here.',
   codeEnded: 'The code no longer works. Get another one if you still need it.',
 }
 

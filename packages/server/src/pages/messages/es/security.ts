@@ -12,10 +12,14 @@ export const esDevices: typeof enDevices = {
   endsOn: (moment) => phrase`Se conectó con un código y termina por sí solo el ${moment}.`,
   stays: 'Se mantiene hasta que lo desconectes.',
   disconnect: 'Desconectar',
+  noAccess: 'Ningún agente tiene acceso a nada. Tus dispositivos te preguntan antes de obtener acceso.',
 
   connect: 'Conectar este equipo',
+  signIn: 'Inicia sesión para conectar un dispositivo a tu cuenta.',
   question: '¿Acabas de iniciar esto en este equipo?',
   questionElsewhere: '¿Acabas de iniciar esto en ese dispositivo?',
+  answersTo: (device, port) =>
+    phrase`Tu respuesta se envía a tu dispositivo ${device} a través de este equipo (puerto ${port}). Si la página siguiente no se carga, copia su dirección en el terminal de ese dispositivo, y en ningún otro sitio.`,
   comesFrom: (name) => phrase`Esta solicitud procede de tu dispositivo ${name}, que conectaste a esta cuenta.`,
   asks: (device) =>
     phrase`Un programa que llama a este equipo ${device} quiere actuar por ti desde ahora. Aun así, tendrá que preguntarte antes de acceder a cualquier cosa.`,
@@ -49,6 +53,10 @@ export const esDevices: typeof enDevices = {
   claimedWarning:
     '¿Le has dicho el código a alguien, aunque sea del servicio técnico? En ese caso, elige «No»: así no tendrá acceso.',
   same: 'Sí, lo escribí yo; mismo número',
+  confirmed: (device) =>
+    phrase`Se está conectando tu dispositivo ${device}. Puedes cerrar esta página y volver al terminal.`,
+  afterConfirmed:
+    'Aún no tiene acceso a nada: te preguntará cada vez que necesite algo nuevo. Al cabo de un día, termina por sí solo. Hasta entonces, puedes desconectarlo aquí.',
   codeEnded: 'El código ya no funciona. Obtén otro si aún lo necesitas.',
 }
 

@@ -12,10 +12,14 @@ export const frDevices: typeof enDevices = {
   endsOn: (moment) => phrase`Il a été connecté avec un code et prend fin de lui-même le ${moment}.`,
   stays: 'Il reste jusqu’à ce que vous le déconnectiez.',
   disconnect: 'Déconnecter',
+  noAccess: 'Aucun agent n’a accès à quoi que ce soit. Vos appareils demandent votre accord avant d’obtenir un accès.',
 
   connect: 'Connecter cet ordinateur',
+  signIn: 'Identifiez-vous pour connecter un appareil à votre compte.',
   question: 'Venez-vous de lancer ceci sur cet ordinateur ?',
   questionElsewhere: 'Venez-vous de lancer ceci sur l’appareil indiqué ?',
+  answersTo: (device, port) =>
+    phrase`Votre réponse est envoyée à votre appareil ${device} en passant par cet ordinateur (port ${port}). Si la page suivante ne se charge pas, copiez son adresse dans le terminal de cet appareil, et nulle part ailleurs.`,
   comesFrom: (name) => phrase`Cette demande vient de votre appareil ${name}, que vous avez connecté à ce compte.`,
   asks: (device) =>
     phrase`Un programme qui appelle cet ordinateur ${device} souhaite agir pour vous à partir de maintenant. Il devra quand même demander votre accord avant d’accéder à quoi que ce soit.`,
@@ -49,6 +53,10 @@ export const frDevices: typeof enDevices = {
   claimedWarning:
     'Avez-vous donné le code à quelqu’un, même à un service d’assistance ? Dans ce cas, choisissez « Non » : cette personne n’aura aucun accès.',
   same: 'Oui, je l’ai saisi moi-même ; même nombre',
+  confirmed: (device) =>
+    phrase`La connexion de votre appareil ${device} est en cours. Vous pouvez fermer cette page et retourner au terminal.`,
+  afterConfirmed:
+    'Il n’a encore accès à rien : il vous demandera votre accord chaque fois qu’il aura besoin d’un nouvel accès. Il prend fin de lui-même au bout d’un jour. D’ici là, vous pouvez le déconnecter ici.',
   codeEnded: 'Le code ne fonctionne plus. Obtenez-en un autre si vous en avez encore besoin.',
 }
 
