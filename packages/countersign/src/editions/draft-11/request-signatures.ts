@@ -3,7 +3,7 @@ import type { AgentTools, SentRequest, SignatureChoices } from '../agent-protoco
 import { draft11Documents } from './documents.js'
 import { parseRequirement, requirementHeader } from './requirement.js'
 import { type Components, draft11AgentSigning } from './signing.js'
-import { sessionKind } from './token-kinds.js'
+import { hasUserToken } from './token-kinds.js'
 
 const maxRoutes = 1000
 
@@ -87,11 +87,10 @@ export function createRoutes({ discovery, now }: Pick<AgentTools, 'discovery' | 
     learn({ status, headers }, { request, credential }) {
       if (status !== 401) return
       const asked = parseRequirement(headers.get(requirementHeader) ?? '')?.requirement
-      const isUsers = credential.scheme === 'token' && credential.held.kind !== sessionKind
       if (asked === 'person-token' || asked === 'auth-token')
         routes.set(routeOf(request), 'person-token', Number.POSITIVE_INFINITY)
       else if (asked !== 'agent-token') routes.delete(routeOf(request))
-      else if (isUsers) routes.set(routeOf(request), asked, Number.POSITIVE_INFINITY)
+      else if (hasUserToken(credential)) routes.set(routeOf(request), asked, Number.POSITIVE_INFINITY)
     },
   }
 }

@@ -8,7 +8,7 @@ import { createPoll, readDeferral } from './deferred-response.js'
 import type { OwnerNames } from './owner-names.js'
 import { accessHeader, parseRequirement, requirementHeader } from './requirement.js'
 import { parseSignatureError, signatureErrorHeader } from './signature-error.js'
-import { sessionKind } from './token-kinds.js'
+import { hasUserToken, sessionKind } from './token-kinds.js'
 
 /** Session tokens do not expire at the agent, in seconds: a resource replaces or refuses them. */
 const sessionLifetime = 365 * 86_400
@@ -58,9 +58,7 @@ async function repaired(
     required.set(origin, [...known, ...added], Number.POSITIVE_INFINITY)
     return resend(tools, response, sent, credential)
   }
-  const isAgentToken =
-    credential.scheme === 'agent' || (credential.scheme === 'token' && credential.held.kind === sessionKind)
-  if (!isAgentToken || !isTokenRefused(response)) return undefined
+  if (hasUserToken(credential) || !isTokenRefused(response)) return undefined
   tools.agentTokens.drop(nameIn(credential, tools))
   return resend(tools, response, sent, credential)
 }

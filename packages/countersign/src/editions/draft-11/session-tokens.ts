@@ -13,8 +13,8 @@ export function createSessionTokens(store: SessionStore, { lifetime, now }: { li
   return {
     /** The session of a request's token. A token of another agent counts as none. @throws AAuthError if the token is not signed */
     async find(message: ReceivedMessage, verified: IdentifiedRequest): Promise<Session | undefined> {
-      const given = fieldValues(message, 'authorization')
-      const [, id, secret] = (given.length === 1 && /^aauth +([\w-]{22})\.([\w-]{43})$/i.exec(given[0] ?? '')) || []
+      const authorization = fieldValues(message, 'authorization').join()
+      const [, id, secret] = /^aauth +([\w-]{22})\.([\w-]{43})$/i.exec(authorization) ?? []
       if (id === undefined || secret === undefined) return undefined
       if (!verified.covered.includes('authorization'))
         throw new AAuthError('component_missing', 'The signature must cover authorization.', {
