@@ -167,6 +167,32 @@ describe('a 202', () => {
     expect(stage.asked).toEqual([])
   })
 
+  it('in response to a request with a token is polled with that token', async () => {
+    const stage = openStage()
+    const { api, personServer } = stage
+    stage.api = (seen) =>
+      seen.typ === 'aa-auth+jwt' ? pendingResponse('/pending/1', requirement('requirement=approval')) : api(seen)
+    const { poll } = personServer
+    personServer.poll = (seen) => (seen.url.endsWith('/1') ? new Response('approved') : poll(seen))
+    expect(await (await stage.agent.fetch(data)).text()).toBe('approved')
+    expect(trace(stage).slice(-2)).toEqual(['GET api.example/data auth', 'GET api.example/pending auth'])
+  })
+
+  it('keeps the call while a poll requires a token: the agent polls again with the token', async () => {
+    const stage = openStage()
+    const { api, personServer } = stage
+    stage.api = () => pendingResponse('/pending/1', requirement('requirement=approval'))
+    const { poll } = personServer
+    personServer.poll = (seen) => (seen.url.endsWith('/1') ? api(seen) : poll(seen))
+    expect(await (await stage.agent.fetch(data)).text()).toBe('data')
+    expect(trace(stage).filter((each) => each.includes('api.example'))).toEqual([
+      'GET api.example/data agent',
+      'GET api.example/pending agent',
+      'GET api.example/pending person',
+      'GET api.example/pending auth',
+    ])
+  })
+
   it('with requirement=auth-token keeps the call: the agent polls with the auth token, and sends the call only once more', async () => {
     const stage = openStage()
     const { api } = stage
