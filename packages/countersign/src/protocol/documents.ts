@@ -194,7 +194,7 @@ const memberKinds: Readonly<Record<MemberKind, (value: unknown, options: Identif
 export function isFetchableUrl(value: unknown, options: IdentifierOptions = {}): value is string {
   if (typeof value !== 'string' || value.length > 2048 || !/^[\x21-\x7e]+$/.test(value)) return false
   const [, origin, rest = ''] = /^(https?:\/\/[^/?#\\]*)(.*)$/.exec(value) ?? []
-  if (origin === undefined || !isIdentifier(origin, { ...options, allowPath: false })) return false
+  if (!isIdentifier(origin, { ...options, allowPath: false })) return false
   return !rest.includes('#') && URL.canParse(value) && new URL(value).href === (rest === '' ? `${value}/` : value)
 }
 

@@ -242,7 +242,10 @@ describe('K29: TLS', () => {
   it('a self-signed certificate is rejected, even if the environment says otherwise', async () => {
     const server = await startTlsServer(certificateOf('agent.example'), answer)
     simulatePublicNetwork(names, server.port)
-    await expect(createGuardedFetch()('https://agent.example/')).rejects.toThrow(/self-signed/)
+    await expect(createGuardedFetch()('https://agent.example/')).rejects.toMatchObject({
+      message: expect.stringMatching(/self-signed.*NODE_EXTRA_CA_CERTS/),
+      code: 'DEPTH_ZERO_SELF_SIGNED_CERT',
+    })
     const { NODE_TLS_REJECT_UNAUTHORIZED: before } = process.env
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
     onTestFinished(() => {

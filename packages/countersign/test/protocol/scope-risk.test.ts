@@ -28,7 +28,7 @@ describe('riskOf', () => {
       fullAccess data.all everything admin.delete files.full_control fullControl full-control FULL_CONTROL full_control.read
       Sites.FullControl.All Files.ReadWrite.All write:all all:write *:write files:*:write *.manage manage.everything
       everything.edit full_access.write manageAll unlimited.manage clearall.write.all readwriteall
-      act_as act-as-user actAs become su assumeRole sts:AssumeRole loginas login.as exec shell:run eval run_code code.run
+      act_as act-as-user actAs become su assumeRole sts:AssumeRole loginas login.as log_in_as signInAs exec shell:run eval run_code code.run
       commands:run execute_command permissions.write permissions roles.assign role.update iam:PassRole acl.edit
       mfa.disable apikeys.create api_keys.read api-key secrets.read credentials.read passwords.read password.reset
       private_keys.read privateKey tokens.read recovery_codes.read`,
