@@ -243,9 +243,9 @@ function passOn(
         throw error
       }
     },
-    async cancel(reason) {
+    cancel(reason) {
       stop()
-      await reader.cancel(reason)
+      return reader.cancel(reason)
     },
   })
 }
