@@ -3,7 +3,6 @@ import { sqliteStorage } from 'countersign-server/sqlite'
 import type { MakeStorage } from './contract/in-storage.js'
 import { contracts } from './contracts.js'
 import { inTurn } from './in-turn.js'
-import { readBefore } from './read-before.js'
 import { temporaryFile } from './temporary-file.js'
 
 function inFileInTurn(options: StorageOptions): Storage {
@@ -14,7 +13,6 @@ function inFileInTurn(options: StorageOptions): Storage {
 const adapters: readonly [string, MakeStorage][] = [
   ['sqliteStorage in a file', (options) => sqliteStorage(temporaryFile(), options)],
   ['two engines on one SQLite file', inFileInTurn],
-  ['sqliteStorage called with previously read values', (options) => readBefore(sqliteStorage(':memory:', options))],
 ]
 
 for (const [name, makeStorage] of adapters) for (const contract of contracts) contract(name, makeStorage)
