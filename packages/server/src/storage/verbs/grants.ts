@@ -23,15 +23,14 @@ export const replaced = 'replaced'
 /** The maximum number of an agent's newest grants at a resource whose permissions are counted for a new one. */
 const countedGrants = 500
 
-/** The different permissions that the agent of a row of `consent_grant` may use at its resource, under its user's newest grants. */
-export function heldAtResource(row: 'consent_grant' | 'g', clock: RawBuilder<number>) {
+/** The different permissions that the agent of the grant `g` may use at its resource, under its user's newest grants. */
+export function heldAtResource(clock: RawBuilder<number>) {
   return sql<string | null>`(
     select string_agg(n.name, ' ') from (
       select distinct p.name from grant_scope as p
       where (p.expires_at is null or p.expires_at > ${clock}) and p.grant_id in (
         select h.id from consent_grant as h
-        where h.user_id = ${sql.ref(`${row}.user_id`)} and h.agent_id = ${sql.ref(`${row}.agent_id`)}
-          and h.resource_id = ${sql.ref(`${row}.resource_id`)}
+        where h.user_id = g.user_id and h.agent_id = g.agent_id and h.resource_id = g.resource_id
           and h.revoked_at is null and (h.expires_at is null or h.expires_at > ${clock})
         order by h.id desc limit ${sql.lit(countedGrants)})) as n)`
 }
@@ -55,7 +54,7 @@ export async function findRemembered(
   return db
     .selectFrom('consent_grant as g')
     .select(revokedColumns)
-    .select(['expires_at', permissionsOfGrant.as('permissions'), heldAtResource('g', clock).as('held')])
+    .select(['expires_at', permissionsOfGrant.as('permissions'), heldAtResource(clock).as('held')])
     .where('user_id', '=', userId)
     .where('agent_id', '=', request.agent_id)
     .where('resource_id', '=', request.resource_id)

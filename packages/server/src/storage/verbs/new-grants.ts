@@ -37,6 +37,9 @@ interface NewGrant {
  */
 const maxPermissions = 256
 
+/** A new grant with at most so many permissions needs no exact count if those of the agent's other grants are no more, even counted twice. */
+const uncounted = maxPermissions / 2
+
 /** A grant that holds what was allowed, and whether its user had never allowed its agent anything before. */
 type CreatedGrant = GrantKeys & { isFirst: boolean }
 
@@ -197,9 +200,14 @@ async function insertGrant(
     },
   ])
   if (!made) throw new TypeError('the grant was not inserted')
-  requireFew(made.held, permissions)
+  if (made.holds_many || permissions.length > uncounted) requireFew(await findHeld(unit, made), permissions)
   await insertPermissions(unit, made.id, permissions, 0)
   return { ...made, isFirst: !made.has_others }
+}
+
+async function findHeld({ db, clock }: Unit, { id }: GrantKeys): Promise<string | null> {
+  const held = db.selectFrom('consent_grant as g').select(heldAtResource(clock).as('held')).where('g.id', '=', id)
+  return (await held.executeTakeFirstOrThrow()).held
 }
 
 async function insertPermissions(
@@ -225,11 +233,15 @@ const hasOthers = sql<SqlBool>`exists (
   select 1 from consent_grant as o
   where o.user_id = consent_grant.user_id and o.agent_id = consent_grant.agent_id and o.id <> consent_grant.id)`
 
+/** Whether the agent of a row of `consent_grant` has more than {@link uncounted} permissions at its resource, expired ones included. */
+const holdsMany = sql<SqlBool>`exists (
+  select 1 from consent_grant as h join grant_scope as p on p.grant_id = h.id
+  where h.user_id = consent_grant.user_id and h.agent_id = consent_grant.agent_id
+    and h.resource_id = consent_grant.resource_id and h.revoked_at is null
+  limit 1 offset ${sql.lit(uncounted)})`
+
 const grantInsertion = cachedInsertion('consent_grant', (insertion) =>
-  insertion
-    .returning(['id', 'public_id'])
-    .returning(heldAtResource('consent_grant', sql`consent_grant.created_at`).as('held'))
-    .returning(hasOthers.as('has_others')),
+  insertion.returning(['id', 'public_id']).returning(holdsMany.as('holds_many')).returning(hasOthers.as('has_others')),
 )
 const permissionInsertion = cachedInsertion('grant_scope')
 

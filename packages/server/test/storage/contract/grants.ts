@@ -89,6 +89,19 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       },
     )
 
+    test.each([
+      [129, 128],
+      [128, 129],
+    ])('an agent that holds %s permissions at a resource gets fewer than %s others', async (held, others) => {
+      const { storage } = world
+      const user = await newUser(storage)
+      await allowedRequest(storage, { scope: manyNames('a', held) }, {}, user)
+      const { decision } = await boundRequest(storage, { scope: manyNames('b', others) }, user)
+      await expect(storage.decideRequest(decision)).rejects.toMatchObject({ code: 'too_many_permissions' })
+      await allowedRequest(storage, { scope: manyNames('b', others - 1) }, {}, user)
+      expect(await storage.findViolations()).toEqual([])
+    })
+
     test('the code of an earlier decision works after the next one', async () => {
       const { storage } = world
       const user = await newUser(storage)
