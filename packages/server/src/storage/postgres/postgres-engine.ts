@@ -173,12 +173,13 @@ interface KeptAudit {
   resources: number[]
 }
 
-const clockQuery = CompiledQuery.raw('select floor(extract(epoch from now()))::bigint as now')
+/** Rounded by {@link readClock}: PostgreSQL parses this query again for every transaction. */
+const clockQuery = CompiledQuery.raw('select extract(epoch from now()) as now')
 
 async function readClock(connection: PoolConnection): Promise<number> {
   const { rows } = await connection.executeQuery<{ now: number }>(clockQuery)
   if (!rows[0]) throw new TypeError('the database returned no time')
-  return rows[0].now
+  return Math.floor(rows[0].now)
 }
 
 const lockedBy: Record<LockStrength, (rows: Lockable) => { execute(): Promise<unknown> }> = {
