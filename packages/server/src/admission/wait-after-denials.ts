@@ -10,6 +10,11 @@ export type ConsentRequest = Pick<AuthRequest, 'agent' | 'resource' | 'scope'> &
 /** Seconds: the wait after a denial, which doubles with each further one up to `most`. Denials are forgotten after `memory`. */
 const wait = { first: 600, most: 86_400, memory: 7 * 86_400 }
 
+/** Returns the time (Unix seconds) from which on denials count. */
+export function denialsCountSince(now: number): number {
+  return now - wait.memory
+}
+
 /**
  * Returns how long an agent must wait, in seconds, because the user denied it the same or a part of it; undefined if it may prompt the user.
  * It may ask for less than what was denied. What the user allowed since counts as never denied.
@@ -20,7 +25,7 @@ export async function waitAfterDenials(
   { agent, id, resource, scope }: ConsentRequest,
 ): Promise<number | undefined> {
   const at = now()
-  const events = await storage.listSinceDenial({ userId, agent, since: at - wait.memory })
+  const events = await storage.listSinceDenial({ userId, agent, since: denialsCountSince(at) })
   const place = resourceKey(resource)
   const scopes = scope.split(' ')
   let denials: RecordedEvent[] = []

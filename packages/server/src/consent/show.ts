@@ -1,6 +1,6 @@
 import { readParameters } from 'countersign/editions'
 import { networkOf } from 'countersign/node'
-import { waitAfterDenials } from '../admission/wait-after-denials.js'
+import { denialsCountSince, waitAfterDenials } from '../admission/wait-after-denials.js'
 import type { CodeLink, ConsentLink } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
 import { htmlResponse, pageFrame, seeOther, withCookies } from '../http/html-response.js'
@@ -45,7 +45,8 @@ export async function showRequest(context: ServerContext, arrival: Arrival, path
     return code ? enter(context, visit, code) : codePage(context, visit, path)
   }
   const link = requireLink(read)
-  return showTo(context, await openVisit(context, arrival, link.tokenHash), link)
+  const about = { tokenHash: link.tokenHash, deniedSince: denialsCountSince(context.now()) }
+  return showTo(context, await openVisit(context, arrival, about), link)
 }
 
 /** Takes a user who comes with a code to the request's own URL, or shows the form for codes again. */

@@ -2,7 +2,7 @@ import { maxFormBytes, readForm } from 'countersign/editions'
 import { chooseMessages } from '../pages/messages/choose-messages.js'
 import type { Messages } from '../pages/messages/messages.js'
 import { hashSecret } from '../secrets/server-keys.js'
-import type { AuthRequest, InSession, Session } from '../storage/api/storage.js'
+import type { AuthRequest, InSession, Session, Storage } from '../storage/api/storage.js'
 import type { ServerContext } from './context.js'
 import { cookieOf, longestCookieLife, readCookie, readProviderStates } from './cookies.js'
 import { PageError } from './page-error.js'
@@ -50,12 +50,15 @@ export function inSession({ browserHash, session: { user } }: SignedInVisit): In
 
 const browserCookie = /^aabr_[A-Za-z0-9_-]{43}$/
 
+/** The request that a visit is about. */
+type AboutRequest = Omit<Parameters<Storage['findViewedRequest']>[0], 'sessionHash'>
+
 /**
  * Opens a visit for a page request. A browser without a cookie is given one. An unknown session counts as signed out.
  *
- * @param tokenHash the token hash of the request that the page is about, which is then read with the session
+ * @param about the request that the page is about, which is then read with the session
  */
-export async function openVisit(context: ServerContext, arrival: Arrival, tokenHash?: string): Promise<Visit> {
+export async function openVisit(context: ServerContext, arrival: Arrival, about?: AboutRequest): Promise<Visit> {
   const { request, received, requestId, id } = arrival
   const url = new URL(request.url)
   const presented = readCookie(context, request, 'browser')
@@ -63,7 +66,7 @@ export async function openVisit(context: ServerContext, arrival: Arrival, tokenH
   const known = presented !== undefined && browserCookie.test(presented) ? presented : undefined
   const browser = known ?? context.secrets.random('aabr_')
   const sessionHash = sessionCookie === undefined ? undefined : hashSecret(sessionCookie)
-  const { session, about } = await readSession(context, sessionHash, tokenHash)
+  const read = await readSession(context, sessionHash, about)
   return {
     request,
     requestId,
@@ -75,12 +78,11 @@ export async function openVisit(context: ServerContext, arrival: Arrival, tokenH
     browserHash: hashSecret(browser),
     newCookies: known === undefined ? [cookieOf(context, 'browser', browser, longestCookieLife)] : [],
     providerStates: readProviderStates(context, request),
-    session,
+    ...read,
     sessionHash,
-    about,
     messages: messagesFor(context, request),
     form: new Map(),
-    formOf: viewerOf(session),
+    formOf: viewerOf(read.session),
     ip: received.remoteAddress,
     userAgent: request.headers.get('user-agent')?.slice(0, 256),
   }
@@ -89,13 +91,13 @@ export async function openVisit(context: ServerContext, arrival: Arrival, tokenH
 async function readSession(
   { storage }: ServerContext,
   sessionHash: string | undefined,
-  tokenHash: string | undefined,
+  wanted: AboutRequest | undefined,
 ): Promise<Pick<Visit, 'session' | 'about'>> {
   if (sessionHash === undefined) return { session: undefined, about: undefined }
-  if (tokenHash === undefined) return { session: await storage.findSession(sessionHash), about: undefined }
-  const viewed = await storage.findViewedRequest({ tokenHash, sessionHash })
+  if (wanted === undefined) return { session: await storage.findSession(sessionHash), about: undefined }
+  const viewed = await storage.findViewedRequest({ ...wanted, sessionHash })
   const session = viewed ? viewed.session : await storage.findSession(sessionHash)
-  return { session, about: { tokenHash, request: viewed?.request, wasDenied: viewed?.wasDenied } }
+  return { session, about: { tokenHash: wanted.tokenHash, request: viewed?.request, wasDenied: viewed?.wasDenied } }
 }
 
 /**
@@ -110,7 +112,8 @@ export async function openFormVisit(
   tokenHashOf?: (form: ReadonlyMap<string, string>) => Promise<string | undefined>,
 ): Promise<Visit> {
   const form = readForm(arrival.request.headers.get('content-type'), await arrival.received.body(maxFormBytes))
-  const visit = await openVisit(context, arrival, await tokenHashOf?.(form))
+  const tokenHash = await tokenHashOf?.(form)
+  const visit = await openVisit(context, arrival, tokenHash === undefined ? undefined : { tokenHash })
   const { request, browser, session, ip } = visit
   const page = isSameOrigin(request, context.issuer)
     ? context.secrets.readCsrf(form.get('csrf') ?? '', browser)

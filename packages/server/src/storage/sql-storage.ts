@@ -35,6 +35,7 @@ import * as rotations from './verbs/rotations.js'
 import type { FoundSession } from './verbs/sessions.js'
 import * as sessions from './verbs/sessions.js'
 import * as throttle from './verbs/throttle.js'
+import { findViewedRequest } from './verbs/viewed-requests.js'
 import { createWriteBehind, writeUsage } from './verbs/write-behind.js'
 
 /** Implements the storage verbs on top of an engine. */
@@ -214,7 +215,7 @@ function createSessionReads(
   usage: ReturnType<typeof createWriteBehind>,
 ): Pick<Storage, 'findSession' | 'findViewedRequest'> {
   const find = reading(sessions.findSession)
-  const findViewed = reading(decisions.findViewedRequest)
+  const findViewed = reading(findViewedRequest)
 
   async function noted(found: FoundSession | undefined): Promise<Session | undefined> {
     if (found?.seen) {

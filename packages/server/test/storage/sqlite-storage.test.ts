@@ -443,7 +443,10 @@ const searches: readonly [string, string][] = [
     "select at from audit_event where event = 'request.denied' and user_id = ? and agent_id = ? and at >= ? order by at limit 1",
     'audit_event_denied',
   ],
-  ["select 1 from audit_event where event = 'request.denied' and user_id = ? and agent_id = ?", 'audit_event_denied'],
+  [
+    "select 1 from audit_event where event = 'request.denied' and user_id = ? and agent_id = ? and at >= ? and at < ?",
+    'audit_event_denied',
+  ],
   ['select * from consent_grant where agent_id = ? order by id desc', 'consent_grant_agent'],
   ['select * from consent_grant where user_id = ? and agent_id = ? order by id desc', 'consent_grant_user'],
   [

@@ -159,13 +159,15 @@ export interface RequestViewing {
   tokenHash: string
   /** SHA-256 of the session id. */
   sessionHash: string
+  /** Unix seconds, within the last month: look for denials since then, too. */
+  deniedSince?: number | undefined
 }
 
 interface ViewedRequest {
   request: AuthRequest
   session: Session | undefined
-  /** Whether the audit log has a denial of any request by this agent, by the session's user. */
-  wasDenied: boolean
+  /** Whether the session's user denied any request by this agent; undefined if the viewing has no `deniedSince`. */
+  wasDenied: boolean | undefined
 }
 
 /** Who acts on a request: a user, whose record was read with their session, and their browser. */

@@ -22,15 +22,18 @@ export async function lockRequest(unit: Unit, tokenHash: string): Promise<FoundR
   return isWhole ? row : (await request(unit, wanted))[0]
 }
 
-/**
- * Requests with everything that they reference, their current status, and whether their codes can still be redeemed. The caller narrows the
- * query.
- */
-export function requests({ db, clock }: Parts) {
+/** Like {@link requestsWithoutCodes}, but also with whether their codes can still be redeemed. */
+export function requests(parts: Parts) {
+  const { clock } = parts
   const codeRedeemable = sql<SqlBool>`exists (
     select 1 from code as c join consent_grant as g on g.id = c.grant_id
     where c.request_id = r.id and c.consumed_at is null and c.expires_at > ${clock}
       and g.revoked_at is null and (g.expires_at is null or g.expires_at > ${clock}))`
+  return requestsWithoutCodes(parts).select(codeRedeemable.as('code_alive'))
+}
+
+/** Requests with everything that they reference, and their current status. The caller narrows the query. */
+export function requestsWithoutCodes({ db, clock }: Parts) {
   return db
     .selectFrom('auth_request as r')
     .innerJoin('agent as a', 'a.id', 'r.agent_id')
@@ -51,7 +54,6 @@ export function requests({ db, clock }: Parts) {
       'q.public_id as required_user',
     ])
     .select(sql<SqlBool>`r.status = 'open' and r.expires_at <= ${clock}`.as('has_expired'))
-    .select(codeRedeemable.as('code_alive'))
 }
 
 export type FoundRequest = Awaited<ReturnType<ReturnType<typeof requests>['executeTakeFirstOrThrow']>>

@@ -1,4 +1,3 @@
-import { type SqlBool, sql } from 'kysely'
 import type { Grant } from '../api/grant-storage.js'
 import type {
   AuthRequest,
@@ -7,7 +6,6 @@ import type {
   RememberedOutcome,
   RememberedPermission,
   RequestDecision,
-  RequestViewing,
 } from '../api/request-storage.js'
 import type { ReasonOf } from '../api/storage-error.js'
 import { queueNotice, writeEvent } from '../rows/audit.js'
@@ -21,18 +19,16 @@ import {
   findAuthRequest,
   lockRequest,
   requestParties,
-  requests,
   toAuthRequest,
 } from '../rows/requests.js'
-import { isUnchanged, lockAsRead, userColumns } from '../rows/users.js'
-import type { Statement, Unit } from '../sql/engine.js'
+import { isUnchanged, lockAsRead } from '../rows/users.js'
+import type { Unit } from '../sql/engine.js'
 import { cachedQuery, hashBytes, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { bindAgent } from './bindings.js'
 import { createCode } from './codes.js'
 import { markUsed } from './grants.js'
 import { createGrant } from './new-grants.js'
 import { activeUser, bind, endIfStale, type UserAsRead } from './opened-requests.js'
-import { type FoundSession, foundSession, type LiveRow, sessionColumns } from './sessions.js'
 import { waitAfter } from './throttle.js'
 
 export async function decideRequest(unit: Unit, decision: RequestDecision): Promise<DecideOutcome> {
@@ -255,37 +251,4 @@ function isCovered(
     grant.account === account &&
     isWithinScope(request.scope, grant.scope)
   )
-}
-
-/**
- * Returns the request identified by a request token, and the live session of the user viewing it; undefined if the request does not exist.
- */
-export async function findViewedRequest(
-  statement: Statement,
-  { tokenHash, sessionHash }: RequestViewing,
-): Promise<{ request: AuthRequest; wasDenied: boolean; found: FoundSession | undefined } | undefined> {
-  const [row] = await viewed(statement, { tokenHash: hashBytes(tokenHash), sessionHash: hashBytes(sessionHash) })
-  return row && { request: toAuthRequest(row), wasDenied: Boolean(row.was_denied), found: sessionIn(row) }
-}
-
-// The event is a literal, to match the index.
-const wasDenied = sql<SqlBool>`exists (
-  select 1 from audit_event where event = 'request.denied' and user_id = e.user_id and agent_id = r.agent_id)`
-
-const viewed = cachedQuery((parts, by: Placeholders<{ tokenHash: Uint8Array; sessionHash: Uint8Array }>) =>
-  requests(parts)
-    .leftJoin('session as e', (join) =>
-      join.on('e.id_hash', '=', by.sessionHash).on('e.idle_expires_at', '>', parts.clock),
-    )
-    .leftJoin('app_user as v', (join) => join.onRef('v.id', '=', 'e.user_id').on('v.disabled_at', 'is', null))
-    .select(userColumns('v'))
-    .select(sessionColumns)
-    .select(parts.clock.as('read_at'))
-    .select(wasDenied.as('was_denied'))
-    .where('r.token_hash', '=', by.tokenHash),
-)
-
-function sessionIn(row: Awaited<ReturnType<typeof viewed>>[number]): FoundSession | undefined {
-  // Columns that are null without a session are never null with one.
-  return row.user === null || row.session_id === null ? undefined : foundSession(row as LiveRow)
 }

@@ -95,20 +95,33 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findViewedRequest({ tokenHash, sessionHash })).toEqual({
         request: await storage.findAuthRequest(tokenHash),
         session,
-        wasDenied: false,
+        wasDenied: undefined,
       })
       expect(await storage.findViewedRequest({ tokenHash: freshHash(), sessionHash })).toBeUndefined()
     })
 
-    test('reports whether the viewer has denied the agent a request', async () => {
+    test('reports whether the viewer has denied the agent a request since a given time', async () => {
       const { storage, tokenHash, viewer, user, sessionHash } = await viewing()
-      const wasDenied = async () => (await storage.findViewedRequest({ tokenHash, sessionHash }))?.wasDenied
+      const wasDenied = async (deniedSince = start) =>
+        (await storage.findViewedRequest({ tokenHash, sessionHash, deniedSince }))?.wasDenied
       await storage.recordEvent({ event: 'request.denied', userId: user.id, agent })
       await storage.recordEvent({ event: 'request.denied', userId: viewer.id, agent: 'https://other.example' })
       await storage.recordEvent({ event: 'request.allowed', userId: viewer.id, agent })
       expect(await wasDenied()).toBe(false)
       await storage.recordEvent({ event: 'request.denied', userId: viewer.id, agent })
       expect(await wasDenied()).toBe(true)
+      expect(await wasDenied(start - 31 * 86_400 + 1)).toBe(true)
+      expect(await wasDenied(start + 1)).toBe(false)
+    })
+
+    test('reports whether the code of an allowed request can be redeemed', async () => {
+      const { storage, sessionHash } = await viewing()
+      const { decision, redemption } = await allowedRequest(storage)
+      const isRedeemable = async () =>
+        (await storage.findViewedRequest({ tokenHash: decision.tokenHash, sessionHash }))?.request.codeRedeemable
+      expect(await isRedeemable()).toBe(true)
+      expect(outcomeOf(await storage.redeemCode(redemption))).toBe('redeemed')
+      expect(await isRedeemable()).toBe(false)
     })
 
     test('keeps the session active, as a session lookup does', async () => {
@@ -135,7 +148,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
         expect(await storage.findViewedRequest({ tokenHash, sessionHash })).toEqual({
           request: await storage.findAuthRequest(tokenHash),
           session: undefined,
-          wasDenied: false,
+          wasDenied: undefined,
         })
       }
     })
