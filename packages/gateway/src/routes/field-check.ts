@@ -1,8 +1,8 @@
 import { METHODS } from 'node:http'
 import { AAuthError } from 'countersign/resource'
 import { lettersOf, traitsOf } from '../headers.js'
-import { mayContainUrl, pathOfUrl, skippedBefore, urlsIn } from './nested-urls.js'
-import { beginsAsPath, interpretedNames, maxInterpreted, pathsInQuery, type QueryPath } from './query-paths.js'
+import { mayContainUrl, pathsOfUrl, skippedBefore, urlsIn } from './nested-urls.js'
+import { beginsAsPath, interpretedNames, pathsInQuery, type QueryPath } from './query-paths.js'
 import { requirePath } from './request-path.js'
 import {
   parameterLayers,
@@ -62,8 +62,8 @@ export interface CheckedRequest {
 /** Maximum number of URLs to compare in one head. Each comparison takes time before a signature has been verified. */
 const maxInHead = 16
 
-/** Maximum number of paths and URLs to compare in one body. */
-const maxInBody = 100
+/** Maximum number of paths and URLs to compare in one body, and of names in the interpretations of each, on average. */
+const [maxInBody, maxNames] = [100, 200]
 
 /** Maximum number of values per request that are parsed as JSON. A value is parsed once for each layer of encoding that may be JSON. */
 const maxBatches = 16
@@ -96,7 +96,7 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
     seen.add(text)
     const paths = pathsOf()
     names += interpretedNames(paths)
-    if (seen.size > most || names > maxInterpreted)
+    if (seen.size > most || names > most * maxNames)
       throw new AAuthError(
         'target_ambiguous',
         `The request has more than ${most} fields that may be paths, or such fields are too long.`,
@@ -113,12 +113,12 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
   function url(text: string | undefined): void {
     // An empty reference refers to the request itself.
     if (text === '' || !mayNest()) return
-    const path = () => {
-      const found = text === undefined ? undefined : pathOfUrl(text)
+    const paths = () => {
+      const found = text === undefined ? undefined : pathsOfUrl(text, requirePath(rawTarget).decoded)
       if (!found) throw nested('A URL that servers interpret in different ways')
-      return [found]
+      return found
     }
-    compare(`url ${text}`, path, anyMethod)
+    compare(`url ${text}`, paths, anyMethod)
   }
 
   function batch(text: string): void {

@@ -47,13 +47,19 @@ export function urlsIn(text: string): (string | undefined)[] | undefined {
   return written.length === members ? urls : undefined
 }
 
+/** Maximum number of segments in the base of an API. Each of them adds a comparison for each URL. */
+const deepestBase = 8
+
 /**
- * The path of a URL, or of a reference relative to the origin, if every server parses it as it would parse a raw request target. An
- * authority may contain only plain characters. `&` and `;` are not accepted, because they end the path on some servers only.
+ * The paths that a URL in a batch may have: its own, and, for a reference without a scheme and authority, the same path below each folder
+ * of the batch's own path. Microsoft Graph, OData and SCIM leave out the API's base: `/users` for `/v1.0/users`. Every server must parse
+ * the URL as it would parse a raw request target. An authority may contain only plain characters. `&` and `;` are not accepted, because
+ * they end the path on some servers only.
  *
+ * @param own the decoded segments of the batch's path
  * @returns undefined if servers interpret the text in different ways
  */
-export function pathOfUrl(url: string): QueryPath | undefined {
+export function pathsOfUrl(url: string, own: readonly string[] = []): QueryPath[] | undefined {
   const found = plainUrl.exec(url)
   if (!found) return undefined
   const [, scheme, authority, path = ''] = found
@@ -62,8 +68,14 @@ export function pathOfUrl(url: string): QueryPath | undefined {
     return undefined
   const parsed = parsePath(path.startsWith('/') ? path : `/${path}`)
   if (typeof parsed === 'string' || parsed.encoded) return undefined
+  const names = parsed.decoded.filter((name) => name !== '')
   const isCertain = scheme === undefined && path.startsWith('/')
-  return { names: parsed.decoded.filter((name) => name !== ''), isRest: false, isCertain }
+  const bases = scheme === undefined && authority === undefined ? own.slice(0, -1).slice(0, deepestBase) : []
+  return [0, ...bases.map((_, at) => at + 1)].map((length) => ({
+    names: [...own.slice(0, length), ...names],
+    isRest: false,
+    literalAt: isCertain ? -1 : length,
+  }))
 }
 
 /** The scheme, authority, and path of a URL. Its query and fragment may contain anything but control characters. */

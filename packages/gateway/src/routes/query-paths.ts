@@ -6,8 +6,11 @@ import { isRestRoute, parameterName } from './require-plain-fields.js'
 export interface QueryPath {
   /** Its segments, decoded. */
   names: readonly string[]
-  /** Whether the field is certainly a path, so that rows that start with a parameter are compared as well. @default false */
-  isCertain?: boolean
+  /**
+   * The position at which rows must have a literal name to be compared, because the field may not be a path at all. -1: it certainly is one,
+   * so all rows are compared. @default 0
+   */
+  literalAt?: number
   /** Whether the path is a WordPress REST path, which is relative to a prefix that it does not contain: `/wp-json`. */
   isRest: boolean
 }
@@ -99,9 +102,6 @@ function segmentsOf(encoded: string, end: RegExp): string[] {
 function ambiguousQuery(problem: string): AAuthError {
   return new AAuthError('target_ambiguous', `The query has ${problem}.`)
 }
-
-/** Maximum number of names in the interpretations of all paths in one body. A single path has up to 8,960. */
-export const maxInterpreted = 20_000
 
 /** The number of names in all interpretations of the given paths. */
 export function interpretedNames(paths: readonly QueryPath[]): number {

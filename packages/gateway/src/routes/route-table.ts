@@ -204,14 +204,14 @@ export function createRouteTable(all: readonly Route[], mcpPaths: readonly strin
     const foldOnce = createFoldOnce()
     const isMore = (route: Route) => (own ? !covers(own, route, method) : route.require !== 'none')
     // If a front controller handles a method that no route lists, the strictest route for the path applies.
-    const isStricterPath = (match: FoldedMatch, isCertain: boolean) =>
-      (isCertain || match.other.formIn(match.other.fold, match.end).segments[0]?.free === false) &&
+    const isStricterPath = (match: FoldedMatch, literalAt: number) =>
+      (literalAt === -1 || match.other.formIn(match.other.fold, match.end).segments[literalAt]?.free === false) &&
       isStricter(match.other, method, match, isMore, () => match.other.rows.some(({ route }) => isMore(route)))
-    for (const { names, isRest, isCertain = false } of query) {
+    for (const { names, isRest, literalAt = 0 } of query) {
       const read = interpretations({ decoded: names, encoded: undefined, hasParameters: false })
       const paths = read.map((each) => each.names)
       for (const match of matchesOf(paths, foldOnce, { isRest }))
-        if (isStricterPath(match, isCertain))
+        if (isStricterPath(match, literalAt))
           throw ambiguous('Some servers treat a field in this request as its path, and that path requires more')
     }
   }

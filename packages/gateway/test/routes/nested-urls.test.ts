@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isUrlName, mayContainUrl, pathOfUrl, urlsIn } from '../../src/routes/nested-urls.js'
+import { isUrlName, mayContainUrl, pathsOfUrl, urlsIn } from '../../src/routes/nested-urls.js'
 
 it.each([
   ...['url', 'uri', 'path', 'URL', 'relative_url', 'relativeUrl', 'relative_path', 'RelativeUri'].map((name) => [
@@ -58,7 +58,26 @@ describe('the path of a URL', () => {
     ['https://h.example?a', [], false],
     ['mailto:a', ['a'], false],
   ])('%s has these segments', (url, names, isCertain) => {
-    expect(pathOfUrl(url)).toEqual({ names, isRest: false, isCertain })
+    expect(pathsOfUrl(url)).toEqual([{ names, isRest: false, literalAt: isCertain ? -1 : 0 }])
+  })
+
+  it.each<[string, string[], string[][]]>([
+    [
+      '/users/7',
+      ['v1.0', '$batch'],
+      [
+        ['users', '7'],
+        ['v1.0', 'users', '7'],
+      ],
+    ],
+    ['users', ['scim', 'v2', 'Bulk'], [['users'], ['scim', 'users'], ['scim', 'v2', 'users']]],
+    ['users', ['a', 'batch', ''], [['users'], ['a', 'users'], ['a', 'batch', 'users']]],
+    ['/users', ['batch'], [['users']]],
+    ['https://h.example/users', ['a', 'batch'], [['users']]],
+    ['//h.example/users', ['a', 'batch'], [['users']]],
+    ['mailto:a', ['a', 'batch'], [['a']]],
+  ])('%s in a batch at %j may have these segments', (url, own, names) => {
+    expect(pathsOfUrl(url, own)?.map((path) => path.names)).toEqual(names)
   })
 
   it.each([
@@ -76,6 +95,6 @@ describe('the path of a URL', () => {
     '/a?\n',
     '/a\ud800',
   ])('%j is read in different ways', (url) => {
-    expect(pathOfUrl(url)).toBeUndefined()
+    expect(pathsOfUrl(url)).toBeUndefined()
   })
 })
