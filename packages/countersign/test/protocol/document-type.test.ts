@@ -100,6 +100,8 @@ describe('parseDocument', () => {
     ],
     ['resource', { resource_token_endpoint: 'a', supported_scopes: 'a', scope_descriptions: ['a'] }],
     ['resource', { scope_descriptions: { a: 1 } }],
+    ['resource', { scope_descriptions: null }],
+    ['resource', { scope_descriptions: 'a' }],
     [
       'authServer',
       {
