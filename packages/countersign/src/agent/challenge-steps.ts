@@ -134,7 +134,7 @@ export function createChallengeSteps({
       .catch(() => undefined)
     if (!asked.mayStream) return token
     const begun = new AbortController()
-    const late = pause(streamWait, AbortSignal.any([signal, begun.signal])).catch(() => undefined)
+    const late = pause(streamWait, AbortSignal.any([signal, begun.signal]))
     const fresh = await Promise.race([renewed, late])
     begun.abort()
     return fresh ?? token

@@ -128,7 +128,7 @@ describe('a stored token', () => {
       token({ scope: ['a'] }),
       token({ scope: ['a'], kind: 'other' }),
       token({ scope: ['a'], resource: 'https://other.example' }),
-      token({ scope: ['b'], expiresAt: now + 5 }),
+      token({ scope: ['d'], expiresAt: now + 5 }),
     ]
     for (const held of tokens) await add(held)
     log.length = 0

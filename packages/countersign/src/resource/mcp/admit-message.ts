@@ -190,7 +190,7 @@ async function sessionOf(
  * @throws AAuthError `authorization_required`
  */
 function requirePerson(
-  { person, scope = '' }: Pick<McpCaller, 'person' | 'scope'>,
+  { person, scope }: Pick<McpCaller, 'person' | 'scope'>,
   verified: AdmittedMessage['verified'],
 ): void {
   const { agent, thumbprint, authorization } = verified
