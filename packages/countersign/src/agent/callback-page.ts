@@ -49,7 +49,7 @@ main { display: grid; gap: 1rem; padding: clamp(1.25rem, 5vw, 2.25rem); border: 
 svg { inline-size: 1.5rem; fill: none; stroke: currentColor; stroke-width: 2.2; stroke-linecap: round; stroke-linejoin: round; }
 .agent b, .agent bdi { display: block; }
 .agent b + bdi { color: light-dark(#55606e, #a6b0bd); font-size: .875rem; }
-h1 { font-size: clamp(1.375rem, 1.1rem + 1.4vw, 1.75rem); line-height: 1.25; }
+h1 { font-size: clamp(1.375rem, 1.1rem + 1.4vw, 1.75rem); line-height: 1.25; word-break: auto-phrase; }
 a { display: inline-grid; align-items: center; min-block-size: 2.75rem; padding: .25rem 1.125rem; border: 1px solid #7d8591; border-radius: 10px; color: inherit; font-weight: 600; }
 :focus-visible { outline: 3px solid light-dark(#1a5fd6, #8bb6ff); outline-offset: 2px; }
 `
