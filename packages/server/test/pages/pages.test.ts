@@ -18,6 +18,12 @@ it('does not track the page through async context, which would slow down every p
   }
 })
 
+it.each(['connect-device', 'connect-device-too-many'])('%s says what to choose only if there is a choice', (name) => {
+  const html = states.get(name) ?? ''
+  expect(html).toContain('data-state="connect-device"')
+  expect(html.includes(en.account.devices.notYou)).toBe(html.includes('name="consent"'))
+})
+
 describe.each([...states])('%s', (_, html) => {
   it('is one document with a language, a direction, a title, one h1, one main and its state', () => {
     expect(html.startsWith('<!DOCTYPE html><html lang="en" dir="ltr">')).toBe(true)

@@ -48,15 +48,17 @@ export function renderConnectDevice(model: ConnectDevicePage, messages: Messages
           </Fact>
         </dl>
         <p class="small">{devices.unchecked}</p>
-        <Caution>{devices.notYou}</Caution>
         {!problem && (
-          <Decision
-            frame={model}
-            action="connect-device"
-            fields={model.request}
-            yes={devices.yes}
-            messages={messages}
-          />
+          <>
+            <Caution>{devices.notYou}</Caution>
+            <Decision
+              frame={model}
+              action="connect-device"
+              fields={model.request}
+              yes={devices.yes}
+              messages={messages}
+            />
+          </>
         )}
       </>
     ),
