@@ -28,12 +28,7 @@ export function renderPolicyForbids(model: PolicyForbidsPage, messages: Messages
           <Icon name="caution" />
         </span>
         <h1>{heading}</h1>
-        <RequestedBy
-          agentHost={model.agentHost}
-          resourceHost={model.resourceHost}
-          messages={messages}
-          next={messages.forbids}
-        />
+        <RequestedBy agentHost={model.agentHost} resourceHost={model.resourceHost} messages={messages} next={false} />
         {model.contact && <p>{messages.askContact(<Contact contact={model.contact} />)}</p>}
         <form class="actions" method="post" action={model.form.action}>
           <HiddenFields form={model.form} />

@@ -101,8 +101,8 @@ interface Asked {
   messages: Messages
   /** The text when no agent is making a request. @default nothing */
   otherwise?: string | undefined
-  /** The text after the requesting agent's name. @default a note that nothing is allowed yet */
-  next?: string | undefined
+  /** The text after the requesting agent's name, if any. @default a note that nothing is allowed yet */
+  next?: string | false | undefined
 }
 
 /** The lead text above the sign-in form, naming the agent that sent the request. */

@@ -116,7 +116,6 @@ export const ar: typeof en = {
 
   ...arConsent,
 
-  forbids: 'لا يسمح مسؤول هذا الخادم بذلك.',
   askContact: (contact) => phrase`إذا كنت تحتاج إليه، فاسأل ${contact}.`,
   goBack: 'رجوع',
 

@@ -124,7 +124,6 @@ export const de: typeof en = {
 
   ...deConsent,
 
-  forbids: 'Ihre Administration erlaubt dies nicht.',
   askContact: (contact) => phrase`Wenn Sie es brauchen, wenden Sie sich an ${contact}.`,
   goBack: 'Zurück',
 

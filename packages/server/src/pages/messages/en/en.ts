@@ -124,7 +124,6 @@ export const en = {
 
   ...enConsent,
 
-  forbids: 'Your administrator doesn’t allow this.',
   askContact: (contact: ComponentChildren) => phrase`If you need it, ask ${contact}.`,
   goBack: 'Go back',
 

@@ -121,7 +121,6 @@ export const es: typeof en = {
 
   ...esConsent,
 
-  forbids: 'La administración de este servidor no lo permite.',
   askContact: (contact) => phrase`Si lo necesitas, consulta a ${contact}.`,
   goBack: 'Volver',
 

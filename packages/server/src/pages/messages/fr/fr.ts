@@ -123,7 +123,6 @@ export const fr: typeof en = {
 
   ...frConsent,
 
-  forbids: 'L’administration de ce serveur ne l’autorise pas.',
   askContact: (contact) => phrase`Si vous en avez besoin, adressez-vous à ${contact}.`,
   goBack: 'Retour',
 

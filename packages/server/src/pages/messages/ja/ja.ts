@@ -122,7 +122,6 @@ export const ja: typeof en = {
 
   ...jaConsent,
 
-  forbids: '管理者がこれを許可していません。',
   askContact: (contact) => phrase`必要な場合は、${contact}にお問い合わせください。`,
   goBack: '戻る',
 
