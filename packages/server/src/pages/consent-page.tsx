@@ -56,6 +56,7 @@ export function renderConsent(model: ConsentPage, messages: Messages = en): stri
         </form>
         {model.passkey && <AllowWithPasskey model={model} passkey={model.passkey} messages={messages} />}
         <Deadline model={model} messages={messages} />
+        {model.askPassword && <ForgottenPassword frame={model} messages={messages} />}
       </>
     ),
   })
@@ -105,7 +106,7 @@ function Decision({ model, messages }: { model: ConsentPage; messages: Messages 
         </p>
       )}
       {model.askPassword && <PasswordAgain model={model} messages={messages} />}
-      {model.setUpFirst && <p>{messages.secondFactor.setUpToAllow}</p>}
+      {model.setUpFirst && <p class="after">{messages.secondFactor.setUpToAllow}</p>}
       <div class="choice">
         <button class="button" type="submit" name="consent" value="deny" formnovalidate>
           <Icon name="no" />
@@ -169,7 +170,6 @@ function PasswordAgain({ model, messages }: { model: ConsentPage; messages: Mess
       <p>{model.askCode ? messages.secondFactor.proveToAllow : messages.passwordAgain}</p>
       {problem && <ProblemBox>{messages.passwordProblems[problem]}</ProblemBox>}
       <OwnPassword page={model} problem={problem} messages={messages} />
-      <ForgottenPassword frame={model} messages={messages} />
     </div>
   )
 }

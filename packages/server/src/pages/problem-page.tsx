@@ -69,7 +69,7 @@ function WaysOn({ model, messages }: { model: ProblemPage; messages: Messages })
         </a>
       )}
       {remove && (
-        <a class="button" href={remove}>
+        <a class="button remove" href={remove}>
           {messages.account.remove}
         </a>
       )}

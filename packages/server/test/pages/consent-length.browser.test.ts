@@ -115,6 +115,17 @@ describe.skipIf(!hasChromium()).each(Object.values(languages))('the consent page
     }
   })
 
+  it.each(['usual', 'no-redirect', 'set-up-first'])('%s leaves space above and below the buttons', async (state) => {
+    await page.goto(`${server.origin}/${messages.lang}/consent-${state}`)
+    const [above, buttons, below] = await page.$$eval('main p, main .choice', (all) => {
+      const visible = all.filter((each) => each.checkVisibility())
+      const at = visible.findIndex((each) => each.matches('.choice'))
+      return visible.slice(at - 1, at + 2).map((each) => each.getBoundingClientRect().toJSON())
+    })
+    expect(buttons.top - above.bottom).toBeGreaterThanOrEqual(8)
+    expect(below.top - buttons.bottom).toBeGreaterThanOrEqual(8)
+  })
+
   // What is collapsed, and in which order, does not depend on the language.
   if (messages !== en && messages !== ar) return
 

@@ -101,7 +101,7 @@ export function renderYours(model: YoursPage, messages: Messages = en): string {
           <h2>{account.close}</h2>
           <p>{account.closeLead}</p>
           <p class="then">
-            <a class="button quiet" href={accountPaths.close}>
+            <a class="button remove" href={accountPaths.close}>
               {account.close}
             </a>
           </p>
