@@ -65,8 +65,10 @@ export function listedPaths(names: readonly string[], most = mostListed): (reado
   return paths[0] === names ? [] : paths
 }
 
+/** If an API's front controller is in a folder, Symfony treats the path up to it as the base, and runs what follows it, even if that is empty. */
 function aroundScripts(names: readonly string[], open: boolean): Names[] {
   const read: Names[] = []
+  if (!open && names.length > 1 && /^index\.php$/i.test(names.at(-1) as string)) read.push({ names: [], open })
   for (const [at, name] of names.entries()) {
     if ((at === names.length - 1 && !open) || !isScript(name)) continue
     read.push({ names: names.slice(0, at + 1), open: false }, { names: names.slice(at + 1), open })

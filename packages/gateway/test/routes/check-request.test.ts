@@ -612,6 +612,16 @@ describe('a path that matches a stricter route only after folding is refused', (
   })
   it.each(invisible)('%s', (target) => expect(refusalOf(target, { of })).toBe('target_ambiguous'))
 
+  it('for the front controller itself, which Symfony treats as the base of the API', () => {
+    const table: Route[] = [
+      { method: 'GET', path: '/', ...read },
+      { method: 'GET', path: '/open/*', require: 'none' },
+    ]
+    for (const target of ['/open/public/index.php', '/open/public/index.php/'])
+      expect(refusalOf(target, { of: table })).toBe('target_ambiguous')
+    expect(refusalOf('/open/public/index.html', { of: table })).toBe('passed')
+  })
+
   it('on every level below the one that the stricter route needs, and for a scope that it does not have', () => {
     const strict: Route = { method: 'GET', path: '/a', require: 'authorization', scope: 'x y' }
     for (const [weak, refusal] of [

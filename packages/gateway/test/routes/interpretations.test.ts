@@ -27,6 +27,9 @@ const readingsFor = (path: ParsedPath, open = false) =>
 it.each([
   ['/a/b', ['/a/b']],
   ['/a/x.php', ['/a/x.php']],
+  ['/index.php', ['/index.php']],
+  ['/a/index.html', ['/a/index.html']],
+  ['/a/Index.php', ['/a/Index.php', '/']],
   ['/x.php/a/b', ['/x.php/a/b', '/x.php', '/a/b', '/a/b']],
   ['/a/index.php/b', ['/a/index.php/b', '/a/index.php', '/b', '/a/b']],
   ['/a/__data.json', ['/a/__data.json', '/a']],
