@@ -170,7 +170,9 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
     const person = decidesAt('grant')
     const page = await bridge.pageOnStderr()
     const [port] = /(?<=127\.0\.0\.1:)\d+/.exec(new URL(page).searchParams.get('redirect_uri') ?? '') ?? []
-    await expect.poll(bridge.stderr).toContain(`first run there: ssh -N -L ${port}:127.0.0.1:${port} <this computer>`)
+    const [hint = ''] = bridge.stderr().split(page)
+    expect(hint, 'above the page').toContain('countersign agent tokens add')
+    expect(hint).toContain(`\n  ssh -N -L ${port}:127.0.0.1:${port} <this computer>\n`)
     person.decide(page)
     expect(await call).toEqual({ text: 'read', isError: false })
     expect(await person.page()).toContain('data-state="allowed"')

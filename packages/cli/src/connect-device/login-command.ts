@@ -10,7 +10,7 @@ import { agentFolderPath, type WrittenAgent } from '../agent-folder/agent-folder
 import { findAgents, loginFolderPath } from '../agent-folder/choose-agent.js'
 import { findAgentFolder, writeAgentFolder } from '../agent-folder/folder-files.js'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
-import { requireAllowed } from '../editions/agent-editions.js'
+import { editionOf, requireAllowed } from '../editions/agent-editions.js'
 import type { EditionName } from '../editions/load-edition.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
 import { type Connected, deviceFailure, disconnect, findConnection } from '../own-agent/device.js'
@@ -117,7 +117,7 @@ async function keepLogin(login: WrittenAgent): Promise<void> {
 
 async function report(
   { issuer, device, account, expires_at: end }: Connected & { issuer: string },
-  { home, json }: LoginFlags,
+  { home, json, remote, edition }: LoginFlags,
   terminal: Terminal,
 ): Promise<number> {
   const limit = end === null ? '' : ` until ${localTime(end)}`
@@ -125,6 +125,13 @@ async function report(
   else
     terminal.write(
       `${wrapText('', `This device is connected as “${device}” to the account ${account} at ${issuer}${limit}.`)}\n`,
+    )
+  if (remote && !json && !editionOf({ edition }).isPolled)
+    terminal.notify(
+      wrapText(
+        '',
+        'If a request needs your consent, use countersign fetch --paste: you decide in the browser on your other computer, and then paste the address of the last page here, because that page does not load.',
+      ),
     )
   const agents = await findAgents({ home }, terminal.env)
   if (agents.length > 1)

@@ -19,7 +19,7 @@ export async function connectRemotely(connecting: Connecting): Promise<Connected
   const { device_code_uri: page } = pages
   if (page === undefined)
     throw new CommandError(
-      `${issuer} does not allow login --remote. Run countersign login without --remote: over SSH, it shows how to forward the browser’s response to this computer.`,
+      `${issuer} does not allow login --remote: its operator has not turned on personalAgents.remote. Ask them to, or run countersign login without --remote: over SSH, it shows how to forward the browser’s response to this computer.`,
     )
   if (!terminal.asking.input.isTTY)
     throw usageError('login --remote requires standard input to be a terminal, so that you can type the code there.')

@@ -50,7 +50,7 @@ export const demoCommand: Run<DemoFlags> = async (flags, terminal) => {
     }
     const person = flags.deny ? 'deny' : 'grant'
     if (!serves && !flags.only && !flags.trace && !flags.json && !flags.quiet) {
-      const opens = async (url: string) => void (await openBrowser(url, terminal.env))
+      const opens = (url: string) => openBrowser(url, terminal.env)
       const story = { ...parties, tell: createTeller(terminal), signal: interruption.signal }
       await runStory({ ...story, person: flags.browser ? opens : person })
       return exitStatus.done

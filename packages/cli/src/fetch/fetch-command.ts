@@ -31,7 +31,10 @@ interface FetchFlags extends RequestFlags, OutputFlags, NetworkFlags, AgentFlags
   interop?: true
 }
 
-const pasteHint = 'If your browser cannot reach this computer, run this again with --paste.'
+const pasteHint = [
+  'If your browser is on another computer, press Ctrl-C, and add --paste to this',
+  'command: you then paste the address of the last page, which does not load there.',
+].join('\n')
 
 /** How long a user has to decide, in seconds. */
 const defaultPatience = 1800

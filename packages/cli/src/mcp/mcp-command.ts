@@ -2,12 +2,14 @@ import { AgentError } from 'countersign/agent'
 import type { AgentFolder } from '../agent-folder/agent-folder.js'
 import { type AgentFlags, chooseAgent } from '../agent-folder/choose-agent.js'
 import { exitStatus, usageError } from '../command/errors.js'
+import { editionOf } from '../editions/agent-editions.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
 import { openAgentPort } from '../own-agent/agent-port.js'
 import { agentFailure, openOwnAgent } from '../own-agent/open-own-agent.js'
 import { catchInterruption } from '../terminal/interruption.js'
-import { openBrowser } from '../terminal/open-browser.js'
+import { hasDisplay, openBrowser } from '../terminal/open-browser.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
+import { wrapText } from '../terminal/text.js'
 import { type Bridge, createBridge } from './bridge/create-bridge.js'
 import { createConsentDesk } from './consent/consent-desk.js'
 import { createConsentAsker } from './consent/consent-prompter.js'
@@ -37,10 +39,9 @@ export const mcpCommand: Run<McpFlags> = async (flags, terminal, address) => {
       const output = createClientOutput(terminal.output)
       const { host } = new URL(url)
       const show = (text: string, page: string) => {
+        if (!hasDisplay(terminal.env) && !editionOf(folder).isPolled) terminal.notify(elsewhereHint(port.redirectUri))
         terminal.notify(text)
-        openBrowser(port.createOneTimeLink(page), terminal.env)
-          .then((isOpened) => isOpened || terminal.notify(forwardHint(port.redirectUri)))
-          .catch(() => undefined)
+        openBrowser(port.createOneTimeLink(page), terminal.env).catch(() => undefined)
       }
       const bridge = createBridge({
         url,
@@ -63,9 +64,12 @@ export const mcpCommand: Run<McpFlags> = async (flags, terminal, address) => {
 }
 
 /** What to do if the browser is on another computer. */
-function forwardHint(redirectUri: string): string {
+function elsewhereHint(redirectUri: string): string {
   const { port } = new URL(redirectUri)
-  return `This computer has no browser. If yours is on another one, first run there: ssh -N -L ${port}:127.0.0.1:${port} <this computer>`
+  const paste =
+    'This computer has no browser. If you decide in one on another computer, the last page does not load there. This is expected: copy its address, and pass it in quotes to countersign agent tokens add on this computer.'
+  const forward = 'Or forward a port over SSH: first run this on the computer with your browser:'
+  return [wrapText('', paste), forward, `  ssh -N -L ${port}:127.0.0.1:${port} <this computer>`].join('\n')
 }
 
 /** Serves until the client closes its input, or a signal stops the command. */

@@ -88,10 +88,13 @@ export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
-/** Formats Unix seconds in the local time zone: `2026-01-31 12:00`. */
+/** Formats Unix seconds in the local time zone: `2026-01-31 12:00 UTC+01:00`. */
 export function localTime(seconds: number): string {
   const date = new Date(seconds * 1000)
   const pad = (value: number) => String(value).padStart(2, '0')
   const day = [date.getFullYear(), pad(date.getMonth() + 1), pad(date.getDate())].join('-')
-  return `${day} ${pad(date.getHours())}:${pad(date.getMinutes())}`
+  const offset = -date.getTimezoneOffset()
+  const away = Math.abs(offset)
+  const zone = offset === 0 ? '' : `${offset > 0 ? '+' : '-'}${pad(Math.floor(away / 60))}:${pad(away % 60)}`
+  return `${day} ${pad(date.getHours())}:${pad(date.getMinutes())} UTC${zone}`
 }

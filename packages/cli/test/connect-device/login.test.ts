@@ -163,7 +163,10 @@ it('names what an auth server lacks, and one that does not respond', async () =>
   const server = await startFakeAuthServer()
   const { run } = newDevice()
   const remote = await run(['login', server.issuer, '--remote'])
-  expect(remote).toMatchObject({ status: 1, stderr: expect.stringContaining('does not allow login --remote') })
+  expect(remote).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('has not turned on personalAgents.remote'),
+  })
   server.document = { ...server.document, device_authorization_uri: 'https://other.example/connect' }
   const elsewhere = await run(['login', server.issuer])
   expect(elsewhere).toMatchObject({ status: 1, stderr: expect.stringContaining('another origin') })
@@ -249,11 +252,14 @@ it('connects a device without a browser: the code is typed into the terminal, wh
   expect({ status, stdout }).toEqual({
     status: 0,
     stdout: expect.stringMatching(
-      /^This device is connected as “box” to the account ada at \S+\nuntil 2027-01-1\d \d\d:\d\d\.\n$/,
+      /^This device is connected as “box” to the account ada at \S+\nuntil 2027-01-1\d \d\d:\d\d UTC\S*\.\n$/,
     ),
   })
   expect(stderr).toContain(`  ${server.issuer}/account/devices/code\n`)
   expect(stderr).toMatch(/account ada\. The number is 47/)
+  expect(stderr.replaceAll(/\s+/g, ' ')).toContain(
+    'use countersign fetch --paste: you decide in the browser on your other',
+  )
   expect(server.posted.at(-1)).toBe('/delegates credential=7XQ294K0&device=box')
 })
 

@@ -85,7 +85,7 @@ export interface PromptContext {
   /** `elsewhere`: another process has already prompted. */
   page: 'opens' | 'is here' | 'elsewhere'
   isPasted: boolean
-  /** For a browser that cannot reach this machine. */
+  /** How to decide in a browser that cannot reach this machine. */
   hint?: string | undefined
 }
 
@@ -102,6 +102,7 @@ export function consentLines(
   { port, env, page, isPasted, hint }: PromptContext,
 ): string[] {
   const { host } = new URL(authServer)
+  const shown = isPasted || page !== 'is here' ? undefined : hint
   const request =
     purpose === undefined ? `${new URL(resource).host} needs your consent` : `This agent needs your consent ${purpose}`
   return [
@@ -109,23 +110,29 @@ export function consentLines(
     ...permissions.map(
       ({ scope, description }) => `  - ${description === undefined ? scope : `${description} (${scope})`}`,
     ),
-    ...(isPasted || page === 'opens' ? [] : tunnelLines(env, port)),
+    ...(shown?.split('\n') ?? []),
+    ...(isPasted || page === 'opens' ? [] : tunnelLines(env, port, shown !== undefined)),
     pageLines[page],
     '',
     `  ${url}`,
     '',
     `The page shows the code ${code}. If it shows a different code, close it.`,
-    ...(hint === undefined || isPasted || page !== 'is here' ? [] : [hint]),
   ].map(printable)
 }
 
-/** Lines with the command that forwards a callback port from the machine with the browser to this one; empty unless this is an SSH session. */
-export function tunnelLines(env: NodeJS.ProcessEnv, port: number): string[] {
+/**
+ * Lines with the command that forwards a callback port from the machine with the browser to this one; empty unless this is an SSH session.
+ *
+ * @param isAlternative whether the lines above describe another way
+ */
+export function tunnelLines(env: NodeJS.ProcessEnv, port: number, isAlternative = false): string[] {
   const [, , address, sshPort] = (env.SSH_CONNECTION ?? '').split(' ')
   if (address === undefined) return []
   const usual = sshPort === '22' ? '' : `-p ${sshPort} `
   return [
-    'You are connected over SSH. First run this on the computer with your browser,',
+    isAlternative
+      ? 'Or forward a port over SSH: first run this on the computer with your browser,'
+      : 'You are connected over SSH. First run this on the computer with your browser,',
     'and leave it running:',
     '',
     `  ssh -N ${usual}-L ${port}:127.0.0.1:${port} ${userInfo().username}@${address}`,

@@ -19,8 +19,8 @@ export interface LoopbackConsentOptions {
    */
   paste?: boolean | undefined
   /**
-   * A line below the prompt if this machine has no browser: what to do if the user's browser is on a machine that cannot reach this one.
-   * @default no such line
+   * Lines above the page's URL if this machine has no browser: what to do if the user's browser is on a machine that cannot reach this one.
+   * @default no such lines
    */
   hint?: string | undefined
   /** Shows a countdown on the last line. @default true; set it to false if other code writes to the same terminal */
@@ -80,7 +80,10 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentPr
 
       async function takePasted(consent: ConsentRequest): Promise<void> {
         if (consent.signal.aborted || ended.signal.aborted) return
-        display.say(['Then paste the whole address that your browser ends up at, and press Enter:'])
+        display.say([
+          'After your decision, your browser ends at a page that it cannot load. This is',
+          'expected: paste the whole address of that page here, and press Enter.',
+        ])
         const signal = AbortSignal.any([consent.signal, ended.signal])
         const address = await readPasted(input, { consent, redirectUri: listener.redirectUri }, { display, signal })
         if (address !== undefined) await answer(new Request(address))

@@ -55,7 +55,7 @@ function pastedProblem(text: string, { consent, redirectUri }: PastedFor): strin
   const { origin, pathname, searchParams } = new URL(text)
   const expected = new URL(redirectUri)
   if (origin !== expected.origin || pathname !== expected.pathname)
-    return `That is a different address: the one to paste starts with ${redirectUri}`
+    return `That is a different address: it must start with ${redirectUri}`
   const only = (name: string) => (searchParams.getAll(name).length === 1 ? searchParams.get(name) : undefined)
   if (only('state') !== new URL(consent.url).searchParams.get('state'))
     return 'That address does not belong to this request, so it was not used.'

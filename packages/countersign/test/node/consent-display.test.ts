@@ -138,15 +138,16 @@ describe('the lines that prompt the user', () => {
     '',
   ]
 
-  it('end with a hint only if no browser opens and nothing is pasted', () => {
+  it('start with a hint only if no browser opens and nothing is pasted', () => {
     const lines = (change: Partial<Parameters<typeof consentLines>[1]>) =>
-      consentLines(consentOf(), { ...context, hint: 'Use another way.', ...change }).at(-1)
-    expect([lines({}), lines({ env: ssh })]).toEqual(['Use another way.', 'Use another way.'])
-    expect([lines({ page: 'opens' }), lines({ page: 'elsewhere' }), lines({ isPasted: true })]).toEqual([
-      code,
-      code,
-      code,
-    ])
+      consentLines(consentOf(), { ...context, hint: 'Use another way,\nif you can.', ...change })
+    const here = 'Open this page in your browser:'
+    expect(lines({})).toEqual([who, 'Use another way,', 'if you can.', here, ...page, code])
+    const [, ...after] = tunnel
+    const or = 'Or forward a port over SSH: first run this on the computer with your browser,'
+    expect(lines({ env: ssh }).slice(1, 9)).toEqual(['Use another way,', 'if you can.', or, ...after, here])
+    for (const change of [{ page: 'opens' }, { page: 'elsewhere' }, { isPasted: true }] as const)
+      expect(lines(change).join()).not.toContain('another way')
   })
 
   it.each<[string, Partial<Parameters<typeof consentLines>[1]>, string[]]>([

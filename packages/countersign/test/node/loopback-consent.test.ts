@@ -242,7 +242,9 @@ describe('L09: a pasted address', () => {
     const { fetch, page, paste, input, screen } = startPasting()
     const end = ended(fetch(data))
     const back = callback(await page())
-    expect(screen.written).toContain('Then paste the whole address that your browser ends up at, and press Enter:')
+    expect(screen.written).toContain(
+      'a page that it cannot load. This is\nexpected: paste the whole address of that page here',
+    )
     expect(input.isPaused()).toBe(false)
     paste(`  ${back.href}`)
     expect(await end).toBe('data')
@@ -432,7 +434,7 @@ describe('two consents at one keyboard', () => {
     await expect.poll(() => screen.written).toMatch(/needs your consent[\s\S]*needs your consent/)
     const pages = screen.lines.filter((line) => line.trim().startsWith('https://')).map((line) => new URL(line.trim()))
     const backs = ['one', 'two'].map((code, at) => callback(pages[at] ?? expect.fail(), { code }).href)
-    const asked = () => screen.written.split('Then paste').length - 1
+    const asked = () => screen.written.split('expected: paste').length - 1
     return { ends, backs, asked, paste: (text = '') => input.write(`${text}\n`) }
   }
 
