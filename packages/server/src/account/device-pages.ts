@@ -168,13 +168,13 @@ export const confirmDevice = forOwners(async (context, visit) => {
   const found = await context.storage.findDeviceCode({ userId, codeHash })
   const recorded = await context.storage.confirmDevice({ userId, credentialRevision, codeHash, allow })
   if (!found || !recorded) return codePage(context, visit, { problem: 'code_ended' })
-  const what = `device ${allow} ${Buffer.from(found.name ?? '').toString('base64url')}`
+  const what = `device:${allow}:${Buffer.from(found.name ?? '').toString('base64url')}`
   return seeOther(pathWithNotice(context, visit, { path: accountPaths.agents, what, at: context.now() }))
 }, isRemote)
 
 /** What the user just decided about a device that sent a code. */
 export function confirmedIn(context: ServerContext, visit: SignedInVisit): AgentsPage['confirmed'] {
-  const [what, allow, name = ''] = readNotice(context, visit)?.what.split(' ') ?? []
+  const [what, allow, name = ''] = readNotice(context, visit)?.what.split(':') ?? []
   if (what !== 'device') return undefined
   return { device: cleanName(Buffer.from(name, 'base64url').toString()), isAllowed: allow === 'true' }
 }

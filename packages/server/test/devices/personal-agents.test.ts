@@ -205,7 +205,10 @@ describe('a device without a browser', () => {
     expect(claimed).toContain(`<code>${String(waiting.body.number)}</code>`)
     expect((await redeem(world, signer, code, { device: 'server' })).body).toEqual(waiting.body)
     const confirmed = await user.submit(claimed, url, { action: 'confirm-device', consent: 'grant' })
-    expect(confirmed.status).toBe(303)
+    expect([confirmed.status, confirmed.headers.get('location')]).toEqual([
+      303,
+      expect.stringMatching(/^[\x21-\x7e]+$/),
+    ])
     const account = await (await user.open(new URL(confirmed.headers.get('location') ?? '', issuer).href)).text()
     expect(words(account)).toContain('Your device “server” is being connected.')
     expect(account).not.toContain('You have no agents')
