@@ -24,6 +24,9 @@ export interface PoolOptions {
   timeouts?: PostgresTimeouts
 }
 
+/** The verbs rely on seeing what others have committed, whatever the database's default isolation level is. */
+const isolation = "set default_transaction_isolation = 'read committed'"
+
 /**
  * Opens the pools of PostgreSQL connections for requests. Parts missing from the URL are taken from the environment variables that `libpq`
  * reads (`PGHOST`, `PGPASSWORD`, `PGPASSFILE`, …), and `sslmode` means the same as in `libpq`.
@@ -45,13 +48,12 @@ function openPool(url: string, { connections = 10, timeouts = {} }: PoolOptions,
     statement_timeout: statement * 1000,
     query_timeout: statement * 1000 + patience.network,
     idle_in_transaction_session_timeout: patience.idleTransaction,
+    // The pool waits for it, which `pg`'s types omit, and does not use the connection if it fails.
+    onConnect: (client) =>
+      client.query(waits ? isolation : `${isolation}; set synchronous_commit = off`) as unknown as undefined,
   })
-  pool.on('connect', (client) => {
-    // A connection in use may be lost between two statements. The next statement then fails.
-    client.on('error', () => undefined)
-    // If this fails, the next statement fails too.
-    if (!waits) void client.query('set synchronous_commit = off').catch(() => undefined)
-  })
+  // A connection in use may be lost between two statements. The next statement then fails.
+  pool.on('connect', (client) => void client.on('error', () => undefined))
   // An idle connection that is lost leaves the pool. The next caller gets an error if no connection can be opened.
   pool.on('error', () => undefined)
   return pool

@@ -156,15 +156,12 @@ export class PoolConnection implements DatabaseConnection {
     const begins = this.#begins
     this.#begins = false
     this.#gather()
-    if (parameters.length === 0) return this.#client.query(begins ? `${begin}; ${sql}` : sql)
-    if (begins) await this.#client.query(begin)
+    if (parameters.length === 0) return this.#client.query(begins ? `begin; ${sql}` : sql)
+    if (begins) await this.#client.query('begin')
     const name = this.#plans.nameOf(sql)
     return this.#client.query({ text: sql, values: parameters.map(storable), ...(name !== undefined && { name }) })
   }
 }
-
-/** The verbs rely on seeing what others have committed, whatever the database's default isolation level is. */
-const begin = 'begin isolation level read committed'
 
 /** Members that `pg`'s types omit. */
 type Wired = PoolClient & { readonly connection: { readonly stream: Writable } }
