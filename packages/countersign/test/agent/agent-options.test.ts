@@ -98,6 +98,7 @@ it.each<[string, Record<string, unknown>, string]>([
     'interop has no option nonse: did you mean nonce?',
   ],
   ['an invalid onConsent', { onConsent: 'ask' as never }, 'onConsent must be a function'],
+  ['a consent that is null', { consent: null as never, onConsent: undefined }, 'consent must be a prompt'],
   [
     'onConsent together with consent',
     { consent: {}, onConsent: () => undefined },

@@ -143,6 +143,24 @@ describe('a consent', () => {
     expect(await stage.answer(consent)).toContain('No request is waiting for this response')
   })
 
+  it('stays open if a later request cannot prompt for it', async () => {
+    const abort = new AbortController()
+    const stage = openStage({
+      onConsent(consent) {
+        stage.asked.push(consent)
+        if (stage.asked.length > 1) throw new Error('no browser')
+      },
+    })
+    const { fetch } = stage.agent.for('s1')
+    const first = ended(fetch(data, { signal: abort.signal }))
+    await untilAsked(stage)
+    abort.abort(new Error('given up'))
+    expect(await first).toBe('given up')
+    expect(await ended(fetch(data))).toBe('no browser')
+    const [consent] = stage.asked
+    expect(consent && (await stage.answer(consent))).toContain('data-state="allowed"')
+  })
+
   it('is not requested for a request that is already aborted', async () => {
     const stage = openStage()
     const signal = AbortSignal.abort(new Error('given up'))

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { ids } from '../stage.js'
 import { mounts, openApp, toOf } from './app-stage.js'
 
@@ -48,6 +48,15 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     const keys = await openBrowser().request('/jwks.json?cached=no')
     expect(await keys.json()).toMatchObject({ keys: [expect.objectContaining({ kid: 'agent-1' })] })
     expect((await openBrowser().request('/.well-known/aauth-agent/x')).status).toBe(404)
+  })
+
+  it('leaves the globals of the process as they are', async () => {
+    const { openBrowser } = await openApp({}, mount)
+    class OwnResponse extends Response {}
+    vi.stubGlobal('Response', OwnResponse)
+    onTestFinished(() => void vi.unstubAllGlobals())
+    expect((await openBrowser().request('/jwks.json')).status).toBe(200)
+    expect(globalThis.Response).toBe(OwnResponse)
   })
 
   it('keeps a page out of caches and its cookies to itself, whatever headers the page sets', async () => {
