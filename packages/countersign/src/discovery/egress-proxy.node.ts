@@ -30,7 +30,7 @@ export function createTunnel(egressProxy: string): Tunnel {
   const problem = egressProxyProblem(egressProxy)
   if (problem !== undefined) throw new TypeError(`egressProxy ${problem}`)
   const { protocol, hostname, port, username, password } = new URL(egressProxy)
-  const host = hostname.replace(/^\[|\]$/g, '')
+  const host = hostname.replaceAll(/[[\]]/g, '')
   const request = protocol === 'https:' ? httpsRequest : httpRequest
   const credentials = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64')
   const asked: RequestOptions & { rejectUnauthorized: true; servername: string } = {

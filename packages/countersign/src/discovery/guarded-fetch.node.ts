@@ -47,7 +47,7 @@ export function createGuardedFetch(options: GuardedFetchOptions = {}): GuardedFe
 
   async function secureOptions(url: URL, signal: AbortSignal | undefined): Promise<RequestOptions> {
     if (url.protocol !== 'https:') throw networkFailure('EREFUSED', 'refused: only https URLs are fetched')
-    if (isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0)
+    if (isIP(url.hostname.replaceAll(/[[\]]/g, '')) !== 0)
       throw networkFailure('EREFUSED', 'refused: the host is an IP address')
     if (!tunnel) {
       const addresses = await resolveHost(url.hostname, signal)

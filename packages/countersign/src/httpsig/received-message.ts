@@ -101,8 +101,8 @@ export function fieldsByName(
 export function trimSpace(value: string): string {
   let start = 0
   let end = value.length
-  while (start < end && isSpace(value.charCodeAt(start))) start++
-  while (end > start && isSpace(value.charCodeAt(end - 1))) end--
+  while (isSpace(value.charCodeAt(start))) start++
+  while (isSpace(value.charCodeAt(end - 1))) end--
   return value.slice(start, end)
 }
 

@@ -61,7 +61,7 @@ function rawFromDer(der: Uint8Array): Uint8Array | undefined {
   const raw = new Uint8Array(64)
   let at = 2
   for (const end of [32, 64]) {
-    const length = der[at + 1] ?? 0
+    const length = Number(der[at + 1])
     const number = der.subarray(at + 2, at + 2 + length)
     // A leading zero byte marks an integer as positive.
     const digits = number[0] === 0 ? number.subarray(1) : number
