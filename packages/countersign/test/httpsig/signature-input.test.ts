@@ -61,6 +61,7 @@ describe('parseSignatureInput rejects, one change from an accepted text', () => 
     ['a trailing comma', `${valid},`, 'signature_malformed'],
     ['a trailing space', `${valid} `, 'signature_malformed'],
     ['a leading space', ` ${valid}`, 'signature_malformed'],
+    ['a list in a parameter', 'of_no=1;created=5;x="sig1=()"', 'signature_malformed'],
     ['no label', valid.slice(5), 'signature_malformed'],
     ['uppercase label', valid.replace('sig1', 'SIG1'), 'signature_malformed'],
     ['no list', 'sig1="@method";created=1', 'signature_malformed'],

@@ -52,6 +52,20 @@ const post = await craftMessage({ signer, method: 'POST', body })
 const nonce = 'Y3VyaW91c2x5Y3VyaW91cw'
 const postWithNonce = await craftMessage({ signer, method: 'POST', body, fields: { nonce } })
 
+it.each<[string, string, Options, string | undefined]>([
+  ['is used', '', {}, undefined],
+  ['must have the algorithm that the signature names', ';alg="ed25519"', {}, 'algorithm_mismatch'],
+  ['must have an accepted algorithm', '', { algorithms: ['ed25519'] }, 'algorithm_unsupported'],
+])('a renewed key %s', async (_what, parameters, options, code) => {
+  const message = await craftMessage({ signer: ecdsaSigner, parameters })
+  const key = await importVerificationKey(signer.jwk)
+  const renewed = { key: await importVerificationKey(ecdsaSigner.jwk) }
+  const verified = async () =>
+    verify(message, { resolveKey: async () => ({ key }), renewKey: async () => renewed, ...options })
+  if (code === undefined) expect((await verified()).resolved).toBe(renewed)
+  else expect(await refusalCode(verified)).toBe(code)
+})
+
 it.each<[string, CraftedMessage, number]>([
   ['a valid request: all steps start', postWithNonce, 11],
   ['a changed body: the digest fails', { ...postWithNonce, body: '{}' }, 11],

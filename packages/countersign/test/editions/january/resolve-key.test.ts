@@ -1,7 +1,9 @@
 import { january } from 'countersign/editions'
 import type { KeyReference } from 'countersign/signatures'
+import { issueToken } from 'countersign/tokens'
 import { expect, it } from 'vitest'
 import { discoveryAmong, signer } from '../../discovery/parties.js'
+import { issuerDocuments } from '../../origins.js'
 import { refusal } from '../../refusal.js'
 
 const agent = 'https://agent.example'
@@ -40,6 +42,24 @@ it('a key that is known is found again with its scheme and agent, without a fetc
   expect(await keys.resolve(reference)).toMatchObject({ agent, scheme: 'jwks', delegate: undefined, token: undefined })
   expect(asked).toHaveLength(fetched)
   expect((await keys.resolve(reference)).key.thumbprint).toBe(first.key.thumbprint)
+})
+
+it('an auth token with a malformed scope grants nothing', async () => {
+  const { clock, discovery, otherwise } = discoveryAmong()
+  const [authServer, audience] = ['https://auth.example', 'https://self.example']
+  const options = {
+    discovery,
+    now: () => clock.now,
+    role: 'resource',
+    audience,
+    authTokenIssuers: [authServer],
+  } as const
+  otherwise.set(authServer, async (url) => Response.json(issuerDocuments(authServer, [signer.jwk])[url]))
+  const times = { iat: clock.now, exp: clock.now + 60 }
+  const claims = { iss: authServer, aud: audience, agent, ...times, scope: 'a"b', cnf: { jwk: signer.jwk } }
+  const jwt = await issueToken(january.tokens.auth, claims, { signer })
+  const { authorization } = await january.createKeyResolver(options).resolve({ scheme: 'jwt', jwt })
+  expect(authorization?.scope).toEqual([])
 })
 
 it.each<[KeyReference, string]>([
