@@ -75,7 +75,7 @@ describe.each(isLong ? engines : engines.slice(0, 1))(
       const { storage, operator } = stage
       const [instance] = stage.instances
       const faults = Array.from({ length: rounds(1, 3) }, () => tried).flat()
-      const addresses = await addUsers(stage, batch + faults.length * 2 * atOnce)
+      const addresses = await addUsers(stage, batch + faults.length * 3 * atOnce)
       const listed = async (event: string) =>
         (await storage.listEvents({ event, limit: 1000 })).map((of) => of.userId ?? '')
 
@@ -90,6 +90,9 @@ describe.each(isLong ? engines : engines.slice(0, 1))(
           created?.name ?? stage.file ?? '',
         )
         await instance?.start()
+        // Before the next fault, the restarted process has reported these, and sends the rest.
+        const before = received.length
+        await expect.poll(() => received.length, { timeout: 60_000 }).toBeGreaterThan(before)
       }
       // The rest is sent by two instances at once.
       await stage.add({})
