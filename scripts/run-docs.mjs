@@ -128,15 +128,25 @@ function expand(word) {
     .map((name) => join(folder, 'tarballs', name))
 }
 
-/** Runs the installs of the blocks, once for all blocks with the same install, in folders named after the installed packages. */
+/** What was installed, and where. */
+const installed = []
+
+/**
+ * Runs the installs of the blocks, once for all blocks with the same install, in folders named after the installed packages. An install that
+ * includes an earlier one continues from a copy of it.
+ */
 function install(words) {
   const args = words.split(' ').flatMap(expand)
   const names = args.map((each) => basename(each)).sort()
   const project = join(folder, 'installed', names.join(' ').replaceAll(/\W+/g, '-'))
   mkdirSync(project, { recursive: true })
-  writeFileSync(join(project, 'package.json'), '{ "type": "commonjs" }\n')
+  const part = installed.findLast((each) => each.args.every((arg) => args.includes(arg)))
+  if (part) copyInstalled(part.project, project)
+  else writeFileSync(join(project, 'package.json'), '{ "type": "commonjs" }\n')
+  const added = args.filter((arg) => !part?.args.includes(arg))
+  installed.push({ args, project })
   const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund']
-  const { status, stderr } = spawnSync('npm', ['install', ...flags, ...args], { cwd: project, encoding: 'utf8' })
+  const { status, stderr } = spawnSync('npm', ['install', ...flags, ...added], { cwd: project, encoding: 'utf8' })
   if (status !== 0) throw new Error(`npm install ${words}: ${stderr}`)
   // Compiling takes a minute, and was already done in this checkout.
   const driver = 'node_modules/better-sqlite3'
@@ -145,6 +155,15 @@ function install(words) {
   if (versionIn(project) === versionIn(root))
     cpSync(join(root, driver, 'build'), join(project, driver, 'build'), { recursive: true })
   else execFileSync('npm', ['rebuild', 'better-sqlite3'], { cwd: project, stdio: 'ignore' })
+}
+
+/** Copies an installed project: with links to the files of packages, which npm replaces, and copies of those that it changes. */
+function copyInstalled(from, to) {
+  execFileSync('cp', ['-al', join(from, 'node_modules'), to])
+  for (const name of ['package.json', 'package-lock.json', 'node_modules/.package-lock.json']) {
+    rmSync(join(to, name), { force: true })
+    cpSync(join(from, name), join(to, name))
+  }
 }
 
 /** An `npm` for the blocks: it does not repeat work that is already done, and takes installs from where they were made. */
@@ -162,13 +181,22 @@ esac
   writeFileSync(join(folder, 'bin', 'npm'), script, { mode: 0o755 })
 }
 
-/** An `npx` for the blocks: `countersign fetch` prompts its user in a terminal, so it is given one. */
+/**
+ * An `npx` for the blocks: `countersign fetch` prompts its user in a terminal, so it is given one. npm takes longer to find most commands than
+ * these run; the programs that stay are started through it, as they are for readers.
+ */
 function writeNpx() {
   const npx = spawnSync('sh', ['-c', 'command -v npx'], { encoding: 'utf8' }).stdout.trim()
   const script = `#!/usr/bin/env bash
+run=(${npx} "$@")
+found=node_modules/.bin/countersign
 case "$*" in
-  "countersign fetch "*) printf -v line '%q ' ${npx} "$@"; exec script -qefc "$line" /dev/null ;;
-  *) exec ${npx} "$@" ;;
+  "countersign server start"* | "countersign gateway start"* | "countersign demo"*) ;;
+  "countersign "*) [ ! -x $found ] || run=($found "\${@:2}") ;;
+esac
+case "$*" in
+  "countersign fetch "*) printf -v line '%q ' "\${run[@]}"; exec script -qefc "$line" /dev/null ;;
+  *) exec "\${run[@]}" ;;
 esac
 `
   writeFileSync(join(folder, 'bin', 'npx'), script, { mode: 0o755 })
@@ -285,7 +313,8 @@ function prepare() {
   const installs = runnable.flatMap(({ blocks }) =>
     blocks.flatMap(({ body }) => [...body.matchAll(/^npm install (.*?)(?: &&)?$/gm)].map(([, words]) => words)),
   )
-  for (const words of new Set(installs)) install(words)
+  const sizeOf = (words) => words.split(' ').flatMap(expand).length
+  for (const words of [...new Set(installs)].sort((a, b) => sizeOf(a) - sizeOf(b))) install(words)
 }
 
 async function runHere({ document, blocks }) {
