@@ -44,7 +44,7 @@ export function createClosedPaths(paths: readonly ClosedPath[], routes?: readonl
   return ({ decoded, encoded, segments, hasParameters = false }) => {
     const fold = createFoldOnce()
     return interpretations({ decoded, encoded, hasParameters }).some(({ names }) => {
-      const whole = names.map((name) => fold(name, false))
+      const whole = names.map((name) => fold(name, kept))
       const folded = withoutEnd(whole, kept)
       return rows.some(
         (row) => isClosedBy(row, folded) || isClosedBy(row, whole) || (segments && isBegunBy(row, whole)),

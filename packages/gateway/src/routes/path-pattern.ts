@@ -250,7 +250,7 @@ function namesOf({ segments }: PathPattern): string[] {
 
 function folded({ names, open }: Names, kept: Kept, dropped?: End): FoldedPattern {
   // The last name of an open pattern is the last name of the parent path, not of the paths below it.
-  const own = open ? names.map((name) => foldName(name, kept.case)) : foldNames(names, kept, dropped)
+  const own = open ? names.map((name) => foldName(name, kept)) : foldNames(names, kept, dropped)
   const last = own.at(-1)
   const isBased = open && last !== undefined && !kept.endings
   const base = isBased ? { segments: own.with(-1, withoutEnding(last)).map(segmentOf), open: false } : undefined

@@ -7,6 +7,10 @@ export interface Kept {
   endings: boolean
 }
 
+type KeptCase = Pick<Kept, 'case'>
+
+const ignoringCase: KeptCase = { case: false }
+
 /** Every combination. A route's `case` and `endings` select one of them. */
 export const folds: readonly Kept[] = [
   { case: false, endings: false },
@@ -47,13 +51,13 @@ function decodeLayer(text: string): string {
  * The common form of all names that at least one server treats as equal. It removes differences in compatibility characters (NFKC), case,
  * ignorable characters, `+` for a space, leading and trailing whitespace, trailing dots, and NTFS streams (`::$DATA`).
  */
-export function foldName(decoded: string, keepsCase = false): string {
+export function foldName(decoded: string, kept = ignoringCase): string {
   if (/^[a-z0-9_-]*(?:\.[a-z0-9_-]+)*$/.test(decoded)) return decoded
   let name = decoded
   if (/[^\0-\x7f]/.test(name)) {
     name = name.replaceAll(/\p{Default_Ignorable_Code_Point}+/gu, '').normalize('NFKC')
-    if (!keepsCase) name = foldCase(name)
-  } else if (!keepsCase) name = name.toLowerCase()
+    if (!kept.case) name = foldCase(name)
+  } else if (!kept.case) name = name.toLowerCase()
   const colon = name.indexOf(':')
   if (colon !== -1 && name.indexOf('$', colon) !== -1) name = name.slice(0, colon)
   if (name.includes('+')) name = name.replaceAll('+', ' ')
@@ -85,7 +89,7 @@ export type End = (typeof ends)[number]
 /** Folds the names in a path. The last name loses its extension (`.json`, `.tar.gz`). */
 export function foldNames(decoded: readonly string[], kept: Kept, dropped: End = 'index'): string[] {
   return withoutEnd(
-    decoded.map((name) => foldName(name, kept.case)),
+    decoded.map((name) => foldName(name, kept)),
     kept,
     dropped,
   )
@@ -105,17 +109,18 @@ export function withoutEnd(folded: readonly string[], kept: Kept, dropped: End =
 }
 
 /** Like {@link foldName}, but folds each name only once. */
-export type FoldOnce = (decoded: string, keepsCase: boolean) => string
+export type FoldOnce = (decoded: string, kept: KeptCase) => string
 
 /** Creates a cache for one request, because its names are compared in many forms, and some are slow to fold. */
 export function createFoldOnce(): FoldOnce {
-  const seen = [new Map<string, string>(), new Map<string, string>()] as const
-  return (decoded, keepsCase) => {
-    const known = seen[keepsCase ? 0 : 1]
-    let folded = known.get(decoded)
+  const withCase = new Map<string, string>()
+  const withoutCase = new Map<string, string>()
+  return (decoded, kept) => {
+    const cache = kept.case ? withCase : withoutCase
+    let folded = cache.get(decoded)
     if (folded === undefined) {
-      folded = foldName(decoded, keepsCase)
-      known.set(decoded, folded)
+      folded = foldName(decoded, kept)
+      cache.set(decoded, folded)
     }
     return folded
   }
@@ -131,7 +136,7 @@ export function foldedForms(
   fold: FoldOnce = foldName,
 ): { end: End; names: string[] }[] {
   const forms: { end: End; names: string[] }[] = []
-  const folded = decoded.map((name) => fold(name, kept.case))
+  const folded = decoded.map((name) => fold(name, kept))
   for (const end of ends) {
     const names = withoutEnd(folded, kept, end)
     if (names.length !== forms.at(-1)?.names.length) forms.push({ end, names })

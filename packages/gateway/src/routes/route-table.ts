@@ -187,7 +187,7 @@ export function createRouteTable(all: readonly Route[], mcpPaths: readonly strin
       for (const names of paths)
         for (const { end, names: folded } of foldedForms(names, kept, foldOnce)) {
           const formOf = (group: PathRows) => group.formIn(fold, end)
-          const last = foldOnce(names[folded.length - 1] ?? '', kept.case)
+          const last = foldOnce(names[folded.length - 1] ?? '', kept)
           const read = chosen && !kept.endings ? { own: chosen.map(formOf), last } : undefined
           const fits = (group: PathRows) => {
             const form = formOf(group)

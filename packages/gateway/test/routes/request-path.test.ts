@@ -56,7 +56,7 @@ it.each([
   ['Admin', 'Admin'],
   ['ＡB.', 'AB'],
 ])('folds %j to %j if case is kept', (name, folded) => {
-  expect(foldName(name, true)).toBe(folded)
+  expect(foldName(name, { case: true })).toBe(folded)
 })
 
 it.each([
@@ -248,5 +248,5 @@ describe('the end of a folded path', () => {
 
 it('folds each name once, apart from the same name whose case is kept', () => {
   const fold = createFoldOnce()
-  expect([fold('A', false), fold('A', true), fold('A', false)]).toEqual(['a', 'A', 'a'])
+  expect([fold('A', { case: false }), fold('A', { case: true }), fold('A', { case: false })]).toEqual(['a', 'A', 'a'])
 })
