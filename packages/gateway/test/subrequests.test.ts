@@ -587,6 +587,18 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
     expect(arrived).toEqual([])
   })
 
+  // G58
+  it('the API closes each connection, so that it does not parse an unread body as a request', async () => {
+    const { port, arrived } = await openProxy(name)
+    const head = ['Host: api.example', 'Content-Type: text/plain', 'Content-Length: 1']
+    await exchange(port, message(['POST /notes HTTP/1.1', ...head], 'A'))
+    await exchange(port, message(['GET /public HTTP/1.1', 'Host: api.example']))
+    expect(arrived.map(({ method, headers }) => [method, headers.connection])).toEqual([
+      ['POST', 'close'],
+      ['GET', 'close'],
+    ])
+  })
+
   // G34
   it('a client cannot remove headers, and can upgrade to a WebSocket only', async () => {
     const { port, arrived } = await openProxy(name)
