@@ -90,8 +90,9 @@ export interface AgentServerOptions extends NetworkOptions {
    */
   lifetime?: number | undefined
   /**
-   * Limits requests: each installation as an `identity`, and keys that are not enrolled by network and by key. Use a shared limit if there
-   * are several instances. @default 100 requests per minute for each installation and each network
+   * Limits requests: each installation and each workload as an `identity`, by name; keys that are not enrolled, and exchanges that are
+   * refused, by network and by key. Use a shared limit if there are several instances. @default 100 requests per minute for each
+   * installation, each workload and each network
    */
   rateLimit?: RateLimit | undefined
   /**

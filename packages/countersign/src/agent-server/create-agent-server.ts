@@ -78,7 +78,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
   const tools = { authority: new URL(id).host, claimNonce, now }
   const emit = createEmitter('agent', id, options.onEvent)
   const revocations = createTokenRevocations(options, edition, issuer)
-  const recognize = createWorkloads(options, now, emit)
+  const recognize = createWorkloads(options, { now, emit, rateLimit })
   const metadata = edition.describe(options)
   const keys = [signer.jwk, ...otherKeys].map((jwk) => publishedJwk(jwk, edition.document.jose))
 
@@ -126,17 +126,14 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
   /** Issues a token to a workload, which is not stored: its platform's token is checked each time. */
   async function exchange(request: KeyRequest, platformToken: string): Promise<Response> {
     const { thumbprint, jwk } = request.key
-    await requireKeyRate(rateLimit, request)
-    if (!recognize) throw new DelegateRefusal('workload_denied', 'This agent server has no workloads.')
-    const workload = await recognize(platformToken, request.remoteAddress)
-    const { name, expiresAt } = workload
+    const unstored = { thumbprint, enrolledAt: Math.floor(now()), renewedAt: undefined, revokedAt: undefined }
+    const { name, expiresAt, audience } = await recognize(request, platformToken, (name) =>
+      requireAudience(request, { name, ...unstored }),
+    )
     const issuedAt = Math.floor(now())
     const left = Math.min(lifetime, Math.floor(expiresAt) - issuedAt)
     if (left < 1) throw refused('it has expired') // while its issuer's keys were fetched
-    const unstored = { name, thumbprint, enrolledAt: issuedAt, renewedAt: undefined, revokedAt: undefined }
-    const audience = await requireAudience(request, unstored)
     await request.claim(name)
-    await workload.bind(thumbprint)
     const jti = serializeBase64url(randomBytes(16))
     const token = await edition.issue({ ...issuer, lifetime: left }, { name, jwk, audience, issuedAt, jti })
     return tokenResponse(token, left, name)

@@ -23,9 +23,13 @@ export interface PlatformToken {
 /** Clock tolerance for `iat` and `nbf`, and the longest lifetime of a token, in seconds. */
 const limits = { clockTolerance: 60, lifetime: 86_400 } as const
 
-/** The refusal of a token. The reason is sent to the workload, which can read its own token. */
-export function refused(why: string): DelegateRefusal {
-  return new DelegateRefusal('workload_denied', `The platform token was rejected: ${why}.`)
+/**
+ * The refusal of a token. The reason is sent to the workload, which can read its own token.
+ *
+ * @param cause for the operator; not sent to the workload
+ */
+export function refused(why: string, cause?: Error): DelegateRefusal {
+  return new DelegateRefusal('workload_denied', `The platform token was rejected: ${why}.`, undefined, cause)
 }
 
 /** Members that would change how the token is read, or that choose a key. Keys come only from the issuer. */

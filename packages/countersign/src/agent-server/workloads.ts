@@ -3,12 +3,15 @@ import { createDiscovery } from '../discovery/discovery.js'
 import type { FetchDocument } from '../discovery/fetch-document.js'
 import type { NetworkOptions } from '../discovery/network-options.js'
 import type { PublicJwk } from '../lib/algorithms.js'
+import { AAuthError } from '../lib/errors.js'
 import type { Emit } from '../lib/events.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { type IdentifierOptions, isIdentifier } from '../protocol/documents.js'
+import type { RateLimit } from '../resource/rate-limit.js'
 import { DelegateRefusal } from './delegate-refusal.js'
 import { createPlatformKeys, type PlatformKeys, publishedKeys } from './platform-keys.js'
 import { type PlatformToken, readPlatformToken, refused, requirePlatformSignature } from './platform-token.js'
+import { type KeyRequest, requireKeyRate } from './signed-by-key.js'
 
 /**
  * A program without a user, such as a CI job or a pod, that authenticates with its platform's OIDC token. The first workload whose issuer,
@@ -63,16 +66,25 @@ export interface KnownWorkload {
   name: string
   /** When its token expires, in Unix seconds. */
   expiresAt: number
-  /**
-   * Binds the token to the key of the request.
-   *
-   * @throws DelegateRefusal `platform_token_used`
-   */
-  bind(thumbprint: string): Promise<void>
+  /** The recipient of its agent token; undefined if the token is for every party. */
+  audience: string | undefined
 }
 
-/** Recognizes a workload by its token. @throws DelegateRefusal `workload_denied`, `issuer_unavailable` */
-export type RecognizeWorkload = (token: string, remoteAddress: string | undefined) => Promise<KnownWorkload>
+/** Requires that a workload with this name may get a token for the recipient that it requests. */
+type RequireAudience = (name: string) => Promise<string | undefined>
+
+/**
+ * Recognizes a workload by its token, and binds the token to the key of the request unless anything else refuses it. Counts the request by the workload, because many of them
+ * share a network. A refused one is counted by network and key.
+ *
+ * @throws DelegateRefusal `workload_denied`, `issuer_unavailable`, `platform_token_used`
+ * @throws AAuthError `too_many_requests`
+ */
+export type RecognizeWorkload = (
+  request: KeyRequest,
+  token: string,
+  requireAudience: RequireAudience,
+) => Promise<KnownWorkload>
 
 /** The names of workloads' delegates start with this, and those of installations do not. */
 export const workloadPrefix = 'workload.'
@@ -157,13 +169,11 @@ export function memoryPlatformTokens(now: () => number): BindPlatformToken {
   }
 }
 
-/** Creates the check of workloads' tokens. Undefined if the agent server has no workloads. */
+/** Creates the check of workloads' tokens. If the agent server has no workloads, every token is refused. */
 export function createWorkloads(
   { id, workloads = [], bindPlatformToken, ...options }: WorkloadsOptions,
-  now: () => number,
-  emit: Emit | undefined,
-): RecognizeWorkload | undefined {
-  if (workloads.length === 0) return undefined
+  { now, emit, rateLimit }: { now: () => number; emit: Emit | undefined; rateLimit: RateLimit },
+): RecognizeWorkload {
   const { allowInsecureLoopback, allowNetworks, egressProxy, fetch } = options
   const bind = bindPlatformToken ?? memoryPlatformTokens(now)
   const fetched = workloads.filter(({ keys }) => keys === undefined).map(({ issuer }) => issuer)
@@ -187,29 +197,45 @@ export function createWorkloads(
     if (ofIssuer.length === 0) throw refused('its issuer is not configured here')
     const forServer = ofIssuer.filter((workload) => (workload.audience ?? id) === audience)
     if (forServer.length === 0) throw refused(`its aud is not the audience that is configured here, by default ${id}`)
-    const found = forServer.find((workload) =>
-      Object.entries(workload.claims).every(([claim, expected]) => fits(claims[claim], expected)),
-    )
-    if (!found) throw refused(`no workload with its claims is configured here; its sub is ${subject}`)
-    return found
+    const misfits: string[] = []
+    for (const workload of forServer) {
+      const misfit = Object.entries(workload.claims).find(([claim, expected]) => !fits(claims[claim], expected))
+      if (!misfit) return workload
+      misfits.push(`for ${workload.name}, its ${misfit[0]} is ${JSON.stringify(claims[misfit[0]])}`)
+    }
+    const why = `no workload with its claims is configured here; its sub is ${subject}`
+    throw refused(why, new Error(misfits.join(', ')))
   }
 
-  return async function recognize(compact, remoteAddress) {
+  async function recognize(
+    { key: { thumbprint }, remoteAddress }: KeyRequest,
+    compact: string,
+    requireAudience: RequireAudience,
+  ): Promise<KnownWorkload> {
+    if (workloads.length === 0) throw new DelegateRefusal('workload_denied', 'This agent server has no workloads.')
     const token = readPlatformToken(compact, now())
     const workload = find(token)
     await requirePlatformSignature(token, keysOf.get(workload) as PlatformKeys, remoteAddress)
     const { expiresAt, signingInput } = token
     const name = workloadPrefix + workload.name
-    return {
-      name,
-      expiresAt,
-      async bind(thumbprint) {
-        // Not of the signature, which for some algorithms can be changed without the key.
-        const hash = await hashText(signingInput)
-        if ((await bind({ hash, thumbprint, expiresAt })) === thumbprint) return
-        const why = 'This platform token was used with another key: request a new one for each key.'
-        throw new DelegateRefusal('platform_token_used', why, name)
-      },
+    const audience = await requireAudience(name)
+    // Not of the signature, which for some algorithms can be changed without the key.
+    const hash = await hashText(signingInput)
+    if ((await bind({ hash, thumbprint, expiresAt })) === thumbprint) return { name, audience, expiresAt }
+    const why = 'This platform token was used with another key: request a new one for each key.'
+    throw new DelegateRefusal('platform_token_used', why, name)
+  }
+
+  return async function recognizeCounted(request, compact, requireAudience) {
+    let workload: KnownWorkload
+    try {
+      workload = await recognize(request, compact, requireAudience)
+    } catch (error) {
+      const isRefusal = error instanceof DelegateRefusal || error instanceof AAuthError
+      if (isRefusal && error.status < 500) await requireKeyRate(rateLimit, request)
+      throw error
     }
+    await requireKeyRate(rateLimit, request, workload.name)
+    return workload
   }
 }

@@ -1,8 +1,9 @@
 import { createAgent } from 'countersign/agent'
-import { type AgentServerOptions, memoryDelegates, type Workload } from 'countersign/agent-server'
+import { type AgentServerOptions, createRateLimit, memoryDelegates, type Workload } from 'countersign/agent-server'
 import { createDelegate } from 'countersign/delegate'
 import { draft11Agent } from 'countersign/editions/draft-11'
 import { draft11AgentServer } from 'countersign/editions/draft-11/agent-server'
+import { receiveRequest } from 'countersign/signatures'
 import { createTestWorld } from 'countersign/testing'
 import { draft11TestEdition } from 'countersign/testing/draft-11'
 import { decodeToken } from 'countersign/tokens'
@@ -243,6 +244,53 @@ describe('a platform token', () => {
     const signatureKey = { scheme: 'hwk', jwk: { kty: 'OKP', crv: 'Ed25519', x: own.jwk.x as string } } as const
     const request = await signForm(stage, '/delegates/token', form, other, { signatureKey })
     expect((await stage.server.handler(request)).status).toBe(401)
+  })
+})
+
+it('reports to the operator, and to no one else, which claim does not match', async () => {
+  const events: unknown[] = []
+  const workloads = [deploy, { ...deploy, name: 'other', claims: { repository: 'octo/other' } }]
+  const { exchange, platform } = await openInWorld({ workloads, onEvent: (event) => void events.push(event) })
+  const response = await exchange(platform.token({ claims: { ref: 'refs/heads/x' } }))
+  const said = String((await bodyOf(response)).error_description)
+  const why = 'for deploy, its ref is "refs/heads/x", for other, its repository is "octo/app"'
+  expect(events).toContainEqual(
+    expect.objectContaining({ kind: 'refusal', code: 'workload_denied', reason: expect.stringContaining(why) }),
+  )
+  expect(said).not.toContain('other')
+})
+
+describe('limits', () => {
+  const at = async (stage: Awaited<ReturnType<typeof openInWorld>>, token: string, signer = own) => {
+    const request = await signForm(stage, '/delegates/token', { audience: api, platform_token: token }, signer)
+    return stage.server.handler(request, receiveRequest(request, '192.0.2.7'))
+  }
+  const rateLimit = () => createRateLimit({ address: 3, signature: 3, identity: 4, now: () => 1_800_000_000 })
+
+  it('count the jobs of a workload together, and not those of others in the same network', async () => {
+    const workloads = [deploy, { ...deploy, name: 'test', claims: { repository: 'octo/test' } }]
+    const stage = await openInWorld({ workloads, rateLimit: rateLimit() })
+    const { platform } = stage
+    const job = async (repository: string) => at(stage, platform.token({ claims: { repository } }), await newSigner())
+    for (const status of [200, 200, 200, 200, 429]) expect((await job('octo/app')).status).toBe(status)
+    expect((await job('octo/test')).status).toBe(200)
+  })
+
+  it('count refused tokens by network, without keeping out workloads', async () => {
+    const stage = await openInWorld({ rateLimit: rateLimit() })
+    const { platform } = stage
+    const foreign = () => platform.token({ claims: { repository: 'evil/app' } })
+    for (const status of [403, 403, 403, 429])
+      expect((await at(stage, foreign(), await newSigner())).status).toBe(status)
+    expect((await at(stage, platform.token())).status).toBe(200)
+  })
+
+  it('count a stolen token by the network of the thief, so that its owner is not kept out (T37)', async () => {
+    const stage = await openInWorld({ rateLimit: rateLimit() })
+    const token = stage.platform.token()
+    expect((await at(stage, token)).status).toBe(200)
+    for (const status of [409, 409, 409, 429, 429]) expect((await at(stage, token, other)).status).toBe(status)
+    for (const status of [200, 200, 200, 429]) expect((await at(stage, token)).status).toBe(status)
   })
 })
 
