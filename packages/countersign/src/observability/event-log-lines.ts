@@ -9,7 +9,7 @@ export const eventLogLines = {
     refusal:
       'A request was refused; precedes the line for the request itself, with the same `id`; `code`, `agent`, `delegate`, `claimed`, `rule`, `lookup`, `reason`',
     decision:
-      'A request for access was decided; `by` (`policy`, `person`, or `grant` for a remembered grant), `outcome`, `agent`, `resource`, `scope`, `rule`',
+      'A request for access was decided; `by` (`policy`, `person`, or `grant` for a remembered grant), `outcome` (`allowed`, `denied`, or `asked` if no policy decided), `agent`, `delegate`, `resource`, `scope`, `rule`',
     lookup:
       'Another party’s document or key set could not be fetched, or was rejected; `what`, `host`, `outcome`, `reason`, `ms`',
     revocation:
