@@ -72,13 +72,15 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
       await takeScreenshot(page, `${name}${suffix}.320`)
     })
 
-    async function open(name: string): Promise<void> {
+    /** Shows a page in light mode, with its details open or closed. One that is open stays: loading costs more than most checks. */
+    async function show(name: string, details: 'open' | 'closed'): Promise<void> {
       await page.setViewportSize({ width: 800, height: 900 })
       await page.emulateMedia({ colorScheme: 'light' })
-      await page.goto(`${server.origin}/${name}`)
-      await page.evaluate(() => {
-        for (const details of document.querySelectorAll('details')) details.open = true
-      })
+      const address = `${server.origin}/${name}`
+      if (page.url() !== address) await page.goto(address)
+      await page.evaluate((open) => {
+        for (const details of document.querySelectorAll('details')) details.open = open
+      }, details === 'open')
     }
 
     /** The layout of the page that is open, at several widths. */
@@ -99,7 +101,7 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
     it.each(names.filter((name) => !isRead(name)))(
       '%s fits 320 px and wide spacing, and scales with large text',
       async (name) => {
-        await open(name)
+        await show(name, 'open')
         await checkLayout()
       },
     )
@@ -119,12 +121,12 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
       // They take most of the time of opening a page. Those other than axe-core know only English.
       beforeAll(async () => {
         await (messages.lang === 'en' ? loadEngines(page) : loadAxe(page))
+        await page.goto('about:blank')
       })
 
-      it.each(names.filter(isRead))(
-        '%s has no accessibility findings in light and dark mode, fits 320 px and wide spacing, and scales with large text',
-        async (name) => {
-          await open(name)
+      describe.each(names.filter(isRead))('%s', (name) => {
+        it('has no accessibility findings in light and dark mode, fits 320 px and wide spacing, and scales with large text', async () => {
+          await show(name, 'open')
           expect(await violations(page, 'all')).toEqual([])
           // Colors do not depend on the direction.
           if (isLong || !isRightToLeft) {
@@ -132,10 +134,34 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
             expect(await violations(page, 'colours')).toEqual([])
           }
           await checkLayout()
-        },
-      )
+        })
+
+        if (messages.lang === 'en')
+          it('is used with the keyboard alone, with a visible focus, and keeps its borders in forced colors mode', async () => {
+            await show(name, 'closed')
+            const controls = await page.evaluate(startOfTabbing)
+            for (const _ of controls) await page.keyboard.press('Tab')
+            const stops = await page.evaluate(() => (window as unknown as Tabbing).stops)
+            expect(stops).toEqual(controls)
+            await page.emulateMedia({ forcedColors: 'active' })
+            await takeScreenshot(page, `${name}.forced-colors`)
+            const borderless = await elementsWithoutBorder(page)
+            await page.emulateMedia({ forcedColors: 'none' })
+            expect(borderless).toEqual([])
+          })
+      })
     })
   })
+}
+
+/** Boxes, buttons and fields that have no border. */
+function elementsWithoutBorder(page: Page): Promise<string[]> {
+  return page.$$eval('.button, .box, .options, .fields input:not([type=hidden], [type=checkbox])', (all) =>
+    all
+      .filter((element) => element.checkVisibility())
+      .filter((element) => !(Number.parseFloat(getComputedStyle(element).borderTopWidth) >= 1))
+      .map((element) => element.outerHTML),
+  )
 }
 
 /** Links and fields smaller than the minimum target size. A checkbox is as large as its label. */
@@ -184,4 +210,36 @@ function layoutOf(page: Page, style = ''): Promise<Layout> {
     added.remove()
     return { overflow, orphans, icons }
   }, style)
+}
+
+interface Tabbing {
+  /** What had the focus, in order. */
+  stops: { control: string; outlined: boolean }[]
+}
+
+/** Puts the focus before the first control, and returns what Tab must reach, in the order of the document. */
+function startOfTabbing(): Tabbing['stops'] {
+  const start = Object.assign(document.createElement('span'), { tabIndex: -1 })
+  document.body.prepend(start)
+  start.focus()
+  // The page's script marks a button for a moment after it has come into view.
+  const nameOf = ({ outerHTML }: Element) => outerHTML.replace(' data-arming=""', '')
+  const stops: Tabbing['stops'] = []
+  Object.assign(window, { stops })
+  document.addEventListener('focusin', ({ target }) => {
+    const element = target as HTMLElement
+    // A choice is outlined with its label.
+    const outlined = [element, element.closest('label') ?? element].some((shown) => {
+      const { outlineStyle, outlineWidth } = getComputedStyle(shown)
+      return outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2
+    })
+    stops.push({ control: nameOf(element), outlined })
+  })
+  return (
+    [...document.querySelectorAll<HTMLInputElement>('a[href], button, summary, input:not([type=hidden]), select')]
+      .filter((element) => element.checkVisibility() && !element.disabled)
+      // Tab reaches one radio button of a group, the arrow keys the others.
+      .filter((element) => element.type !== 'radio' || element.checked)
+      .map((element) => ({ control: nameOf(element), outlined: true }))
+  )
 }

@@ -22,8 +22,11 @@ export async function servePages(documentOf: (path: string) => string | undefine
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://127.0.0.1')
     const found = pathname.startsWith('/assets/') ? findAsset(pathname.slice('/assets/'.length)) : undefined
-    if (found) return response.writeHead(200, { 'content-type': found.asset.type }).end(found.asset.body)
-    if (pathname === '/agents/logo-1.png') return response.writeHead(200, { 'content-type': 'image/png' }).end(logo)
+    // As the auth server does: the browser fetches an asset once.
+    const forever = { 'cache-control': 'public, max-age=31536000, immutable' }
+    if (found) return response.writeHead(200, { 'content-type': found.asset.type, ...forever }).end(found.asset.body)
+    if (pathname === '/agents/logo-1.png')
+      return response.writeHead(200, { 'content-type': 'image/png', ...forever }).end(logo)
     const html = documentOf(pathname.slice(1))
     return response
       .writeHead(html === undefined ? 404 : 200, {

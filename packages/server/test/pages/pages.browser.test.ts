@@ -13,15 +13,12 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
   let browser: Browser
   /** One page without scripts, reused for every state. */
   let scriptless: Page
-  /** One page with scripts. */
-  let page: Page
   const complaints: string[] = []
 
   beforeAll(async () => {
     server = await servePages((path) => states.get(path) ?? rightToLeft.get(path.replace(/\.rtl$/, '')))
     browser = await openChromium()
     scriptless = await browser.newPage({ javaScriptEnabled: false, viewport: { width: 800, height: 900 } })
-    page = await browser.newPage({ reducedMotion: 'reduce', viewport: { width: 800, height: 900 } })
     scriptless.on('console', (message) => complaints.push(message.text()))
     scriptless.on('pageerror', (error) => complaints.push(error.message))
   })
@@ -217,57 +214,4 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
       expect((await posted).postData()).toBe('action=remove-agent&agent=g1&csrf=csrf-1')
     })
   })
-
-  it.each([...states.keys()])(
-    '%s is used with the keyboard alone, with a visible focus, and keeps its borders in forced colors mode',
-    async (name) => {
-      await page.goto(`${server.origin}/${name}`)
-      const controls = await page.evaluate(startOfTabbing)
-      for (const _ of controls) await page.keyboard.press('Tab')
-      const stops = await page.evaluate(() => (window as unknown as Tabbing).stops)
-      expect(stops).toEqual(controls)
-      await page.emulateMedia({ forcedColors: 'active' })
-      await takeScreenshot(page, `${name}.forced-colors`)
-      const borderless = await page.$$eval(
-        '.button, .box, .options, .fields input:not([type=hidden], [type=checkbox])',
-        (all) =>
-          all
-            .filter((element) => element.checkVisibility())
-            .filter((element) => !(Number.parseFloat(getComputedStyle(element).borderTopWidth) >= 1))
-            .map((element) => element.outerHTML),
-      )
-      await page.emulateMedia({ forcedColors: 'none' })
-      expect(borderless).toEqual([])
-    },
-  )
 })
-
-interface Tabbing {
-  /** What had the focus, in order. */
-  stops: { control: string; outlined: boolean }[]
-}
-
-/** Puts the focus before the first control, and returns what Tab must reach, in the order of the document. */
-function startOfTabbing(): Tabbing['stops'] {
-  const start = Object.assign(document.createElement('span'), { tabIndex: -1 })
-  document.body.prepend(start)
-  start.focus()
-  const stops: Tabbing['stops'] = []
-  Object.assign(window, { stops })
-  document.addEventListener('focusin', ({ target }) => {
-    const element = target as HTMLElement
-    // A choice is outlined with its label.
-    const outlined = [element, element.closest('label') ?? element].some((shown) => {
-      const { outlineStyle, outlineWidth } = getComputedStyle(shown)
-      return outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2
-    })
-    stops.push({ control: element.outerHTML, outlined })
-  })
-  return (
-    [...document.querySelectorAll<HTMLInputElement>('a[href], button, summary, input:not([type=hidden]), select')]
-      .filter((element) => element.checkVisibility() && !element.disabled)
-      // Tab reaches one radio button of a group, the arrow keys the others.
-      .filter((element) => element.type !== 'radio' || element.checked)
-      .map((element) => ({ control: element.outerHTML, outlined: true }))
-  )
-}
