@@ -14,18 +14,21 @@ const issuerSigner = await createSigner(await generatePrivateJwk({ kid: 'auth-ke
 const now = 1_768_786_017
 const [named, other, authServer] = ['https://older.example', 'https://other.example', 'https://auth.example']
 
-const resource = createResource({
-  id: 'https://api.example',
-  signer,
-  authServer,
-  interop: { unsignedBodies: [named] },
-  fetch: documentFetch({
-    ...agentDocuments(named, [signer.jwk]),
-    ...agentDocuments(other, [signer.jwk]),
-    ...issuerDocuments(authServer, [issuerSigner.jwk]),
-  }).fetch,
-  now: () => now,
-})
+const openResource = (unsignedBodies: readonly string[] | ((agent: string) => boolean)) =>
+  createResource({
+    id: 'https://api.example',
+    signer,
+    authServer,
+    interop: { unsignedBodies },
+    fetch: documentFetch({
+      ...agentDocuments(named, [signer.jwk]),
+      ...agentDocuments(other, [signer.jwk]),
+      ...issuerDocuments(authServer, [issuerSigner.jwk]),
+    }).fetch,
+    now: () => now,
+  })
+
+const resource = openResource([named])
 
 const known = (id: string): KeyReference => ({ scheme: 'jwks', id, kid: 'key-1', wellKnown: 'aauth-agent' })
 
@@ -44,14 +47,20 @@ async function posted(signatureKey: KeyReference, parts: Partial<CraftedParts> =
   })
 }
 
-const verify = (message: Awaited<ReturnType<typeof posted>>) =>
-  resource.verify(receivedMessage(message), { require: 'signature' })
+const verify = (message: Awaited<ReturnType<typeof posted>>, at = resource) =>
+  at.verify(receivedMessage(message), { require: 'signature' })
 
 describe('interop.unsignedBodies at a resource (W6)', () => {
   it('lets the listed agents leave the body uncovered', async () => {
     const verified = await verify(await posted(known(named)))
     expect(verified).toMatchObject({ agent: named, covered: uncovered })
     expect(Buffer.from(verified.body).toString()).toBe('{"action":"update"}')
+  })
+
+  it('lets the agents that a function selects leave the body uncovered, and no others', async () => {
+    const choosing = openResource((agent) => agent === named)
+    expect(await verify(await posted(known(named)), choosing)).toMatchObject({ agent: named })
+    expect(await refusalCode(async () => verify(await posted(known(other)), choosing))).toBe('component_missing')
   })
 
   it('lets them omit Content-Digest entirely', async () => {
