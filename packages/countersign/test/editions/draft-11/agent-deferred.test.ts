@@ -53,10 +53,13 @@ describe('a deferred response', () => {
     expect(message).toBe('Access was denied by ps.example, without a reason.')
   })
 
-  it('that ends with 410 and no problem details is reported', async () => {
+  it.each([408, 410])('that ends with %i and no problem details has expired', async (status) => {
     const stage = openStage({ decision: 'none' })
-    stage.personServer.poll = () => new Response('', { status: 410 })
-    expect(await failureOf(stage.agent.fetch(data))).toMatchObject({ code: 'consent_expired', error: '410' })
+    stage.personServer.poll = () => new Response('', { status })
+    expect(await failureOf(stage.agent.fetch(data))).toMatchObject({
+      code: 'consent_expired',
+      error: String(status),
+    })
   })
 
   it.each<[Record<string, string>, Record<number, number>, number[]]>([
