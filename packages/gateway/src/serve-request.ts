@@ -235,7 +235,7 @@ function serveOwnPath(
   tracked.route = path
   if (mcp) {
     requirePlainFields(head, mcp.withheld)
-    const query = pathsInQuery(queryOf(head.rawTarget), { frontController: rules.frontController ?? false })
+    const query = pathsInQuery(queryOf(head.rawTarget), { frontController: rules.frontController })
     rules.table.requireNoStricterQuery(query, head.method, undefined)
   }
   const publish: Handler = (request, received) => resource.handler(request, received)

@@ -21,7 +21,7 @@ export type Verdict =
  * `media_type_unsupported`
  */
 export function checkRequest(head: RequestHead, rules: GatewayRules): Verdict {
-  const { table, isClosed, otherwise, frontController = false, withheld } = rules
+  const { table, isClosed, otherwise, frontController, withheld } = rules
   const path = requirePath(head.rawTarget)
   if (/^(?:CONNECT|TRACE|TRACK)$/i.test(head.method))
     throw new MethodNotAllowed(`${head.method} is not forwarded.`, isClosed?.(path) ? [] : table.at(path).methods())

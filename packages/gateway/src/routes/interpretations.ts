@@ -88,7 +88,7 @@ const dataNames =
 function pagesOf(names: readonly string[]): string[][] {
   const last = names.at(-1) ?? ''
   const pages: string[][] = []
-  if (last.includes('.') && /data|payload|route|pagecontext/i.test(last)) {
+  if (/data|payload|route|pagecontext/i.test(last)) {
     if (dataNames.test(last)) pages.push(names.slice(0, -1))
     const html = /^(.*)\.html__data\.json$/i.exec(last)?.[1]
     if (html !== undefined) pages.push(names.with(-1, html))

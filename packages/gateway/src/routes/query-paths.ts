@@ -47,7 +47,7 @@ interface Candidate {
 
 interface QueryOptions {
   /** Whether the API treats any key or value as a path, with or without a slash. */
-  frontController: boolean
+  frontController?: boolean | undefined
 }
 
 /**
