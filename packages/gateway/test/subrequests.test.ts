@@ -42,10 +42,10 @@ const forms = [
   'application/x-www-form-urlencoded',
   'Application/X-WWW-Form-URLEncoded; charset=utf-8',
   'multipart/form-data; boundary=b',
-  'multipart/mixed',
+  'Multipart/Mixed',
   'application/json, multipart/form-data',
   'text/plain; a=x-www-form-urlencoded',
-  'text/plain; a=multipart; boundary=b',
+  'text/plain; a=Multipart; Boundary=b',
   'x',
 ]
 

@@ -65,7 +65,14 @@ describe('watchParts', () => {
     [named('"a;b"'), refused],
     [named('"a=b"'), refused],
     [named('a; x=b'), refused],
-    [named('"a"\r\nContent-Type: text/plain'), ['name a']],
+    [named('"a"\r\nContent-Type: text/plain; charset=utf-8'), ['name a']],
+    [named('"a"\r\nContent-Type: text/plain; charset=utf-7'), ['media_type_unsupported']],
+    ...['Content-Transfer-Encoding: base64', 'Content-Encoding: 7bitx', 'content-encoding: x7bit'].map(
+      (line): [string, string[]] => [named(`"a"\r\n${line}`), ['media_type_unsupported']],
+    ),
+    ...['Content-Transfer-Encoding: 7BIT ', 'X-Content-Encoding: gzip', 'Content-Encoding-X: gzip'].map(
+      (line): [string, string[]] => [named(`"a"\r\n${line}`), ['name a']],
+    ),
     [named('"a"\r\nContent-Disposition: form-data'), refused],
     [named('"a"\r\n filename=b'), refused],
     [named('"a"\r\nX : b'), refused],

@@ -39,8 +39,8 @@ describe('readableSettings', () => {
 })
 
 describe('contradictionsIn', () => {
-  it('finds none in valid settings', () => {
-    expect(problemsOf({})).toEqual([])
+  it('finds none in valid settings, or beside an edition that does not exist', () => {
+    for (const change of [{}, { edition: 'draft-0' }]) expect(problemsOf(change)).toEqual([])
   })
 
   it('finds a missing or misspelled auth server, and several that OAuth clients cannot use', () => {

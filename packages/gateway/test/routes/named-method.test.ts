@@ -26,14 +26,15 @@ function refusalOf(rawTarget: string, headers: [string, string][] = [], asked: A
   }
 }
 
-it('a refusal names at most 32 characters of the field', () => {
+it('a refusal names at most 32 characters of the field, and what is wrong with the method', () => {
   const name = `verb_${'x'.repeat(27)}`
-  const ask = () =>
+  const ask = (method: string) => () =>
     checkRequest(
-      { method: 'POST', rawTarget: `/notes/7?${name}yz=DELETE`, rawHeaders: ['Host', 'api.example'] },
+      { method: 'POST', rawTarget: `/notes/7?${name}yz=${method}`, rawHeaders: ['Host', 'api.example'] },
       { table: createRouteTable(notes), otherwise: 'refuse' },
     )
-  expect(ask).toThrow(`The field ${name} specifies DELETE, which needs more here than POST`)
+  expect(ask('DELETE')).toThrow(`The field ${name} specifies DELETE, which needs more here than POST`)
+  expect(ask('PUT')).toThrow(`The field ${name} specifies PUT, which no route lists here.`)
 })
 
 // G02

@@ -103,6 +103,8 @@ describe('a table is rejected if an open route requires less than a route within
     ['/users/{id}/*', '/users/{id}'],
     ['/users/{id}/*', '/users/me/keys'],
     ['/{tenant}/*', '/admin'],
+    ['/a/b/c/*', '/a/b/c/d'],
+    ['/a/b/c/*', '/{x}/b/c/d'],
     ['/public/*', '/{tenant}/admin'],
     ['/public/*', '/{tenant}/admin/*'],
     ['/a{x}/*', '/{y}b/c'],
