@@ -281,7 +281,7 @@ function createSeal(key: Uint8Array): Seal {
     open(value, purpose) {
       const bytes = Buffer.from(value, 'base64url')
       const end = bytes.length - lengths.tag
-      if (end <= lengths.nonce) return undefined
+      if (end < lengths.nonce) return undefined
       const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, lengths.nonce))
         .setAAD(Buffer.from(purpose))
         .setAuthTag(bytes.subarray(end))

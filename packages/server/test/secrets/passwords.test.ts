@@ -1,9 +1,13 @@
 import type { CountersignEvent } from 'countersign'
 import { expect, it } from 'vitest'
-import { createPasswords } from '../../src/secrets/passwords.js'
+import { createPasswords, hashPassword } from '../../src/secrets/passwords.js'
 import { quickHash } from '../quick-hash.js'
 
 const passwordHash = await quickHash('right')
+
+it('hashes passwords with what OWASP recommends', async () => {
+  expect(await hashPassword('right')).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/)
+})
 
 it('checks passwords in turn by share, and refuses the share with the most waiting', async () => {
   const told: Pick<CountersignEvent, 'kind'>[] = []

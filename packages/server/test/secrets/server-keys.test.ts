@@ -64,6 +64,7 @@ describe('minted secrets', () => {
     expect(secrets.unseal('one', secrets.sealKnown('one', 'text'))).toBeUndefined()
     expect(createMintedSecrets(new Uint8Array(32).fill(2)).unseal('one', sealed)).toBeUndefined()
     expect(secrets.unseal('one', 'x')).toBeUndefined()
+    expect(secrets.unseal('one', secrets.seal('one', ''))).toBe('')
   })
 
   describe('refresh tokens of a family', () => {
