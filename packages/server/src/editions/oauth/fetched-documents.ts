@@ -166,8 +166,7 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
   function lastCopy(url: string, { code }: OAuthProblem): Copy<T> | undefined {
     const copy = copies.get(url, now())
     // Only briefly if this server is busy: otherwise, an attacker could keep a withdrawn document valid by keeping it busy.
-    const isUsable = code !== 'too_many_fetches' || (copy?.refetchAt ?? 0) + limits.retryAge > now()
-    return isUsable ? copy : undefined
+    return copy && code === 'too_many_fetches' && copy.refetchAt + limits.retryAge <= now() ? undefined : copy
   }
 
   async function findNow(wanted: WantedDocument<T>, caller: FetchCaller): Promise<ReadDocument<T>> {

@@ -10,7 +10,7 @@ const overlap = 3600
 export async function claimIssuer({ db, clock }: Statement, issuer: string, tokenLifetime?: number): Promise<string> {
   const claimed = await db
     .insertInto('deployment')
-    .values({ id: 1, issuer, written_at: clock, token_seconds: tokenLifetime ?? null, token_seconds_until_at: null })
+    .values({ id: 1, issuer, written_at: clock, token_seconds: tokenLifetime })
     .onConflict((conflict) =>
       conflict.column('id').doUpdateSet({
         written_at: clock,
