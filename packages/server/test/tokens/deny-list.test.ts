@@ -230,6 +230,18 @@ describe('the list', () => {
     }
   })
 
+  it('contains the time before which nothing is valid, if the storage has too many entries', async () => {
+    const base = sqliteStorage(':memory:', { sweepInterval: 0 })
+    const before = 1_700_000_000
+    const storage: Storage = {
+      ...base,
+      listRevocations: async (filter) => ({ ...(await base.listRevocations(filter)), before }),
+    }
+    const { server } = await createWorld({ storage: () => storage })
+    const text = await (await server.fetch(new Request(ids.authServer + listPath))).text()
+    expect(decodeToken(text, text.length)?.payload).toMatchObject({ before })
+  })
+
   it('is read from the storage at most once a second, and a failed read is not cached', async () => {
     let reads = 0
     let down = false

@@ -50,7 +50,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       const { storage } = world
       const { id: userId } = await newUser(storage)
       const [replaced, other, idHash] = [await session(userId), await session(userId), freshHash()]
-      const amr = ['pwd', 'otp'] as const
+      const amr = ['pwd', 'otp', 'oidc', 'webauthn'] as const
       const ends = { idleSeconds: 300, lifetime: 1000, most: 50, factorAddedAt: 0 }
       const signIn = { ...(await readNow(storage, userId)), ...ends, idHash, amr, provedFor: hashOf('request') }
       const created = await storage.createSession({ ...signIn, replaces: replaced.idHash })
