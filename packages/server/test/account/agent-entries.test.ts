@@ -1,7 +1,7 @@
 import type { Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
-import { endOf, statesOf } from '../../src/account/agent-entries.js'
+import { agentEntry, endOf, statesOf } from '../../src/account/agent-entries.js'
 import { allowedRequest, newUser, times } from '../storage/fixtures.js'
 
 type Ended = Parameters<typeof endOf>[0]
@@ -60,4 +60,44 @@ it('the states of many agents are read with one call', async () => {
       ]),
     ),
   )
+})
+
+const day = 86_400
+type Grant = Parameters<typeof agentEntry>[1][0]
+
+function entryOf(first: Partial<Grant>, ...others: Partial<Grant>[]) {
+  const context = { now: () => now, readRisk: () => 'read' } as unknown as Parameters<typeof agentEntry>[0]
+  const grant = (changes: Partial<Grant>) => ({ ...granted, ...changes })
+  return agentEntry(context, [grant(first), ...others.map(grant)], { logos: new Map(), states: new Map() })
+}
+
+const granted = {
+  ...live,
+  agent: 'https://agent.example',
+  resource: 'https://api.example',
+  delegate: null,
+  account: null,
+  display: { agent: {}, resource: {} },
+  scope: 'read',
+  permissions: [],
+  createdAt: now - 90 * day,
+  lastUsedAt: null,
+} as unknown as Grant
+
+it.each<[string, Parameters<typeof entryOf>, object]>([
+  ['never used', [{}], { since: now - 90 * day, lastUsed: undefined, isUnused: true }],
+  ['new', [{ createdAt: now - 90 * day + 1 }], { isUnused: false }],
+  [
+    'last used long ago',
+    [
+      { createdAt: now - 200 * day, lastUsedAt: now - 91 * day },
+      { createdAt: now - 199 * day, lastUsedAt: now - 90 * day },
+    ],
+    { since: now - 200 * day, lastUsed: now - 90 * day, isUnused: true },
+  ],
+  ['used recently', [{ createdAt: now - 200 * day, lastUsedAt: now - 89 * day }, {}], { isUnused: false }],
+  ['without an end', [{ expiresAt: now + 1 }, {}], { ends: undefined }],
+  ['that ends', [{ expiresAt: now + 1 }, { expiresAt: now + 5 }], { ends: now + 5 }],
+])('an entry of access %s', (_what, grants, expected) => {
+  expect(entryOf(...grants)).toMatchObject(expected)
 })
