@@ -7,6 +7,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
+import { connect as connectTls } from 'node:tls'
 import { createSubrequestGateway, type ProxyName, type Route, type SubrequestOptions } from 'countersign-gateway'
 import { createLocalJWKSet, type JWK, jwtVerify } from 'jose'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -683,4 +684,26 @@ describe.each(['nginx', 'caddy'] as const)('over TLS, with HTTP/2, behind %s as 
     expect(await send({ 'content-type': 'text/plain', 'content-length': '14' })).toBe(200)
     expect(arrived.at(-1)?.body).toBe('_method=DELETE')
   })
+})
+
+// G58
+it('nginx forwards no upgrade over HTTP/2, where a body of unknown length may follow', async () => {
+  const tls = makeCertificate()
+  const { port, arrived } = await openProxy('nginx', {}, tls)
+  const at = { port, host: '127.0.0.1', servername: 'api.example', ca: readFileSync(tls.cert) }
+  const socket = connectTls({ ...at, ALPNProtocols: ['h2'] })
+  onTestFinished(() => void socket.destroy())
+  await once(socket, 'secureConnect')
+  // Node.js sends no such header itself.
+  const frame = (type: number, flags: number, stream: number, payload: readonly number[]) =>
+    Buffer.from([0, 0, payload.length, type, flags, 0, 0, 0, stream, ...payload])
+  const text = (value: string) => [value.length, ...Buffer.from(value)]
+  const head = { ':method': 'GET', ':scheme': 'https', ':authority': 'api.example', ':path': '/public' }
+  const fields = Object.entries({ ...head, upgrade: 'websocket' })
+  const block = fields.flatMap(([field, value]) => [0, ...text(field), ...text(value)])
+  const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+  socket.write(Buffer.concat([preface, frame(4, 0, 0, []), frame(1, 4, 1, block), frame(0, 1, 1, [0x41])]))
+  await expect.poll(() => arrived.length, { timeout: 30_000 }).toBe(1)
+  expect(arrived[0]?.headers).toMatchObject({ connection: 'close' })
+  expect(arrived[0]?.headers.upgrade).toBeUndefined()
 })
