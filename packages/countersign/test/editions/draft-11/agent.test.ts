@@ -262,6 +262,20 @@ describe('a refused signature or token', () => {
     expect(callsOf(stage).filter(({ typ }) => typ === draft11Tokens.agent.typ)).toHaveLength(2)
   })
 
+  it('sends a new agent token beside the same session token', async () => {
+    const stage = openStage()
+    const refused = new Set<string>()
+    stage.api = ({ headers, jwt }) => {
+      if (headers.get('authorization') !== 'AAuth one') return new Response('', { headers: { 'aauth-access': 'one' } })
+      if (refused.size > 0 && !refused.has(jwt)) return new Response('data')
+      refused.add(jwt)
+      return refusing(['expired_jwt'])
+    }
+    await stage.agent.fetch(data)
+    expect(await (await stage.agent.fetch(data)).text()).toBe('data')
+    expect(refused.size).toBe(1)
+  })
+
   it('sends a new agent token to the person server, too', async () => {
     const stage = openStage()
     const { token } = stage.personServer
