@@ -187,6 +187,15 @@ it.each([
   )
 })
 
+it.each(['state', 'iss', 'code', 'error'])('refuses a response with %s twice', async (name) => {
+  const pending = openPending()
+  await begin(pending, 'twice')
+  const given = { state: 'twice', iss: ids.authServer, ...(name === 'error' ? { error: 'a' } : { code: 'a' }) }
+  const parameters = new URLSearchParams(given)
+  parameters.append(name, parameters.get(name) ?? '')
+  expect(await pending.complete(parameters, 's1')).toEqual({ matched: false, problem: 'malformed' })
+})
+
 it('drops a consent only while it is undecided', async () => {
   const pending = openPending({ exchangeCode: () => new Promise(() => undefined) })
   const undecided = await begin(pending, 'undecided')
