@@ -42,7 +42,7 @@ export function createTunnel(egressProxy: string): Tunnel {
     agent: false,
     rejectUnauthorized: true,
   }
-  const authorization = username === '' ? {} : { 'proxy-authorization': `Basic ${credentials}` }
+  const authorization = username === '' && password === '' ? {} : { 'proxy-authorization': `Basic ${credentials}` }
 
   return (authority, signal) =>
     new Promise((resolve, reject) => {

@@ -109,10 +109,12 @@ describe('W28: egressProxy', () => {
   it('alone receives the username and password from its URL', async () => {
     const { proxy, fetchBy } = await meet({ 'agent.example': ['8.8.8.8'] })
     await bodyOf(fetchBy({ egressProxy: `${secret}${proxy.authority}` })('https://agent.example/'))
-    await bodyOf(fetchBy({ egressProxy: `http://user@${proxy.authority}` })('https://agent.example/'))
+    for (const user of ['user', ':secret'])
+      await bodyOf(fetchBy({ egressProxy: `http://${user}@${proxy.authority}` })('https://agent.example/'))
     expect(proxy.asked.map(([, credentials]) => credentials)).toEqual([
       `Basic ${Buffer.from('user@corp:p%ss').toString('base64')}`,
       `Basic ${Buffer.from('user:').toString('base64')}`,
+      `Basic ${Buffer.from(':secret').toString('base64')}`,
     ])
   })
 
