@@ -51,6 +51,7 @@ describe('a text that identifies no resource', () => {
     'https://',
     'https:///mcp',
     'https://notes.example/mcp#part',
+    'https://notes.example/#https://notes.example',
     'https://notes.example:99999/mcp',
     'https://user@notes.example/mcp',
     'https://notes.example/mc p',
