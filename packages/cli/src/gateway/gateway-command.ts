@@ -1,7 +1,7 @@
 import cluster from 'node:cluster'
 import { type LoadedGatewayConfig, loadGatewayConfig } from 'countersign-gateway'
-import { type FollowedFile, fileDigest, namesOfChanges, watchFile } from '../command/changed-files.js'
 import { exitStatus, usageError } from '../command/errors.js'
+import { type FollowedFile, fileDigest, namesOfChanges, watchFile } from '../command/watch-file.js'
 import { withLog } from '../network/with-log.js'
 import { onStopOrHangUp } from '../terminal/interruption.js'
 import type { ServerLog } from '../terminal/server-log.js'

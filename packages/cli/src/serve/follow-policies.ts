@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ConfigState } from 'countersign/observability'
 import { type LoadedConfig, loadConfig, type Policy, policyOfRules } from 'countersign-server'
-import { namesOfChanges, watchFile } from '../command/changed-files.js'
+import { namesOfChanges, watchFile } from '../command/watch-file.js'
 import type { ServerLog } from '../terminal/server-log.js'
 
 /** The policies of a configuration file, kept up to date. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { watchFile } from '../../src/command/changed-files.js'
+import { watchFile } from '../../src/command/watch-file.js'
 
 it('reports an unusable file as unusable until it becomes usable', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-changed-'))

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { generatePrivateJwk } from 'countersign'
 import { loopbackConsent } from 'countersign/node'
 import { expect, it, onTestFinished } from 'vitest'
-import { openAgentPort, portSecret } from '../../src/own-agent/agent-port.js'
+import { openAgentPort, portSecret } from '../../src/own-agent/shared-callback-port.js'
 
 const newAgentKey = () => generatePrivateJwk({ kid: 'agent-1' })
 const agentKeys = { signing: await newAgentKey() }
