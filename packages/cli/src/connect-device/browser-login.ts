@@ -19,7 +19,7 @@ export async function connectInBrowser(connecting: Connecting): Promise<Connecte
   let isAnswered = false
 
   async function redeem(response: LoginResponse): Promise<Connected> {
-    if ('code' in response) return readConnected(await requests('/delegates', { credential: response.code }, true))
+    if ('code' in response) return readConnected(await requests('/delegates', { credential: response.code }))
     const why =
       response.error === 'access_denied' ? 'You chose not to connect this device' : `${issuer} reported an error`
     throw new CommandError(`${why}.`, { exitCode: exitStatus.denied })

@@ -49,7 +49,7 @@ async function submitCode({ name, requests, terminal, signal }: Connecting): Pro
   for (let tries = 1; ; tries += 1) {
     const code = await readCode(terminal, signal)
     try {
-      return { code, response: await requests('/delegates', { credential: code, device: name }, true) }
+      return { code, response: await requests('/delegates', { credential: code, device: name }) }
     } catch (error) {
       if (!isDenied(error)) throw error
       const why = 'The code is wrong, or it was already used, or it has expired.'
@@ -82,7 +82,7 @@ async function confirm({ name, requests, terminal, signal }: Connecting, first: 
       signal,
     })
     try {
-      response = await requests('/delegates', { credential: code, device: name }, true)
+      response = await requests('/delegates', { credential: code, device: name })
     } catch (error) {
       if (!isDenied(error)) throw error
       throw new CommandError('This device was not connected: you chose No on the page, or the time was up.', {

@@ -35,14 +35,14 @@ export function openDevice(agent: ChosenEdition, options: DelegateOptions): Dele
 /** Disconnects a device: all its access ends. @throws AgentError */
 export async function disconnect({ id, keys }: WrittenAgent): Promise<void> {
   const requests = createDelegateRequests({ id, signer: await createSigner(keys.signing) })
-  await requests('/delegates/disconnect', {}, true)
+  await requests('/delegates/disconnect', {})
 }
 
 /** Fetches the state of a device; undefined if it is no longer connected. @throws CommandError if that is unknown */
 export async function findConnection({ id, keys }: WrittenAgent): Promise<Connected | undefined> {
   const requests = createDelegateRequests({ id, signer: await createSigner(keys.signing) })
   try {
-    return readConnected(await requests('/delegates/status', {}, true))
+    return readConnected(await requests('/delegates/status', {}))
   } catch (error) {
     if (isDisconnected(error)) return undefined
     throw deviceFailure(error, id)

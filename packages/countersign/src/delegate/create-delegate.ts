@@ -102,13 +102,13 @@ export function createDelegate(options: DelegateOptions): Delegate {
       throw tokenRefused(why, { error: 'unknown_delegate' })
     }
     // Sent once: a credential may work only once. If the response is lost, the next renewal finds the enrollment.
-    await post('/delegates', { credential: await credential() }, false)
+    await post('/delegates', { credential: await credential() }, { isSentOnce: true })
   }
 
   async function requestToken(audience: string | undefined): Promise<Record<string, unknown>> {
     const form: Record<string, string> = audience ? { audience } : authServer ? { auth_server: authServer } : {}
     if (options.platformToken) form.platform_token = await options.platformToken()
-    const request = () => post(tokenPath, form, true)
+    const request = () => post(tokenPath, form)
     try {
       return await request()
     } catch (error) {

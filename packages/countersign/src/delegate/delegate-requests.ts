@@ -28,15 +28,15 @@ export interface DelegateIdentity {
 }
 
 /**
- * Posts a form to a path below the agent's identifier, signed with the installation's key, and resolves to the response.
+ * Posts a form to a path below the agent's identifier, signed with the installation's key, and resolves to the response. A request that may
+ * have been lost is sent again unless `isSentOnce` is set.
  *
- * @param isRepeatable whether the request may be sent again although it may have arrived
  * @throws AgentError `agent_token_refused`, with the agent server's code in `error`; `agent_server_unreachable`
  */
 export type DelegateRequests = (
   path: string,
   form: Readonly<Record<string, string>>,
-  isRepeatable: boolean,
+  options?: { isSentOnce?: boolean },
 ) => Promise<Record<string, unknown>>
 
 /**
@@ -64,11 +64,11 @@ export function createDelegateRequests({
     return fetch(request, { signal })
   }
 
-  return async function post(path, form, isRepeatable) {
+  return async function post(path, form, { isSentOnce = false } = {}) {
     const url = id + path
     const body = new URLSearchParams(form).toString()
     const signal = AbortSignal.timeout(timeout)
-    const send = () => sendWithRetries(() => sendOnce(url, body, signal), { mayHaveArrived: isRepeatable, signal })
+    const send = () => sendWithRetries(() => sendOnce(url, body, signal), { mayHaveArrived: !isSentOnce, signal })
     let response: Response
     let received: Record<string, unknown> | undefined
     try {
