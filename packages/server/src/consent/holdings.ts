@@ -88,11 +88,11 @@ export async function holdingsOf(
   const { storage, longestToken, now } = context
   const { delegate, resource } = request
   const account = context.transports.accountOf(request)
-  const removed = ended.filter(({ revokedAt }) => revokedAt !== null)
   // A token that was issued before a revocation keeps working until it expires.
-  const aliveSince =
-    removed.length === 0 ? 0 : await validTokensIssuedSince(storage, { at: now(), lifetime: longestToken() })
-  const revokedButUsable = removed.filter(({ revokedAt }) => revokedAt !== null && revokedAt > aliveSince)
+  const aliveSince = ended.some(({ revokedAt }) => revokedAt !== null)
+    ? await validTokensIssuedSince(storage, { at: now(), lifetime: longestToken() })
+    : 0
+  const revokedButUsable = ended.filter(({ revokedAt }) => (revokedAt ?? 0) > aliveSince)
   const requested = resourceKey(resource)
   const isElsewhere = (grant: Grant) => grant.resource !== resource && resourceKey(grant.resource) !== requested
   const here = live.filter((grant) => !isElsewhere(grant) && !grant.call)
