@@ -159,9 +159,11 @@ export function createHeldCalls(options: HeldCallsOptions): HeldCalls {
   ): Promise<ToolResult> {
     init?.signal?.throwIfAborted()
     const given = new Request(url, init)
+    // Read at once, as the body was: the caller may change the form for its next call.
+    const form = init?.body instanceof FormData ? [...init.body] : undefined
     const body = given.body && new Uint8Array(await given.arrayBuffer())
     const { method, headers } = given
-    const key = await nameOf(given, body, init?.body)
+    const key = await nameOf(given, body, form)
     const calls = sessions.get(session) ?? new Map<string, Call>()
     let call = calls.get(key)
     // The signal of a tool ends with the tool. A call that is held outlives it.
@@ -220,11 +222,15 @@ function requireOptions(options: HeldCallsOptions) {
 }
 
 /** Identifies a call. The boundary between the parts of a form is random each time, so the form's entries identify it. */
-async function nameOf({ method, url, headers }: Request, body: Uint8Array | null, given: unknown): Promise<string> {
+async function nameOf(
+  { method, url, headers }: Request,
+  body: Uint8Array | null,
+  form: [name: string, value: string | File][] | undefined,
+): Promise<string> {
   const hashOf = async (bytes: Uint8Array) => platform.serializeBase64url(await platform.sha256(bytes))
-  if (!(given instanceof FormData)) return JSON.stringify([method, url, ...headers, body && (await hashOf(body))])
+  if (!form) return JSON.stringify([method, url, ...headers, body && (await hashOf(body))])
   const fields = [...headers].filter(([name]) => name !== 'content-type')
-  const entries = Array.from(given, async ([name, value]) =>
+  const entries = Array.from(form, async ([name, value]) =>
     typeof value === 'string'
       ? [name, value]
       : [name, value.name, value.type, await hashOf(new Uint8Array(await value.arrayBuffer()))],

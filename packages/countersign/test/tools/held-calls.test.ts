@@ -59,6 +59,24 @@ describe('a call that needs consent', () => {
     expect(loop.served()).toHaveLength(3)
   })
 
+  it('is the form as it was sent, even if the tool then changes the form for another call', async () => {
+    const sent: string[] = []
+    const call = createHeldCalls({ showLink: () => undefined }).through(async (request) => {
+      const form = await (request as Request).formData()
+      return new Response(`moved ${sent[sent.push(String(form.get('amount'))) - 1]}`)
+    })
+    const body = new FormData()
+    const move = (amount: string) => {
+      body.set('amount', amount)
+      return call(data, { method: 'POST', body })
+    }
+    expect(await Promise.all([move('1'), move('1000')].map(async (moved) => textOf(await moved)))).toEqual([
+      'moved 1',
+      'moved 1000',
+    ])
+    expect(sent).toEqual(['1', '1000'])
+  })
+
   it('is resumed together with another one that waits for the same decision', async () => {
     const loop = openLoop()
     loop.api = async (path, { scheme }) => (scheme === 'jwt' ? new Response(path) : loop.challenge('data.read'))
