@@ -1,5 +1,5 @@
 import { resourceKey } from '../lib/resource-id.js'
-import type { AuthRequest, RecordedEvent, Storage } from '../storage/api/storage.js'
+import type { AuthRequest, Storage } from '../storage/api/storage.js'
 
 /** What an agent asks a user for. */
 export type ConsentRequest = Pick<AuthRequest, 'agent' | 'resource' | 'scope'> & {
@@ -10,6 +10,9 @@ export type ConsentRequest = Pick<AuthRequest, 'agent' | 'resource' | 'scope'> &
 /** Seconds: the wait after a denial, which doubles with each further one up to `most`. Denials are forgotten after `memory`. */
 const wait = { first: 600, most: 86_400, memory: 7 * 86_400 }
 
+/** How many denials of overlapping permissions cause no wait: more would ask for the same, with other permissions each time. */
+const mostVariants = 2
+
 /** Returns the time (Unix seconds) from which on denials count. */
 export function denialsCountSince(now: number): number {
   return now - wait.memory
@@ -17,7 +20,8 @@ export function denialsCountSince(now: number): number {
 
 /**
  * Returns how long an agent must wait, in seconds, because the user denied it the same or a part of it; undefined if it may prompt the user.
- * It may ask for less than what was denied. What the user allowed since counts as never denied.
+ * It may ask for less than what was denied, or for a part of it with something else, but not again and again. What the user allowed since
+ * counts as never denied.
  */
 export async function waitAfterDenials(
   { storage, now }: { storage: Pick<Storage, 'listSinceDenial'>; now: () => number },
@@ -28,24 +32,33 @@ export async function waitAfterDenials(
   const events = await storage.listSinceDenial({ userId, agent, since: denialsCountSince(at) })
   const place = resourceKey(resource)
   const scopes = scope.split(' ')
-  let denials: RecordedEvent[] = []
+  let denials: Denial[] = []
   for (const event of events) {
     const { data, resource: decidedAt = '' } = event
     const isOther = id !== undefined && data?.delegate !== id
     if (isOther || data?.boundToOther || resourceKey(decidedAt) !== place) continue
-    if (event.event === 'request.allowed') denials = denials.filter((denied) => !isWithin(denied, scopeOf(event)))
-    else if (isWithin(event, scopes)) denials.push(event)
+    const decided = String(data?.scope).split(' ')
+    const shared = decided.filter((name) => scopes.includes(name))
+    if (event.event === 'request.allowed')
+      denials = denials.filter((denied) => denied.shared.some((name) => !decided.includes(name)))
+    else if (shared.length > 0) denials.push({ at: event.at, shared, isWhole: shared.length === decided.length })
   }
-  const last = denials.at(-1)
-  if (!last) return undefined
-  const left = last.at + Math.min(wait.most, wait.first * 2 ** (denials.length - 1)) - at
+  const same = denials.filter(({ isWhole }) => isWhole)
+  const left = Math.max(endOfWait(same), endOfWait(denials, mostVariants)) - at
   return left > 0 ? left : undefined
 }
 
-function scopeOf({ data }: RecordedEvent): string[] {
-  return String(data?.scope).split(' ')
+interface Denial {
+  at: number
+  /** What was denied and is asked for again. */
+  shared: string[]
+  /** Whether that is all that was denied. */
+  isWhole: boolean
 }
 
-function isWithin(event: RecordedEvent, scope: readonly string[]): boolean {
-  return scopeOf(event).every((name) => scope.includes(name))
+/** @param free how many of the denials cause no wait */
+function endOfWait(denials: readonly Denial[], free = 0): number {
+  const doublings = denials.length - free - 1
+  const { at = 0 } = denials.at(-1) ?? {}
+  return doublings < 0 ? 0 : at + Math.min(wait.most, wait.first * 2 ** doublings)
 }

@@ -19,6 +19,10 @@ function decided(ago: number, changes: { event?: string; resource?: string; data
 }
 const allowed = (ago: number, scope: string) => decided(ago, { event: 'request.allowed', data: { scope } })
 
+const more = { data: { scope: 'cal.read cal.write cal.share' } }
+/** A denial of a part of the request, together with something else. */
+const variant = (other: string) => decided(0, { data: { scope: `cal.write ${other}` } })
+
 async function waitAfter(events: readonly object[], of: Partial<ConsentRequest> = {}) {
   const searches: unknown[] = []
   const listSinceDenial = async (search: unknown) => {
@@ -58,6 +62,23 @@ it.each<[string, object[], Partial<ConsentRequest>, number | undefined]>([
     undefined,
   ],
   ['a denial and then permission for a part', [decided(9), allowed(5, 'cal.read')], {}, 591],
+  ['two denials of a part of it with something else', [variant('a'), variant('b')], {}, undefined],
+  ['three denials of a part of it, each time with something else', ['a', 'b', 'c'].map(variant), {}, 600],
+  ['four denials of a part of it, each time with something else', ['a', 'b', 'c', 'd'].map(variant), {}, 1200],
+  ['three denials of more', [decided(0, more), decided(0, more), decided(0, more)], {}, 600],
+  [
+    'such denials and then permission for that part',
+    [...['a', 'b', 'c'].map(variant), allowed(0, 'cal.write')],
+    {},
+    undefined,
+  ],
+  ['such denials and then permission for something else', [...['a', 'b', 'c'].map(variant), allowed(0, 'a')], {}, 600],
+  [
+    'three denials of other permissions',
+    ['a', 'b', 'c'].map((name) => decided(0, { data: { scope: name } })),
+    {},
+    undefined,
+  ],
   ['permission and then a denial', [allowed(9, 'cal.read cal.write'), decided(5)], {}, 595],
 ])('after %s, an agent waits for as long as it should', async (_what, events, of, wait) => {
   expect(await waitAfter(events, of)).toBe(wait)

@@ -69,6 +69,14 @@ export const denialAttacks: readonly Attack[] = [
   afterDenial('asks for the same twice', () => ({ asked: { scope: `${scope} data.read` } }), turnedDown(600)),
   afterDenial('asks for the same and more', () => ({ asked: { scope: `other ${scope}` } }), turnedDown(600)),
   afterDenial(
+    'asks for a part of it with something else, for the fourth time',
+    async (stage, user) => {
+      for (const other of ['a', 'b']) await deny(stage, { scope: `data.write ${other}` }, user)
+      return { asked: { scope: 'data.write c' } }
+    },
+    turnedDown(600),
+  ),
+  afterDenial(
     'asks as another delegate',
     async (stage) => ({ by: await delegateOf(stage.agent, 'device-2', stage.clock.now) }),
     turnedDown(600),
