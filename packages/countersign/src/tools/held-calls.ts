@@ -94,6 +94,8 @@ const longestTime = 2_147_483
 export function createHeldCalls(options: HeldCallsOptions): HeldCalls {
   const { showLink, maxCalls, maxBytes, maxTime } = requireOptions(options)
   const sessions = new Map<string, Map<string, Call>>()
+  /** The calls whose bodies are being read. */
+  const reading = new Set<{ session: string; isForgotten: boolean }>()
   const callsOf = (session: string) => [...(sessions.get(session)?.values() ?? [])]
   const bytesOf = (session: string) => callsOf(session).reduce((sum, { bytes }) => sum + bytes, 0)
 
@@ -161,9 +163,15 @@ export function createHeldCalls(options: HeldCallsOptions): HeldCalls {
     const given = new Request(url, init)
     // Read at once, as the body was: the caller may change the form for its next call.
     const form = init?.body instanceof FormData ? [...init.body] : undefined
-    const body = given.body && new Uint8Array(await given.arrayBuffer())
+    const read = { session, isForgotten: false }
+    reading.add(read)
+    const named = async () => {
+      const body = given.body && new Uint8Array(await given.arrayBuffer())
+      return { body, key: await nameOf(given, body, form) }
+    }
+    const { body, key } = await named().finally(() => reading.delete(read))
+    if (read.isForgotten) throw forgotten()
     const { method, headers } = given
-    const key = await nameOf(given, body, form)
     const calls = sessions.get(session) ?? new Map<string, Call>()
     let call = calls.get(key)
     // The signal of a tool ends with the tool. A call that is held outlives it.
@@ -203,9 +211,10 @@ export function createHeldCalls(options: HeldCallsOptions): HeldCalls {
       return held.length > 0
     },
     forget(session = '') {
+      for (const read of reading) if (read.session === session) read.isForgotten = true
       for (const [key, call] of sessions.get(session) ?? []) {
         drop(session, key, call)
-        call.abort.abort(new AgentError('session_forgotten', 'The calls of this session were dropped.'))
+        call.abort.abort(forgotten())
       }
     },
   }
@@ -236,6 +245,10 @@ async function nameOf(
       : [name, value.name, value.type, await hashOf(new Uint8Array(await value.arrayBuffer()))],
   )
   return JSON.stringify([method, url, ...fields, await Promise.all(entries)])
+}
+
+function forgotten(): AgentError {
+  return new AgentError('session_forgotten', 'The calls of this session were dropped.')
 }
 
 function hold(call: Call, resource: string): void {

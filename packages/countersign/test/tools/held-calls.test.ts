@@ -192,6 +192,17 @@ describe('a call that needs consent', () => {
     expect(loop.served()).toEqual([])
     expect(await loop.calls.settled('s1')).toBe(false)
   })
+
+  it('is dropped at sign-out while its body is being read', async () => {
+    const loop = openLoop()
+    const { readable, writable } = new TransformStream()
+    const init: RequestInit & { duplex: 'half' } = { method: 'POST', body: readable, duplex: 'half' }
+    const made = loop.call(data, init)
+    loop.calls.forget('s1')
+    await writable.close()
+    expect(await made).toMatchObject({ state: 'failed', error: { code: 'session_forgotten' } })
+    expect(loop.shown).toEqual([])
+  })
 })
 
 describe('a call that needs no consent', () => {
