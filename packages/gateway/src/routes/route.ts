@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http'
 import { nearestName } from 'countersign/node'
-import type { Requirement, ResourceOptions, VerifyRequestOptions } from 'countersign/resource'
+import { type Requirement, type ResourceOptions, riskOf, type VerifyRequestOptions } from 'countersign/resource'
 import { parsePathPattern, pathPatternProblem } from './path-pattern.js'
 import type { EncodedOctet } from './request-path.js'
 
@@ -78,6 +78,12 @@ export const pathMembers = ['case', 'endings', 'encoded', 'pathParameters'] as c
 /** Words that indicate an irreversible action. */
 const grave = /delet|remov|destroy|purge|erase|wipe|pay|spend|transfer|purchas|refund|charge|withdraw|order|buy|sell/i
 
+/** Whether a route may delete or spend. If users are offered its scope for one call, the body of that call must be seen. */
+function isGrave({ method = '', path = '', scope = '' }: Partial<Route>): boolean {
+  const isOfRisk = String(scope).split(' ').some((value) => ['delete', 'spend'].includes(riskOf(value)))
+  return isOfRisk || ['*', 'DELETE'].includes(method) || grave.test(`${path} ${scope}`)
+}
+
 const levels: readonly Level[] = ['none', 'signature', 'identity', 'user', 'authorization']
 
 /** The levels by strength, from the weakest to the strongest. */
@@ -100,7 +106,7 @@ export function routeProblems(route: Partial<Route>): { member: keyof Route; pro
   if (accept !== undefined)
     refuse('accept', acceptProblem(accept) ?? (require === 'none' ? 'has no effect with require: "none"' : undefined))
   if (body !== undefined && body !== 'unseen') refuse('body', 'can only be "unseen"')
-  if (body === 'unseen' && (['*', 'DELETE'].includes(method ?? '') || grave.test(`${path} ${scope ?? ''}`)))
+  if (body === 'unseen' && isGrave(route))
     refuse(
       'body',
       'cannot be unseen on a route that, judging by its method, path or scope, may delete or spend: run the gateway as a reverse proxy instead',

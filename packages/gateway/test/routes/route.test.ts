@@ -76,6 +76,8 @@ describe('routeProblems', () => {
     ['body', { ...open, body: 'seen' }],
     ['body', { ...open, method: '*', body: 'unseen' }],
     ['body', { ...open, method: 'DELETE', body: 'unseen' }],
+    ['body', { ...open, method: 'POST', require: 'authorization', scope: 'notes.read wallet.send', body: 'unseen' }],
+    ['body', { ...open, method: 'POST', require: 'authorization', scope: 'files.trash', body: 'unseen' }],
     ['body', { ...open, path: '/Payments', body: 'unseen' }],
     ['body', { ...closed, scope: 'files.delete', body: 'unseen' }],
     ['maxBody', { ...open, maxBody: -1 }],
