@@ -94,8 +94,7 @@ const longestTime = 2_147_483
 export function createHeldCalls(options: HeldCallsOptions): HeldCalls {
   const { showLink, maxCalls, maxBytes, maxTime } = requireOptions(options)
   const sessions = new Map<string, Map<string, Call>>()
-  /** The calls whose bodies are being read. */
-  const reading = new Set<{ session: string; isForgotten: boolean }>()
+  const reads = createReads()
   const callsOf = (session: string) => [...(sessions.get(session)?.values() ?? [])]
   const bytesOf = (session: string) => callsOf(session).reduce((sum, { bytes }) => sum + bytes, 0)
 
@@ -161,16 +160,7 @@ export function createHeldCalls(options: HeldCallsOptions): HeldCalls {
   ): Promise<ToolResult> {
     init?.signal?.throwIfAborted()
     const given = new Request(url, init)
-    // Read at once, as the body was: the caller may change the form for its next call.
-    const form = init?.body instanceof FormData ? [...init.body] : undefined
-    const read = { session, isForgotten: false }
-    reading.add(read)
-    const named = async () => {
-      const body = given.body && new Uint8Array(await given.arrayBuffer())
-      return { body, key: await nameOf(given, body, form) }
-    }
-    const { body, key } = await named().finally(() => reading.delete(read))
-    if (read.isForgotten) throw forgotten()
+    const { body, key } = await reads.run(session, () => readCall(given, init?.body))
     const { method, headers } = given
     const calls = sessions.get(session) ?? new Map<string, Call>()
     let call = calls.get(key)
@@ -211,7 +201,7 @@ export function createHeldCalls(options: HeldCallsOptions): HeldCalls {
       return held.length > 0
     },
     forget(session = '') {
-      for (const read of reading) if (read.session === session) read.isForgotten = true
+      reads.forget(session)
       for (const [key, call] of sessions.get(session) ?? []) {
         drop(session, key, call)
         call.abort.abort(forgotten())
@@ -230,21 +220,38 @@ function requireOptions(options: HeldCallsOptions) {
   return { showLink, maxCalls, maxBytes, maxTime }
 }
 
-/** Identifies a call. The boundary between the parts of a form is random each time, so the form's entries identify it. */
-async function nameOf(
-  { method, url, headers }: Request,
-  body: Uint8Array | null,
-  form: [name: string, value: string | File][] | undefined,
-): Promise<string> {
+/** Calls whose bodies are being read, which sign-out drops too. */
+function createReads() {
+  const reads = new Set<{ session: string; isForgotten: boolean }>()
+  return {
+    async run<T>(session: string, work: () => Promise<T>): Promise<T> {
+      const read = { session, isForgotten: false }
+      reads.add(read)
+      const result = await work().finally(() => reads.delete(read))
+      if (read.isForgotten) throw forgotten()
+      return result
+    },
+    forget(session: string): void {
+      for (const read of reads) if (read.session === session) read.isForgotten = true
+    },
+  }
+}
+
+/** Reads a call. The boundary between the parts of a form is random each time, so the form's entries identify the call. */
+async function readCall(request: Request, given: unknown): Promise<{ body: Uint8Array | null; key: string }> {
+  // Before anything is awaited, because the caller may change the form for its next call.
+  const form = given instanceof FormData ? [...given] : undefined
+  const body = request.body && new Uint8Array(await request.arrayBuffer())
   const hashOf = async (bytes: Uint8Array) => platform.serializeBase64url(await platform.sha256(bytes))
-  if (!form) return JSON.stringify([method, url, ...headers, body && (await hashOf(body))])
+  const { method, url, headers } = request
+  if (!form) return { body, key: JSON.stringify([method, url, ...headers, body && (await hashOf(body))]) }
   const fields = [...headers].filter(([name]) => name !== 'content-type')
-  const entries = Array.from(form, async ([name, value]) =>
+  const entries = form.map(async ([name, value]) =>
     typeof value === 'string'
       ? [name, value]
       : [name, value.name, value.type, await hashOf(new Uint8Array(await value.arrayBuffer()))],
   )
-  return JSON.stringify([method, url, ...fields, await Promise.all(entries)])
+  return { body, key: JSON.stringify([method, url, ...fields, await Promise.all(entries)]) }
 }
 
 function forgotten(): AgentError {

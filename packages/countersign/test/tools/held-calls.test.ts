@@ -63,7 +63,8 @@ describe('a call that needs consent', () => {
     const sent: string[] = []
     const call = createHeldCalls({ showLink: () => undefined }).through(async (request) => {
       const form = await (request as Request).formData()
-      return new Response(`moved ${sent[sent.push(String(form.get('amount'))) - 1]}`)
+      sent.push(form.get('amount') as string)
+      return new Response(`moved ${sent.at(-1)}`)
     })
     const body = new FormData()
     const move = (amount: string) => {

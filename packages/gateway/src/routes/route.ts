@@ -80,7 +80,9 @@ const grave = /delet|remov|destroy|purge|erase|wipe|pay|spend|transfer|purchas|r
 
 /** Whether a route may delete or spend. If users are offered its scope for one call, the body of that call must be seen. */
 function isGrave({ method = '', path = '', scope = '' }: Partial<Route>): boolean {
-  const isOfRisk = String(scope).split(' ').some((value) => ['delete', 'spend'].includes(riskOf(value)))
+  const isOfRisk = String(scope)
+    .split(' ')
+    .some((value) => ['delete', 'spend'].includes(riskOf(value)))
   return isOfRisk || ['*', 'DELETE'].includes(method) || grave.test(`${path} ${scope}`)
 }
 
