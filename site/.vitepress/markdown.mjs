@@ -38,10 +38,11 @@ function comments(md) {
   md.block.ruler.before('table', 'comment', rule, { alt: ['paragraph', 'list', 'table'] })
 }
 
-/** Braces in text are braces: without this, Vue would evaluate what is between them. */
-function braces(md) {
-  const text = md.renderer.rules.text
-  md.renderer.rules.text = (...args) => text(...args).replaceAll('{{', '&#123;&#123;')
+/** Braces in text and inline code are braces: without this, Vue would evaluate what is between them. */
+function braces({ renderer: { rules } }) {
+  const { text, code_inline: code } = rules
+  rules.text = (...args) => text(...args).replaceAll('{{', '&#123;&#123;')
+  rules.code_inline = (...args) => code(...args).replaceAll('{{', '&#123;&#123;')
 }
 
 /** A picture named `…-light.png` becomes two, of which the theme shows one. */

@@ -149,7 +149,7 @@ describe('an API that requires consent', () => {
     const keyboard = Object.assign(new PassThrough(), { isTTY: true })
     const person = () => decidesAt('grant').decide
     const ended = await run(['fetch', `${parties.api}/data-auth`], { keyboard, person: person() })
-    expect(ended).toMatchObject({ status: 0, stderr: expect.stringContaining('run this again with --paste.') })
+    expect(ended).toMatchObject({ status: 0, stderr: expect.stringContaining('add --paste to this') })
     const other = await newAgent()
     const unattended = await other.run(['fetch', `${parties.api}/data-auth`], { person: person() })
     expect(unattended).toMatchObject({ status: 0, stderr: expect.not.stringContaining('--paste') })

@@ -34,7 +34,7 @@ it('returns the address of the response, without the space around it', async () 
   expect(await type([denied]).read).toBe(denied)
 })
 
-const elsewhere = `That is a different address: the one to paste starts with ${redirectUri}`
+const elsewhere = `That is a different address: it must start with ${redirectUri}`
 const incomplete = 'That address is incomplete, or was changed: copy all of it.'
 const foreign = 'That address does not belong to this request, so it was not used.'
 const issuer = `That address does not name ${authServer} as its issuer.`

@@ -1,6 +1,7 @@
 import { AAuthError } from 'countersign/resource'
 import { fieldValues, isSignedMessage } from 'countersign/signatures'
-import { requireNotClosed, requirePlainHead } from './field-check.js'
+import { requireNotClosed } from './closed-paths.js'
+import { requirePlainHead } from './field-check.js'
 import { pathsInQuery } from './query-paths.js'
 import { parsePath, requirePath } from './request-path.js'
 import { queryOf, type RequestHead, requirePlainFields } from './require-plain-fields.js'

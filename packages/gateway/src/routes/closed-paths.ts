@@ -1,5 +1,7 @@
+import { AAuthError } from 'countersign/resource'
 import { interpretations } from './interpretations.js'
 import { parsePathPattern, pathPatternProblem } from './path-pattern.js'
+import type { QueryPath } from './query-paths.js'
 import {
   createFoldOnce,
   decodeSegment,
@@ -51,6 +53,15 @@ export function createClosedPaths(paths: readonly ClosedPath[], routes?: readonl
       )
     })
   }
+}
+
+/** Refuses fields with closed paths, to which no route leads. @throws AAuthError `target_ambiguous` */
+export function requireNotClosed(paths: readonly QueryPath[], isClosed: IsClosed | undefined): void {
+  if (isClosed && paths.some(({ names }) => names.length > 0 && isClosed({ decoded: names })))
+    throw new AAuthError(
+      'target_ambiguous',
+      'Some servers treat a field in this request as its path, and that path is closed.',
+    )
 }
 
 interface Closed {

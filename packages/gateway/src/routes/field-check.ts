@@ -1,9 +1,10 @@
 import { METHODS } from 'node:http'
 import { AAuthError } from 'countersign/resource'
 import { lettersOf, traitsOf } from '../headers.js'
+import { requireNotClosed } from './closed-paths.js'
 import { mayContainUrl, pathsOfUrl, skippedBefore, urlsIn } from './nested-urls.js'
 import { beginsAsPath, interpretedNames, pathsInQuery, type QueryPath } from './query-paths.js'
-import { requirePath } from './request-path.js'
+import { type ParsedPath, requirePath } from './request-path.js'
 import {
   parameterLayers,
   parameterName,
@@ -62,8 +63,11 @@ export interface CheckedRequest {
 /** Maximum number of URLs to compare in one head. Each comparison takes time before a signature has been verified. */
 const maxInHead = 16
 
-/** Maximum number of paths and URLs to compare in one body, and of names in the interpretations of each, on average. */
-const [maxInBody, maxNames] = [100, 200]
+/**
+ * Maximum number of paths and URLs to compare in one body, and, on average, of paths that each of them may be, and of names in all their
+ * interpretations.
+ */
+const [maxInBody, maxPaths, maxNames] = [100, 4, 200]
 
 /** Maximum number of values per request that are parsed as JSON. A value is parsed once for each layer of encoding that may be JSON. */
 const maxBatches = 16
@@ -73,16 +77,17 @@ const anyMethod = ''
 
 /** @param most maximum number of paths and URLs to compare */
 export function createFieldCheck(judged: CheckedRequest, most = maxInBody): FieldCheck {
-  const { head, need, rules } = judged
-  const { method, rawTarget } = head
-  const { table, isClosed } = rules
-  let path = judged.routed
-  const routed = () => (path ??= table.at(requirePath(rawTarget)))
+  const { need } = judged
+  const { method, rawTarget } = judged.head
+  const { table, isClosed } = judged.rules
+  let parsed: ParsedPath | undefined
+  const path = () => (parsed ??= requirePath(rawTarget))
+  let found = judged.routed
+  const routed = () => (found ??= table.at(path()))
   const isData = need.routes.every(({ mayNameMethod }) => mayNameMethod)
   const checkMethod = createMethodCheck({ method, need, routed, isData })
   const seen = new Set<string>()
-  let names = 0
-  let batches = 0
+  let [compared, names, batches] = [0, 0, 0]
   let isStricter: boolean | undefined
   const mayNest = () => (isStricter ??= !isData && table.hasStricter(need))
 
@@ -95,11 +100,12 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
     if (seen.has(text)) return
     seen.add(text)
     const paths = pathsOf()
+    compared += paths.length
     names += interpretedNames(paths)
-    if (seen.size > most || names > most * maxNames)
+    if (seen.size > most || compared > most * maxPaths || names > most * maxNames)
       throw new AAuthError(
         'target_ambiguous',
-        `The request has more than ${most} fields that may be paths, or such fields are too long.`,
+        `The request has more than ${most} fields that may be paths, or they are too long or sent to too deep a path.`,
       )
     requireNotClosed(paths, isClosed)
     table.requireNoStricterQuery(paths, as, need)
@@ -113,12 +119,12 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
   function url(text: string | undefined): void {
     // An empty reference refers to the request itself.
     if (text === '' || !mayNest()) return
-    const paths = () => {
-      const found = text === undefined ? undefined : pathsOfUrl(text, requirePath(rawTarget).decoded)
-      if (!found) throw nested('A URL that servers interpret in different ways')
-      return found
+    const pathsOf = () => {
+      const paths = text === undefined ? undefined : pathsOfUrl(text, path().decoded)
+      if (!paths) throw nested('A URL that servers interpret in different ways')
+      return paths
     }
-    compare(`url ${text}`, paths, anyMethod)
+    compare(`url ${text}`, pathsOf, anyMethod)
   }
 
   function batch(text: string): void {
@@ -143,7 +149,7 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
     },
     name(name) {
       if (actionName.test(name)) refuseNested(`The field ${name}`)
-      if (rules.acceptsOAuth) requireNoTokenName(name)
+      if (judged.rules.acceptsOAuth) requireNoTokenName(name)
     },
     methodField,
     longValue(start) {
@@ -162,15 +168,6 @@ function nested(what: string): AAuthError {
     'target_ambiguous',
     `${what} may specify another request, which may require more: send that request directly. If the API treats this as data, set mayNameMethod on the route.`,
   )
-}
-
-/** Refuses fields with closed paths, to which no route leads. @throws AAuthError `target_ambiguous` */
-export function requireNotClosed(paths: readonly QueryPath[], isClosed: GatewayRules['isClosed']): void {
-  if (isClosed && paths.some(({ names }) => names.length > 0 && isClosed({ decoded: names })))
-    throw new AAuthError(
-      'target_ambiguous',
-      'Some servers treat a field in this request as its path, and that path is closed.',
-    )
 }
 
 /**

@@ -58,7 +58,7 @@ describe('a request that was allowed in another tab', () => {
     return { allowed, person, denied, link: allowed.url.slice(stage.authServer.length) }
   }
 
-  const removalIn = (html: string) => /<a class="button" href="(\/account\/agents\/[^"]*\/remove)"/.exec(html)?.[1]
+  const removalIn = (html: string) => /<a class="button[^"]*" href="(\/account\/agents\/[^"]*\/remove)"/.exec(html)?.[1]
 
   it('leads a user who then denies it to revoking the access', async () => {
     const stage = await opened()
