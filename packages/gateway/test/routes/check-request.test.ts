@@ -341,8 +341,10 @@ describe('a request that may contain another one, which needs more, is refused',
     { method: '*', path: '/scim/v2/Users/{id}', ...read },
     { method: '*', path: '/{tenant}/v2/keys', ...read },
     { method: '*', path: '/scim/v2/{type}/{id}', ...read },
+    { method: 'GET', path: '/a/b/c/d/run', require: 'none' },
   ]
   const batch = (...items: unknown[]) => encodeURIComponent(JSON.stringify(items))
+  const batchOf = (length: number) => batch(...Array.from({ length }, (_, at) => ({ url: `/${at}` })))
 
   it.each<[string, [string, string][]?]>([
     ['/about?_action=admin.wipe'],
@@ -369,7 +371,9 @@ describe('a request that may contain another one, which needs more, is refused',
     [`/rpc/hello?batch=${encodeURIComponent('{"requests":[{"relativeUrl":"rpc/secret"}]}')}`],
     [`/rpc/hello?b=${encodeURIComponent(`${'['.repeat(9000)}{"url":"/rpc/secret"}${']'.repeat(9000)}`)}`],
     [`/rpc/hello?${`b=${batch({ url: '/x' })}&`.repeat(17)}`],
-    [`/rpc/hello?b=${batch(...Array.from({ length: 17 }, (_, at) => ({ url: `/${at}` })))}`],
+    [`/rpc/hello?b=${batchOf(17)}`],
+    // Each URL may be one of five paths.
+    [`/a/b/c/d/run?b=${batchOf(13)}`],
     [`/rpc/hello?batch=${batch({ url: '\ud800' })}`],
     [`/rpc/hello?batch=${batch({ url: '/rpc/sec\tret' })}`],
     [`/rpc/hello?batch=${batch({ url: 'h:80/rpc/secret' })}`],
@@ -392,6 +396,7 @@ describe('a request that may contain another one, which needs more, is refused',
     [`/scim/v2/Bulk?batch=${batch({ path: '/Groups/7' }, { path: 'https://other.example/Users/7' }, { path: 'a/b' })}`],
     ['/rpc/hello?q=[path]+and+[url]'],
     [`/rpc/hello?${`b=${batch({ url: '/x' })}&`.repeat(16)}`],
+    [`/a/b/c/d/run?b=${batchOf(12)}`],
     [`/rpc/hello?q=${encodeURIComponent('{"url":"/rpc/secret"}')}`],
   ])('and %s %j passes', (target, headers = []) => expect(refusalOf(target, { of, headers })).toBe('passed'))
 
