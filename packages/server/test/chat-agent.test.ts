@@ -229,6 +229,34 @@ describe('an agent for the users of a chat', () => {
     expect(await store.list('chats')).toEqual([])
   })
 
+  it('tries again to revoke what two processes gave up at once while the auth server is not responding', async () => {
+    const { world, bot, open, store, digitsFor, revocations } = await openScene()
+    await digitsFor('alice', (await bot.connect(alice, api)).url)
+    world.clock.now += 601
+    const handler = world.origins.get(ids.authServer)
+    world.origins.set(ids.authServer, () => new Response('', { status: 503 }))
+    await Promise.all([bot.sweep(), open().sweep(), bot.sweep()])
+    world.origins.set(ids.authServer, handler ?? (() => new Response()))
+    const before = revocations().length
+    expect(await open().sweep()).toBe(0)
+    expect(revocations().length).toBe(before + 1)
+    expect(await store.list('chats')).toEqual([])
+  })
+
+  it('leaves a connection alone that was confirmed while a sweep gave it up', async () => {
+    const { bot, store, digitsFor } = await openScene()
+    const digits = await digitsFor('alice', (await bot.connect(alice, api)).url)
+    const [pending] = await store.list('chats')
+    if (pending === undefined) throw new Error('nothing is pending')
+    expect(await bot.confirm(alice.id, digits)).toBe('connected')
+    const { id, data } = pending
+    const gone = { ...pending, id: id.replace('session', 'given up'), data: { ...(data as object), state: 'given up' } }
+    await store.put('chats', gone)
+    expect(await bot.sweep()).toBe(0)
+    expect((await (await bot.for(alice.id))?.fetch(api))?.status).toBe(200)
+    expect(await store.list('chats')).toEqual([])
+  })
+
   it('revokes an earlier connection when the user connects again, and the last one when they disconnect', async () => {
     const { bot, digitsFor, revocations } = await openScene()
     await bot.confirm(alice.id, await digitsFor('alice', (await bot.connect(alice, api)).url))

@@ -239,14 +239,20 @@ function createRelinquisher(options: SharedAgentOptions, { chats, agent, now }: 
 
   /** Ends a connection, unless another caller has just confirmed it. Resolves to false if its tokens could not be revoked yet. */
   async function giveUp(pending: Pending): Promise<boolean> {
+    if (pending.state === 'link') {
+      await chats.remove(pending)
+      return true
+    }
     const gone: Pending = { ...pending, state: 'given up' }
     // Stored first, so that a sweep continues if this process is killed.
-    if (pending.state !== 'link') await chats.put(gone)
+    await chats.put(gone)
     const isEnded = pending.state === 'given up' || (await chats.remove(pending))
-    if (pending.state === 'link' || !isEnded) {
+    if ((await chats.sessionOf(gone.user.id)) === gone.id) {
       await chats.remove(gone)
       return true
     }
+    // Another caller is confirming or ending it. The record remains for the next sweep, because that caller may fail.
+    if (!isEnded) return false
     const tools = { discovery, endpointOrigins, fetch: agent.for(gone.id).fetch }
     for (const token of await chats.refreshTokens(gone.id)) if (!(await revokeRefreshToken(tools, token))) return false
     await agent.forget(gone.id)
