@@ -78,19 +78,28 @@ async function confirm({ name, requests, terminal, signal }: Connecting, first: 
     if (response.number === undefined) return readConnected(response)
     if (response.number !== number) throw new AgentError('agent_token_refused', 'The auth server changed the number.')
     const { interval } = response
-    await sleep((typeof interval === 'number' && interval > 0 ? Math.min(interval, 30) : 2) * 1000, undefined, {
-      signal,
-    })
+    await wait(typeof interval === 'number' && interval > 0 ? Math.min(interval, 30) : 2, signal)
     try {
       response = await requests('/delegates', { credential: code, device: name })
     } catch (error) {
-      if (!isDenied(error)) throw error
-      throw new CommandError('This device was not connected: you chose No on the page, or the time was up.', {
-        exitCode: exitStatus.denied,
-        cause: error,
-      })
+      if (isBusy(error)) await wait(error.retryAfter ?? 2, signal)
+      else if (isDenied(error))
+        throw new CommandError('This device was not connected: you chose No on the page, or the time was up.', {
+          exitCode: exitStatus.denied,
+          cause: error,
+        })
+      else throw error
     }
   }
+}
+
+/** Whether too many requests came from this network, perhaps from other devices. */
+function isBusy(error: unknown): error is AgentError {
+  return error instanceof AgentError && error.error === 'too_many_requests'
+}
+
+async function wait(seconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(seconds * 1000, undefined, { signal })
 }
 
 /** Reads a code of 8 symbols in Crockford's base32; hyphens, spaces and case do not matter. */

@@ -38,7 +38,7 @@ export async function startFakeAuthServer({ isRemote = false } = {}): Promise<Fa
     const waiting = fake.answers[url] ?? []
     const posted = waiting.length > 1 ? waiting.shift() : waiting[0]
     const [status, body] = method === 'POST' && posted ? posted : ([200, documents[url]] as const)
-    outgoing.writeHead(body ? status : 404, { 'content-type': 'application/json' })
+    outgoing.writeHead(body ? status : 404, { 'content-type': 'application/json', 'retry-after': '1' })
     outgoing.end(JSON.stringify(body ?? {}))
   }
   onTestFinished(close)

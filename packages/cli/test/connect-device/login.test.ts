@@ -234,6 +234,7 @@ it('connects a device without a browser: the code is typed into the terminal, wh
   server.answers['/delegates'] = [
     refusal('enrollment_denied'),
     [202, number],
+    refusal('too_many_requests', 429),
     [202, number],
     [201, { name: 'x', device: 'box', account: 'ada', issuer: server.issuer, expires_at: 1_800_000_000 }],
   ]

@@ -1,5 +1,6 @@
 import { AAuthError } from 'countersign'
 import {
+  createRateLimit,
   DelegateRefusal,
   type DelegateRefusalCode,
   type KeyRequest,
@@ -115,6 +116,14 @@ const refusals: Readonly<Record<ReasonOf<RedeemedDevice>, [DelegateRefusalCode, 
   user_disabled: ['enrollment_denied', 'The account cannot connect devices.'],
   key_taken: ['key_taken', 'This key belongs to a device already: generate a new one.'],
   too_many: ['too_many_devices', 'The account has as many devices as allowed: disconnect one under My agents.'],
+}
+
+/**
+ * Limits the requests of devices. Keys that are not connected cost nothing, so only their network limits them: one that waits for its owner's
+ * decision sends 30 requests a minute.
+ */
+export function createDeviceRate({ now }: SignedContext): RateLimit {
+  return createRateLimit({ now, signature: 100, address: 100 })
 }
 
 /** Creates the endpoint at which a device redeems a code. */

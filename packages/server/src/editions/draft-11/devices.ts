@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { createRateLimit } from 'countersign/agent-server'
 import { documentUrl } from 'countersign/discovery'
 import { type AgentDocument, draft11Documents, draft11Jose } from 'countersign/editions/draft-11'
 import { draft11AgentServer } from 'countersign/editions/draft-11/agent-server'
@@ -9,7 +8,7 @@ import { documentRoute, type Route } from '../../http/route.js'
 import type { SigningKeys } from '../../secrets/server-keys.js'
 import { type StoredKeysOptions, storedSigningKeys } from '../../secrets/stored-keys.js'
 import type { OwnedDevice } from '../../storage/api/storage.js'
-import { createDeviceRoutes, createRenewal } from '../devices.js'
+import { createDeviceRate, createDeviceRoutes, createRenewal } from '../devices.js'
 import type { SignedContext } from '../edition.js'
 import { draft11Name, paths } from './paths.js'
 import { malformed } from './problems.js'
@@ -46,7 +45,7 @@ export function deviceRoutes(context: SignedContext): readonly Route[] {
   const { issuer, personalAgents, deviceKeys, now } = context
   if (!personalAgents || !deviceKeys) return []
   const { host } = new URL(issuer)
-  const renew = createRenewal(context, createRateLimit({ now }), ({ key: { jwk } }) => {
+  const renew = createRenewal(context, createDeviceRate(context), ({ key: { jwk } }) => {
     if (publishedJwk(jwk, draft11Jose).alg === undefined)
       throw malformed('Draft -11 has no algorithm for this key: connect the device with an Ed25519 or P-256 key.')
     return async ({ id: name }, lifetime) => {

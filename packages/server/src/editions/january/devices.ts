@@ -1,5 +1,4 @@
 import { AAuthError } from 'countersign'
-import { createRateLimit } from 'countersign/agent-server'
 import { documentUrl, isIdentifier } from 'countersign/discovery'
 import { type AgentMetadata, january, requireParameter } from 'countersign/editions'
 import { issueToken } from 'countersign/tokens'
@@ -7,6 +6,7 @@ import { documentRoute, type Route } from '../../http/route.js'
 import type { OwnedDevice } from '../../storage/api/storage.js'
 import {
   countedDevice,
+  createDeviceRate,
   createDeviceRoutes,
   createRedemption,
   createRenewal,
@@ -43,7 +43,7 @@ export function deviceDocument(issuer: string, device?: OwnedDevice): AgentMetad
 export function deviceRoutes(context: SignedContext): readonly Route[] {
   const { issuer, personalAgents, deviceKeys, storage, now, identifiers } = context
   if (!personalAgents || !deviceKeys) return []
-  const rateLimit = createRateLimit({ now })
+  const rateLimit = createDeviceRate(context)
   const document = {
     ...deviceDocument(issuer),
     device_authorization_uri: `${issuer}/account/devices/connect`,
