@@ -24,7 +24,8 @@ export function personalAgentsOf({ personalAgents }: CheckedOptions): PersonalAg
   const { remote = false, users, devices: most = 20 } = personalAgents
   const listed = users && new Set(users.map(foldUsername))
   const allows = ({ username }: User) => listed === undefined || listed.has(foldUsername(username))
-  return { remote, most, allows, isUsable: (device) => device.isLive && allows(device.user) }
+  const isUsable = (device: OwnedDevice) => device.isLive && allows(device.user) && (remote || !device.isRemote)
+  return { remote, most, allows, isUsable }
 }
 
 /** The user's own device that an agent's delegate stands for; undefined for any other agent. */

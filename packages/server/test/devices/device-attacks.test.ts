@@ -14,6 +14,7 @@ import {
   callback,
   codeOn,
   connect,
+  connectRemotely,
   connectUrl,
   decideOnDevice,
   issuer,
@@ -178,9 +179,12 @@ describe('the permissions of a device', () => {
     expect((await device.user.open(device.pages[0] ?? '')).status).toBe(410)
   })
 
-  it('D06: end with the policy that lets its owner connect devices', async () => {
-    const world = await openDevices()
-    const { signer } = await connect(world)
+  it.each([
+    ['lets its owner connect devices', connect, { remote: true, users: [bob.username] }],
+    ['lets codes be typed into devices', connectRemotely, { remote: false }],
+  ])('D06: end with the policy that %s', async (_, connectTo, settings) => {
+    const world = await openDevices({ remote: true })
+    const { signer } = await connectTo(world)
     const { body } = await renew(world, signer)
     const held = agentWith(world, signer, String(body.agent_token))
     expect(await failureOf(held.fetch(`${ids.resource}/read`))).toEqual(new Error('a user was asked'))
@@ -189,7 +193,7 @@ describe('the permissions of a device', () => {
       keys: fixedKeys({ signer: await newSigner(), secret: new Uint8Array(32).fill(7) }),
       personalAgents: {
         keys: fixedKeys({ signer: world.deviceSigner, secret: new Uint8Array(32).fill(8) }),
-        users: [bob.username],
+        ...settings,
       },
       storage: world.storage,
       fetch: world.fetch,
