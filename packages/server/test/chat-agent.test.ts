@@ -277,6 +277,30 @@ describe('an agent for the users of a chat', () => {
     expect(await bot.confirm(alice.id, digits)).toBe('none')
   })
 
+  it('ends an unconfirmed connection when the user is disconnected', async () => {
+    const { bot, digitsFor, revocations } = await openScene()
+    const digits = await digitsFor('alice', (await bot.connect(alice, api)).url)
+    await bot.disconnect(alice.id)
+    expect(revocations()).toHaveLength(1)
+    expect(await bot.confirm(alice.id, digits)).toBe('none')
+  })
+
+  it('revokes what was confirmed if the process is killed before it has stored the connection', async () => {
+    const store = memoryStore()
+    const { world, bot, open, digitsFor, revocations } = await openScene({ store })
+    const digits = await digitsFor('alice', (await bot.connect(alice, api)).url)
+    const { put } = store
+    store.put = (owner, record) => {
+      if (owner === `chat ${alice.id}`) throw new Error('killed')
+      return put(owner, record)
+    }
+    await expect(bot.confirm(alice.id, digits)).rejects.toThrow('killed')
+    world.clock.now += 60
+    expect(await open().sweep()).toBe(0)
+    expect(revocations()).toHaveLength(1)
+    expect(await store.list('chats')).toEqual([])
+  })
+
   it('connects another decision while an earlier one cannot be revoked', async () => {
     const { world, bot, digitsFor } = await openScene()
     const handler = world.origins.get(ids.authServer)

@@ -52,7 +52,7 @@ export interface ChatAgent extends Pick<WebAgent, 'id' | 'metadata' | 'handler'>
   confirm(user: string, text: string): Promise<Confirmation>
   /** The agent for a chat user; undefined until that user has confirmed a connection. */
   for(user: string): Promise<AgentActions | undefined>
-  /** Ends a chat user's connection, and revokes its refresh tokens. */
+  /** Ends a chat user's connection, and what this user has not confirmed yet, and revokes their refresh tokens. */
   disconnect(user: string): Promise<void>
   /**
    * Gives up what was not confirmed in time, and revokes its refresh tokens. It runs by itself while the process runs; call it at startup as
@@ -151,6 +151,12 @@ export function createChatAgent(options: ChatAgentOptions): ChatAgent {
     if (session !== undefined) await giveUp({ state: 'given up', id: session, user, url: '', until: 0 })
   }
 
+  /** Ends what a user has not confirmed yet. */
+  async function endPending(user: string): Promise<void> {
+    const isOpen = ({ user: { id }, state }: Pending) => id === user && (state === 'link' || state === 'session')
+    await Promise.all((await chats.list()).filter(isOpen).map(giveUp))
+  }
+
   return {
     id,
     metadata: agent.metadata,
@@ -160,43 +166,60 @@ export function createChatAgent(options: ChatAgentOptions): ChatAgent {
         : agent.handler(request),
     async connect(user, url) {
       const [ticket, expiresAt] = [randomSecret(), now() + lifetime]
-      const others = (await chats.list()).filter((each) => each.user.id === user.id && each.state !== 'given up')
-      await Promise.all(others.map(giveUp))
+      await endPending(user.id)
       await sweep()
       await chats.put({ state: 'link', id: await platform.hashText(ticket), user, url, until: expiresAt })
       return { url: `${id}/connect?ticket=${ticket}`, expiresAt }
     },
-    async confirm(user, text) {
-      const digits = text.replaceAll(/\s/g, '')
-      const pending = (await chats.list()).find(
-        (each) => each.state === 'session' && each.user.id === user && each.digits && each.until > now(),
-      )
-      if (!/^\d{6}$/.test(digits) || !pending) return 'none'
-      const left = await chats.guess(pending)
-      if (left === undefined) return 'closed'
-      if (digits === pending.digits) {
-        const before = await chats.sessionOf(user)
-        if (!(await chats.remove(pending))) return 'none'
-        await chats.bind(user, pending.id)
-        await chats.forgetGuesses(pending)
-        await unbind(pending.user, before)
-        return 'connected'
-      }
-      if (left > 0) return 'wrong'
-      await giveUp(pending)
-      return 'closed'
-    },
+    confirm: (user, text) => takeDigits(user, text, { chats, giveUp, unbind, now }),
     async for(user) {
       const session = await chats.sessionOf(user)
       return session === undefined ? undefined : agent.for(session)
     },
     async disconnect(user) {
+      await endPending(user)
       const session = await chats.sessionOf(user)
       await chats.unbind(user)
       await unbind({ id: user, name: '', place: '' }, session)
     },
     sweep,
   }
+}
+
+/** What taking the digits requires. */
+interface ConfirmedChats extends Pick<RelinquishedChats, 'chats' | 'now'> {
+  giveUp: (pending: Pending) => Promise<boolean>
+  unbind: (user: ChatUser, session: string | undefined) => Promise<void>
+}
+
+/** Binds a session to the chat user who typed its digits. */
+async function takeDigits(
+  user: string,
+  text: string,
+  { chats, giveUp, unbind, now }: ConfirmedChats,
+): Promise<Confirmation> {
+  const digits = text.replaceAll(/\s/g, '')
+  const pending = (await chats.list()).find(
+    (each) => each.state === 'session' && each.user.id === user && each.digits && each.until > now(),
+  )
+  if (!/^\d{6}$/.test(digits) || !pending) return 'none'
+  const left = await chats.guess(pending)
+  if (left === undefined) return 'closed'
+  if (digits === pending.digits) {
+    const before = await chats.sessionOf(user)
+    // If this process is killed before the session is bound, a sweep gives it up.
+    const confirmed: Pending = { ...pending, state: 'confirmed', until: now() + 60 }
+    await chats.put(confirmed)
+    if (!(await chats.remove(pending))) return 'none'
+    await chats.bind(user, pending.id)
+    await chats.remove(confirmed)
+    await chats.forgetGuesses(pending)
+    await unbind(pending.user, before)
+    return 'connected'
+  }
+  if (left > 0) return 'wrong'
+  await giveUp(pending)
+  return 'closed'
 }
 
 /** The page where the user decides; undefined if the request needs no decision, or cannot be made. */

@@ -13,8 +13,11 @@ export interface ChatUser {
 
 /** A connection that a chat user has started, and not confirmed yet. */
 export interface Pending {
-  /** `link`: no browser has opened it. `session`: a browser is deciding. `given up`: its refresh tokens must be revoked. */
-  state: 'link' | 'session' | 'given up'
+  /**
+   * `link`: no browser has opened it. `session`: a browser is deciding. `confirmed`: the digits were right, and the session is being bound to the
+   * user. `given up`: its refresh tokens must be revoked.
+   */
+  state: 'link' | 'session' | 'confirmed' | 'given up'
   /** The hash of the link's ticket, or the session. */
   id: string
   user: ChatUser
