@@ -16,8 +16,8 @@ import { cachedQuery, generateId, hashBytes, hashText, idBytes, idText, type Pla
 import { endRequests } from './bindings.js'
 import { revokeGrants } from './grants.js'
 
-/** How long a confirmed device may take to learn of it, in seconds. */
-const pickup = 60
+/** How long a confirmed device may take to learn of it, in seconds: longer than it waits if its network sends too many requests. */
+const pickup = 120
 
 /** Implements {@link DeviceStorage.createDeviceCode}. */
 export async function createDeviceCode(unit: Unit, code: NewDeviceCode): Promise<'created' | 'too_many' | 'changed'> {
