@@ -289,7 +289,7 @@ describe('an agent for the users of a chat', () => {
     const store = memoryStore()
     const { world, bot, open, digitsFor, revocations } = await openScene({ store })
     const digits = await digitsFor('alice', (await bot.connect(alice, api)).url)
-    const { put } = store
+    const put = store.put.bind(store)
     store.put = (owner, record) => {
       if (owner === `chat ${alice.id}`) throw new Error('killed')
       return put(owner, record)
