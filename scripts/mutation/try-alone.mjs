@@ -5,7 +5,7 @@ import { runTests } from './run-tests.mjs'
 import { switchEnvironment } from './try-together.mjs'
 
 /**
- * Tries one mutation in processes of its own, from their start. It counts as killed only if a test file fails twice in a row with it and passes
+ * Tries one mutation in separate processes, from their start. It counts as killed only if a test file fails twice in a row with it and passes
  * without it, or if its tests finish in time without it but not with it.
  *
  * @param {string} root of the copy

@@ -74,8 +74,8 @@ export interface KnownWorkload {
 type RequireAudience = (name: string) => Promise<string | undefined>
 
 /**
- * Recognizes a workload by its token, and binds the token to the key of the request unless anything else refuses it. Counts the request by the workload, because many of them
- * share a network. A refused one is counted by network and key.
+ * Recognizes a workload by its token, and binds the token to the key of the request unless anything else refuses it. Counts the request by
+ * the workload, because many of them share a network. A refused one is counted by network and key.
  *
  * @throws DelegateRefusal `workload_denied`, `issuer_unavailable`, `platform_token_used`
  * @throws AAuthError `too_many_requests`

@@ -12,12 +12,13 @@ import {
   browserOf,
   type ConnectedDevice,
   callback,
-  codeOn,
+  codePage,
   connect,
   connectRemotely,
   connectUrl,
   decideOnDevice,
   issuer,
+  newCode,
   newSigner,
   openDevices,
   redeem,
@@ -75,18 +76,14 @@ describe('a code', () => {
   it('D03: that is typed in is bound to the first key that sends it, and another key ends it', async () => {
     const world = await openDevices({ remote: true })
     const user = await browserOf(world)
-    const url = `${issuer}/account/devices/code`
-    const start = await (await user.open(url)).text()
-    const issued = await (await user.submit(start, url, { action: 'new-device-code' })).text()
-    const code = codeOn(issued)
+    const { code } = await newCode(user)
     const first = await newSigner()
     expect((await redeem(world, first, code, { device: 'mine' })).status).toBe(202)
     expect((await redeem(world, await newSigner(), code, { device: 'theirs' })).body.error).toBe('enrollment_denied')
     expect((await redeem(world, first, code, { device: 'mine' })).body.error).toBe('enrollment_denied')
     const other = await browserOf(world, bob)
-    const page = await (await other.open(url)).text()
-    const theirs = await (await other.submit(page, url, { action: 'new-device-code' })).text()
-    const claimed = await other.submit(theirs, url, { action: 'check-device-code', device_code: code })
+    const theirs = await newCode(other)
+    const claimed = await other.submit(theirs.issued, codePage, { action: 'check-device-code', device_code: code })
     expect(claimed.status).toBe(409)
   })
 })

@@ -4,11 +4,12 @@ import { hashOf } from '../storage/fixtures.js'
 import { ids, type World } from '../world.js'
 import {
   browserOf,
-  codeOn,
+  codePage,
   connect,
   connectUrl,
   decideOnDevice,
   issuer,
+  newCode,
   newSigner,
   openDevices,
   post,
@@ -92,9 +93,7 @@ describe('a redemption', () => {
   it('accepts a code that is typed in for five minutes', async () => {
     const world = await openDevices({ remote: true })
     const user = await browserOf(world)
-    const url = `${issuer}/account/devices/code`
-    const start = await (await user.open(url)).text()
-    const code = codeOn(await (await user.submit(start, url, { action: 'new-device-code' })).text())
+    const { code } = await newCode(user)
     const signer = await newSigner()
     world.clock.now += 299
     expect((await redeem(world, signer, code, { device: 'box' })).status).toBe(202)
@@ -105,9 +104,7 @@ describe('a redemption', () => {
   it('lets a device wait for the decision, a request every two seconds', async () => {
     const world = await openDevices({ remote: true })
     const user = await browserOf(world)
-    const url = `${issuer}/account/devices/code`
-    const start = await (await user.open(url)).text()
-    const code = codeOn(await (await user.submit(start, url, { action: 'new-device-code' })).text())
+    const { code } = await newCode(user)
     const signer = await newSigner()
     for (let second = 0; second < 120; second += 2) {
       const waiting = await redeem(world, signer, code, { device: 'box' })
@@ -146,13 +143,11 @@ describe('the owner of a device', () => {
     const user = await browserOf(world)
     const signer = await newSigner()
     expect(await decideOnDevice(user, connectUrl(signer), '' as 'deny')).toMatchObject({ error: 'access_denied' })
-    const url = `${issuer}/account/devices/code`
-    const start = await (await user.open(url)).text()
-    const issued = await (await user.submit(start, url, { action: 'new-device-code' })).text()
-    const send = async () => redeem(world, signer, codeOn(issued), { device: 'server' })
+    const { issued, code } = await newCode(user)
+    const send = async () => redeem(world, signer, code, { device: 'server' })
     expect((await send()).status).toBe(202)
-    const claimed = await (await user.submit(issued, url, { action: 'check-device-code' })).text()
-    await user.submit(claimed, url, { action: 'confirm-device', consent: '' })
+    const claimed = await (await user.submit(issued, codePage, { action: 'check-device-code' })).text()
+    await user.submit(claimed, codePage, { action: 'confirm-device', consent: '' })
     expect((await send()).body.error).toBe('enrollment_denied')
   })
 })

@@ -114,24 +114,30 @@ export async function connect(world: World, person = ada, key?: Signer): Promise
   return { ...agentOn(world, signer), user, id: String(body.name) }
 }
 
+/** Where users get a code to type into a device. */
+export const codePage = `${issuer}/account/devices/code`
+
+/** Gets a code to type into a device; `issued` is the page that shows it. */
+export async function newCode(user: ScriptedUser): Promise<{ issued: string; code: string }> {
+  const start = await (await user.open(codePage)).text()
+  const issued = await (await user.submit(start, codePage, { action: 'new-device-code' })).text()
+  return { issued, code: codeOn(issued) }
+}
+
 /** Connects a device with a code that is typed into it. */
 export async function connectRemotely(world: World): Promise<ConnectedDevice> {
   const signer = await newSigner()
   const user = await browserOf(world)
-  const url = `${issuer}/account/devices/code`
-  const issued = await (
-    await user.submit(await (await user.open(url)).text(), url, { action: 'new-device-code' })
-  ).text()
-  const code = codeOn(issued)
+  const { issued, code } = await newCode(user)
   await redeem(world, signer, code, { device: 'server' })
-  const claimed = await (await user.submit(issued, url, { action: 'check-device-code' })).text()
-  await user.submit(claimed, url, { action: 'confirm-device', consent: 'grant' })
+  const claimed = await (await user.submit(issued, codePage, { action: 'check-device-code' })).text()
+  await user.submit(claimed, codePage, { action: 'confirm-device', consent: 'grant' })
   const { body } = await redeem(world, signer, code, { device: 'server' })
   return { ...agentOn(world, signer), user, id: String(body.name) }
 }
 
 /** The code on a page. Random values of its forms may look like a code. */
-export function codeOn(page: string): string {
+function codeOn(page: string): string {
   return /<code>([0-9A-Z]{4}-[0-9A-Z]{4})<\/code>/.exec(page)?.[1] ?? expect.fail('the page shows no code')
 }
 

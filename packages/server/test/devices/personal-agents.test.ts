@@ -8,12 +8,13 @@ import {
   allowOnDevice,
   bob,
   browserOf,
-  codeOn,
+  codePage,
   connect,
   connectRemotely,
   connectUrl,
   decideOnDevice,
   issuer,
+  newCode,
   newSigner,
   openDevices,
   post,
@@ -192,19 +193,16 @@ describe('a device without a browser', () => {
     const world = await openDevices({ remote: true })
     const signer = await newSigner()
     const user = await browserOf(world)
-    const url = `${issuer}/account/devices/code`
-    const start = await (await user.open(url)).text()
-    const issued = await (await user.submit(start, url, { action: 'new-device-code' })).text()
-    const code = codeOn(issued)
-    const early = await (await user.submit(issued, url, { action: 'check-device-code' })).text()
+    const { issued, code } = await newCode(user)
+    const early = await (await user.submit(issued, codePage, { action: 'check-device-code' })).text()
     expect(early).toContain('device-code-issued')
     const typed = code.toLowerCase().replace('-', ' ').replaceAll('0', 'o').replaceAll('1', 'l')
     const waiting = await redeem(world, signer, typed, { device: 'server' })
     expect([waiting.status, waiting.body]).toMatchObject([202, { account: 'ada', interval: 2 }])
-    const claimed = await (await user.submit(issued, url, { action: 'check-device-code' })).text()
+    const claimed = await (await user.submit(issued, codePage, { action: 'check-device-code' })).text()
     expect(claimed).toContain(`<code>${String(waiting.body.number)}</code>`)
     expect((await redeem(world, signer, code, { device: 'server' })).body).toEqual(waiting.body)
-    const confirmed = await user.submit(claimed, url, { action: 'confirm-device', consent: 'grant' })
+    const confirmed = await user.submit(claimed, codePage, { action: 'confirm-device', consent: 'grant' })
     expect([confirmed.status, confirmed.headers.get('location')]).toEqual([
       303,
       expect.stringMatching(/^[\x21-\x7e]+$/),
@@ -212,7 +210,7 @@ describe('a device without a browser', () => {
     const account = await (await user.open(new URL(confirmed.headers.get('location') ?? '', issuer).href)).text()
     expect(words(account)).toContain('Your device “server” is being connected.')
     expect(account).not.toContain('You have no agents')
-    const checked = await user.submit(issued, url, { action: 'check-device-code' })
+    const checked = await user.submit(issued, codePage, { action: 'check-device-code' })
     expect([checked.status, await checked.text()]).toEqual([409, expect.stringContaining('code_ended')])
     world.clock.now += 65 // Other devices in its network sent too many requests.
     const { status, body } = await redeem(world, signer, code, { device: 'server' })
@@ -235,15 +233,13 @@ describe('a device without a browser', () => {
     const world = await openDevices({ remote: true })
     const signer = await newSigner()
     const user = await browserOf(world)
-    const url = `${issuer}/account/devices/code`
-    const start = await (await user.open(url)).text()
-    const issued = await (await user.submit(start, url, { action: 'new-device-code' })).text()
-    await redeem(world, signer, codeOn(issued), { device: 'server' })
-    const claimed = await (await user.submit(issued, url, { action: 'check-device-code' })).text()
-    const denied = await user.submit(claimed, url, { action: 'confirm-device', consent: 'deny' })
+    const { issued, code } = await newCode(user)
+    await redeem(world, signer, code, { device: 'server' })
+    const claimed = await (await user.submit(issued, codePage, { action: 'check-device-code' })).text()
+    const denied = await user.submit(claimed, codePage, { action: 'confirm-device', consent: 'deny' })
     const account = await user.open(new URL(denied.headers.get('location') ?? '', issuer).href)
     expect(words(await account.text())).toContain('Nothing was connected.')
-    expect((await redeem(world, signer, codeOn(issued), { device: 'server' })).body.error).toBe('enrollment_denied')
+    expect((await redeem(world, signer, code, { device: 'server' })).body.error).toBe('enrollment_denied')
     expect(await world.storage.listEvents({ event: 'device.denied' })).toHaveLength(1)
   })
 

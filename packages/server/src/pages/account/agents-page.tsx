@@ -29,19 +29,7 @@ export function renderAgents(model: AgentsPage, messages: Messages = en): string
         <h1>{messages.myAgents}</h1>
         {model.removed && <Removed removed={model.removed} messages={messages} />}
         {model.confirmed && <Confirmed of={model.confirmed} messages={messages} />}
-        {!none ? (
-          <Filled model={model} messages={messages} />
-        ) : model.devices?.length || model.confirmed?.isAllowed ? (
-          <p class="lead">{account.devices.noAccess}</p>
-        ) : (
-          <div class="empty">
-            <span class="mark" aria-hidden="true">
-              <Icon name="shield" />
-            </span>
-            <p class="lead">{account.noAgents}</p>
-            <p>{account.noAgentsYet}</p>
-          </div>
-        )}
+        {none ? <None model={model} messages={messages} /> : <Filled model={model} messages={messages} />}
         {model.devices && model.devices.length > 0 && (
           <Devices frame={model} devices={model.devices} messages={messages} />
         )}
@@ -110,6 +98,21 @@ export function Removed(props: { removed: NonNullable<AgentsPage['removed']>; me
   const { account } = messages
   const sentence = removed.isTold ? account.removedTold : account.removed
   return <Done>{sentence(clock(removed.stoppedAt), clock(removed.expiresBy))}</Done>
+}
+
+/** What users without agents see, who may have devices that were not allowed anything yet. */
+function None({ model, messages }: { model: AgentsPage; messages: Messages }) {
+  const { account } = messages
+  if (model.devices?.length || model.confirmed?.isAllowed) return <p class="lead">{account.devices.noAccess}</p>
+  return (
+    <div class="empty">
+      <span class="mark" aria-hidden="true">
+        <Icon name="shield" />
+      </span>
+      <p class="lead">{account.noAgents}</p>
+      <p>{account.noAgentsYet}</p>
+    </div>
+  )
 }
 
 /** The device that the user just confirmed or refused. It is in the list once it has learned of that. */

@@ -10,17 +10,17 @@ it.each<[string, () => Promise<unknown>, string]>([
   ['that fails', () => Promise.reject(new TypeError('broken')), 'failed'],
 ])('a verb %s is reported with its duration in seconds', async (_what, endSession, outcome) => {
   vi.spyOn(performance, 'now').mockReturnValueOnce(1000).mockReturnValueOnce(3500)
-  const told: unknown[] = []
-  const storage = observeStorage({ endSession } as unknown as Storage, (event) => told.push(event))
+  const reported: unknown[] = []
+  const storage = observeStorage({ endSession } as unknown as Storage, (event) => reported.push(event))
   const result = await storage.endSession('id').catch((error: unknown) => error)
   expect(result).toEqual(await endSession().catch((error: unknown) => error))
-  expect(told).toEqual([{ kind: 'storage', verb: 'endSession', outcome, duration: 2.5 }])
+  expect(reported).toEqual([{ kind: 'storage', verb: 'endSession', outcome, duration: 2.5 }])
 })
 
 it('only verbs are reported', () => {
-  const told: unknown[] = []
+  const reported: unknown[] = []
   const verb = Symbol('verb')
   const storage = { version: 1, [verb]: () => 2 }
-  const observed = observeStorage(storage as unknown as Storage, (event) => told.push(event))
-  expect([Reflect.get(observed, 'version'), Reflect.get(observed, verb), told]).toEqual([1, storage[verb], []])
+  const observed = observeStorage(storage as unknown as Storage, (event) => reported.push(event))
+  expect([Reflect.get(observed, 'version'), Reflect.get(observed, verb), reported]).toEqual([1, storage[verb], []])
 })
