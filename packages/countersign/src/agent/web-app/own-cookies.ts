@@ -37,8 +37,14 @@ function escaped(character: string): string {
   return character === '~' ? '_' : `~${character.charCodeAt(0)}`
 }
 
-/** Returns the first cookie with the given name, with its value as sent. */
+/**
+ * Returns the first cookie with the given name, with its value as sent. Only spaces and tabs surround a name (RFC 6265bis §5.6): with any
+ * other character removed, a name that another host may set would become one with the `__Host-` prefix.
+ */
 export function readCookie(header: string | undefined, name: string): string | undefined {
-  const pairs = (header ?? '').split(';').map((pair) => pair.trim())
-  return pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1)
+  const pairs = (header ?? '').replace(/^[ \t]+/, '').split(/;[ \t]*/)
+  return pairs
+    .find((pair) => pair.startsWith(`${name}=`))
+    ?.slice(name.length + 1)
+    .trimEnd()
 }

@@ -38,6 +38,10 @@ it.each([
   ['aa=1; ba=2', undefined],
   ['', undefined],
   [undefined, undefined],
+  // Chromium sends these names as they are, and lets another host of the same site set them.
+  ['\u00a0a=1; a=2', '2'],
+  ['b=1;\t \u00a0a=1;\ta=2', '2'],
+  ['\ufeffa=1', undefined],
 ])('the cookie in %j is %j', (header, value) => {
   expect(readCookie(header, 'a')).toBe(value)
 })
