@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { hash, verify } from '@node-rs/argon2'
 import { AAuthError } from 'countersign'
 import type { Emit } from 'countersign/node'
@@ -15,14 +14,10 @@ export function hashPassword(password: string): Promise<string> {
   return hash(password, parameters)
 }
 
-/** A hash with the same parameters that matches no known password. Comparing a password with it takes just as long, even the first time. */
-const hashOfNoPassword = encodedHash(randomBytes(16), randomBytes(32))
+const { memoryCost, timeCost, parallelism } = parameters
 
-function encodedHash(salt: Buffer, hashed: Buffer): string {
-  const { memoryCost, timeCost, parallelism } = parameters
-  const [encodedSalt, encoded] = [salt, hashed].map((bytes) => bytes.toString('base64').replace(/=+$/, ''))
-  return `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$${encodedSalt}$${encoded}`
-}
+/** A hash with the same parameters that matches no known password. Comparing a password with it takes just as long, even the first time. */
+const hashOfNoPassword = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$${'A'.repeat(22)}$${'A'.repeat(43)}`
 
 /**
  * Hashes and checks one server's passwords, a few at a time. Waiting passwords are served in turn by share; a share is given as a path in a
@@ -50,7 +45,7 @@ export interface Passwords {
 }
 
 /** Creates the single queue in which passwords wait. */
-export function createPasswords(tell?: Emit): Passwords {
+export function createPasswords(tell: Emit = () => undefined): Passwords {
   let running = 0
   const queue = new FairQueue<(mayRun: boolean) => void>()
   /** Resolves to whether the computation had to wait. */
@@ -64,8 +59,7 @@ export function createPasswords(tell?: Emit): Passwords {
       queue.push(resolve, { path: share }, limits.waiting)?.(false)
     })
     if (mayRun) return true
-    const waited = (performance.now() - came) / 1000
-    tell?.({ kind: 'password', outcome: 'unavailable', waited, duration: 0, waiting: queue.size })
+    tell({ kind: 'password', outcome: 'unavailable', waited: secondsFrom(came), duration: 0, waiting: queue.size })
     throw new AAuthError('unavailable', 'Too many passwords are being checked.', { retryAfter: 2 })
   }
 
@@ -83,8 +77,8 @@ export function createPasswords(tell?: Emit): Passwords {
       const next = queue.shift()
       if (next) next(true)
       else running--
-      const seconds = { waited: (began - came) / 1000, duration: (performance.now() - began) / 1000 }
-      tell?.({ kind: 'password', outcome, ...seconds, waiting: queue.size })
+      const seconds = { waited: secondsFrom(came, began), duration: secondsFrom(began) }
+      tell({ kind: 'password', outcome, ...seconds, waiting: queue.size })
     }
   }
 
@@ -93,8 +87,11 @@ export function createPasswords(tell?: Emit): Passwords {
     verify: (passwordHash, password, share, mayCompare) =>
       inTurn(share, async (hasWaited) => {
         if (hasWaited && !(await mayCompare())) return undefined
-        const matches = await verify(passwordHash ?? hashOfNoPassword, password)
-        return matches && passwordHash !== undefined
+        return verify(passwordHash ?? hashOfNoPassword, password)
       }),
   }
+}
+
+function secondsFrom(start: number, end: number = performance.now()): number {
+  return (end - start) / 1000
 }
