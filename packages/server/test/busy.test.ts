@@ -69,7 +69,18 @@ it.each([
   expect((await ask()).status).toBe(200)
 })
 
-it('tells an agent with a certificate to retry while its document cannot be fetched', async () => {
+it.each([
+  [0, { status: 429, error: 'too_many_requests', error_description: 'Too many documents are being fetched.' }],
+  [
+    9,
+    {
+      status: 401,
+      error: 'invalid_signature',
+      error_description:
+        'No usable key was found at the location in the signature: check what is published there with countersign discover.',
+    },
+  ],
+])('refuses an agent with a certificate while its document cannot be fetched: limit %i', async (most, expected) => {
   const id = 'https://agent.example'
   const signer = await newSigner()
   const key = await importVerificationKey(signer.jwk)
@@ -81,16 +92,12 @@ it('tells an agent with a certificate to retry while its document cannot be fetc
     storage,
     certificates: async () => ({ found: { key, agent: id } }),
     fetch: async () => new Response(null, { status: 404 }),
-    discovery: { fetchesPerSource: 0 },
+    discovery: { fetchesPerSource: most, failureTime: 'shortest' },
   })
   const form = { request_type: 'auth', scope: 'read', redirect_uri: `${id}/callback` }
   const request = new Request(`${issuer}/agent/token`, { method: 'POST', body: new URLSearchParams(form) })
   const signatureKey = { scheme: 'x509', x5u: `${id}/agent.pem`, x5t: 'x'.repeat(43) } as const
   const signed = await signRequest(request, { profile: january.signing, signer, signatureKey })
   const response = await server.handler(signed, receiveRequest(signed, '192.0.2.1'))
-  expect({ status: response.status, ...((await response.json()) as object) }).toEqual({
-    status: 429,
-    error: 'too_many_requests',
-    error_description: 'Too many documents are being fetched.',
-  })
+  expect({ status: response.status, ...((await response.json()) as object) }).toEqual(expected)
 })
