@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { newSigner } from '../../attacks/party.js'
 import { createScriptedUser } from '../../scripted-user.js'
 import {
+  agentId,
   askPerson,
   cancel,
   decide,
@@ -79,6 +80,25 @@ describe('a pending request', () => {
     expect(await problemIn(refused ?? Response.error())).toMatchObject({ status: 429, error: 'slow_down' })
     await cancel(stage, location)
     expect(await problemIn(await third)).toMatchObject({ status: 410 })
+  })
+
+  it('is recorded for each token of a poll once', async () => {
+    const recorded: object[] = []
+    const stage = await openPersonStage({
+      wrap: (storage) => ({
+        ...storage,
+        recordPoll: (polled) => {
+          recorded.push(polled)
+          return storage.recordPoll(polled)
+        },
+      }),
+    })
+    const { location, page } = await openPerson(stage)
+    for (const jti of ['one', 'one', 'two', 'one']) expect((await poll(stage, location, { jti })).status).toBe(202)
+    await decide(stage, page, 'deny')
+    expect((await poll(stage, location, { jti: 'three' })).status).toBe(403)
+    const polled = { pollHash: expect.stringMatching(/^[\w-]{43}$/), agent: stage.agent.id, delegate: agentId }
+    expect(recorded).toMatchObject(['one', 'two'].map((jti) => ({ ...polled, agentToken: { jti } })))
   })
 
   it('is no longer held for an agent that has disconnected', async () => {

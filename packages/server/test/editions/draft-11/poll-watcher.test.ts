@@ -1,5 +1,6 @@
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { PollWatcher, type WaitOutcome } from '../../../src/editions/draft-11/poll-watcher.js'
+import { agentId, openPerson, openPersonStage, poll } from './person-stage.js'
 
 const seen = { status: 'open', isOpened: false } as const
 const waiting = { seen, seconds: 60, remoteAddress: '192.0.2.1', signal: new AbortController().signal }
@@ -74,4 +75,14 @@ it('a watcher holds one poll of a request, as long as its agent is connected', a
   expect(watcher.size).toBe(20)
   watcher.close()
   expect(new Set(await Promise.all(waits))).toEqual(new Set(['unchanged']))
+})
+
+it('a poll waits for at most 20 seconds', async () => {
+  const wait = vi.spyOn(PollWatcher.prototype, 'wait').mockResolvedValue('unchanged')
+  onTestFinished(() => wait.mockRestore())
+  const stage = await openPersonStage()
+  const { location } = await openPerson(stage)
+  for (const asked of [19, 20, 21]) expect((await poll(stage, location, { wait: asked })).status).toBe(202)
+  expect(wait.mock.calls.map(([{ seconds }]) => seconds)).toEqual([19, 20, 20])
+  expect(wait.mock.calls[0]).toMatchObject([{ agent: `${stage.agent.id} ${agentId}`, seen }])
 })

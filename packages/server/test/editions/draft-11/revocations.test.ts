@@ -129,6 +129,39 @@ describe('a revocation by an agent provider', () => {
     expect(await problemIn(await askPerson(stage, {}, { jti }))).toMatchObject({ error: 'revoked_jwt' })
   })
 
+  it('is stored once for each token, up to 10,000 of an issuer', async () => {
+    const stored: object[] = []
+    let isFull = false
+    const stage = await openPersonStage({
+      wrap: (storage) => ({
+        ...storage,
+        async recordRevocation({ nonce, ...revocation }) {
+          expect(nonce).toBeDefined()
+          stored.push(revocation)
+          return !isFull
+        },
+      }),
+    })
+    await openPerson(stage)
+    const { clock, agent } = stage
+    const tokens = [
+      { jti: 'x'.repeat(256), exp: clock.now + 86_460 },
+      { jti: 'y', exp: 0 },
+    ]
+    for (const token of tokens) expect((await revoke(stage, agent, token)).status).toBe(200)
+    expect(stored).toEqual(
+      tokens.map(({ jti, exp }) => ({ edition: 'draft-11', issuer: agent.id, jti, expiresAt: exp, most: 10_000 })),
+    )
+    isFull = true
+    const refused = await revoke(stage, agent, { jti: 'z', exp: clock.now })
+    expect(refused.headers.get('retry-after')).toBe('60')
+    expect(await problemIn(refused)).toEqual({
+      status: 429,
+      error: 'rate_limited',
+      detail: 'Too many tokens of this server are revoked.',
+    })
+  })
+
   it('does not concern the token of another issuer with the same id', async () => {
     const stage = await openPersonStage()
     await obtainPerson(stage)
@@ -213,7 +246,9 @@ describe('a revocation is refused', () => {
     ['a jti that databases cannot store', { jti: 'a\0b' }, 400, 'invalid_request'],
     ['no exp', { exp: undefined }, 400, 'invalid_request'],
     ['an exp that is no integer', { exp: 1.5 }, 400, 'invalid_request'],
-    ['an exp far ahead', { exp: 1_800_000_000 + 90_000 }, 400, 'invalid_request'],
+    ['an exp in the past of time', { exp: -1 }, 400, 'invalid_request'],
+    ['an exp of more than a day and a minute ahead', { exp: 1_800_000_000 + 86_461 }, 400, 'invalid_request'],
+    ['an empty jti', { jti: '' }, 400, 'invalid_request'],
   ])('with %s', async (_what, members, status, error) => {
     const stage = await openPersonStage()
     await openPerson(stage)

@@ -1,7 +1,9 @@
 import { draft11Jose, draft11Tokens } from 'countersign/editions/draft-11'
 import { decodeToken, issueToken, publishedJwk } from 'countersign/tokens'
+import type { Storage } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
 import { newSigner } from '../../attacks/party.js'
+import { scopes } from '../../world.js'
 import {
   agentToken,
   askAuth,
@@ -9,6 +11,7 @@ import {
   decide,
   obtainPerson,
   openConsent,
+  openPerson,
   openPersonStage,
   type PersonStage,
   pendingIn,
@@ -402,5 +405,146 @@ describe('an auth token', () => {
     const response = await askPerson(stage, {}, { signer, cnf })
     expect(response.status).toBe(200)
     expect(decodeToken((await response.json()).person_token)?.payload.cnf).toMatchObject({ jwk: { x: signer.jwk.x } })
+  })
+})
+
+describe('a request that waits for its user', () => {
+  /** A stage, and what its server stores. */
+  async function openStoring() {
+    const requests: Parameters<Storage['createAuthRequest']>[0][] = []
+    const stage = await openPersonStage({
+      wrap: (storage) => ({
+        ...storage,
+        createAuthRequest: (request) => {
+          requests.push(request)
+          return storage.createAuthRequest(request)
+        },
+      }),
+    })
+    return { stage, requests }
+  }
+
+  const hash = expect.stringMatching(/^[\w-]{43}$/)
+  const ofAgent = ({ agent }: PersonStage) => ({
+    nonce: expect.any(Object),
+    edition: 'draft-11',
+    tokenHash: hash,
+    pollHash: hash,
+    linkHandle: expect.stringMatching(/^\w+$/),
+    agent: agent.id,
+    delegate: 'aauth:bot@agent.example',
+    agentJkt: agent.signer.thumbprint,
+    redirectUri: null,
+    lifetime: 600,
+    maxOpenOfAgent: 20,
+    bindsAgent: true,
+  })
+
+  it('is stored with what its pages show', async () => {
+    const { stage, requests } = await openStoring()
+    const { agent, resource, clock } = stage
+    Object.assign(stage.documents.agent, {
+      name: 'n'.repeat(257),
+      policy_uri: `${agent.id}/privacy`,
+      tos_uri: `${agent.id}/terms`,
+      callback_endpoint: `${agent.id}/done`,
+      localhost_callback_allowed: true,
+    })
+    Object.assign(stage.documents.resource, {
+      name: 'Files',
+      description: 'd'.repeat(2001),
+      access_mode: 'person-token',
+    })
+    const said = { justification: 'j'.repeat(2000), device: 'd'.repeat(64), platform: 'self-hosted' }
+    const hints = { login_hint: 'l'.repeat(257), prompt: ' select_account  login consent ' }
+    await openPerson(stage, { ...said, ...hints })
+    expect(requests).toEqual([
+      {
+        ...ofAgent(stage),
+        maxOpen: 20,
+        resource: resource.id,
+        scope: 'openid',
+        display: {
+          agent: {
+            id: 'aauth:bot@agent.example',
+            name: 'n'.repeat(257),
+            policyUri: `${agent.id}/privacy`,
+            tosUri: `${agent.id}/terms`,
+          },
+          resource: {
+            name: 'Files',
+            actsAs: true,
+            supportedScopes: Object.keys(scopes),
+            scopeDescriptions: scopes,
+          },
+        },
+        prompt: 'consent login select_account',
+        agentToken: { jti: 'agent-token-1', expiresAt: clock.now + 3600 },
+        details: {
+          kind: 'person',
+          resourceToken: null,
+          until: null,
+          account: null,
+          loginHint: 'l'.repeat(256),
+          callback: `${agent.id}/done`,
+          loopback: true,
+          agentSays: { reason: said.justification, device: said.device, platform: said.platform },
+          resourceSays: { description: 'd'.repeat(2000), needs: 'identity' },
+        },
+        sighting: { name: 'n'.repeat(256), redirectHosts: [] },
+      },
+    ])
+  })
+
+  it('is stored with what its token must contain', async () => {
+    const { stage, requests } = await openStoring()
+    const person = await obtainPerson(stage)
+    const { exp: until } = decodeToken(person)?.payload ?? {}
+    const grant = (await stage.storage.listGrants())[0]
+    stage.documents.resource.access_mode = 'auth-token'
+    stage.clock.now += 301
+    const claims = { jti: 'r1', account: 'a'.repeat(256), login_hint: 'alice', scope: 'openid data.read' }
+    pendingIn(await askAuth(stage, person, { claims }))
+    pendingIn(await askAuth(stage, person, { claims: { ...claims, jti: 'r2' }, login_hint: 'bob' }))
+    const wanted = {
+      ...ofAgent(stage),
+      // It was claimed when the grants of the user were looked up.
+      nonce: undefined,
+      maxOpen: 1000,
+      resource: stage.resource.id,
+      scope: 'openid data.read',
+      display: expect.any(Object),
+      agentToken: { jti: 'agent-token-1', expiresAt: stage.clock.now + 3600 },
+      requiredUserId: grant?.userId,
+      sighting: { name: 'Test Agents', redirectHosts: [] },
+    }
+    const details = {
+      kind: 'auth',
+      until,
+      account: claims.account,
+      callback: null,
+      loopback: false,
+      agentSays: {},
+      resourceSays: { needs: 'permission' },
+    }
+    expect(requests.slice(1)).toEqual(
+      [
+        ['r1', 'alice'],
+        ['r2', 'bob'],
+      ].map(([jti, loginHint]) => ({
+        ...wanted,
+        resourceTokenId: jti,
+        details: { ...details, loginHint, resourceToken: { iss: stage.resource.id, jti, scope: claims.scope } },
+      })),
+    )
+  })
+
+  it('says so if the documents of its parties cannot be read, and what it does not know', async () => {
+    const { stage, requests } = await openStoring()
+    stage.documents.resource.access_mode = 'other'
+    await openPerson(stage)
+    await openPerson(stage, { resource: 'https://nobody.example' })
+    expect(requests.map(({ details }) => details?.resourceSays)).toEqual([{}, { isUnreachable: true }])
+    expect(requests[1]?.display.resource).toEqual({ actsAs: true })
   })
 })
