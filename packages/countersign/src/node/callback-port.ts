@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { createConnectionQueue } from './connection-queue.js'
 import { limitConnections } from './limit-connections.js'
-import { createMountedListener } from './mounted-listener.js'
+import { mountHandler } from './mounted-listener.js'
 
 export interface CallbackPortOptions {
   /** Handles the callback, and returns the page to show. */
@@ -119,13 +119,13 @@ function createCallbackServer(respondTo: (request: Request) => Promise<Response>
   const queue = createConnectionQueue()
   server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
     outgoing.setHeader('connection', 'close')
-    const options = { origin: `http://127.0.0.1:${portOf(server)}`, maxBody, replaceGlobals: false }
+    const options = { origin: `http://127.0.0.1:${portOf(server)}`, maxBody }
     // Applies only once the request is complete: a client that never completes a request must not keep the program alive.
     const respondWhole = (request: Request) => {
       stayFor(outgoing, incoming.socket)
       return respondTo(request)
     }
-    const listener = createMountedListener(respondWhole, options)
+    const listener = mountHandler(respondWhole, options)
     queue.run(incoming, outgoing, () => listener(incoming, outgoing))
   })
   return server

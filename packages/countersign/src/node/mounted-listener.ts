@@ -5,8 +5,7 @@ import type { ReceivedMessage, Upload } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { nodeResponse } from './keep-private.js'
-import { LightRequest, WebRequest } from './light-request.js'
-import { LightResponse } from './light-response.js'
+import { LightRequest } from './light-request.js'
 import { abortResponse } from './outgoing.js'
 import { ReadingBodies } from './reading-bodies.js'
 import { abandonRequestBody, type NodeResponse, sendResponse } from './send-response.js'
@@ -15,7 +14,8 @@ import type { ClientAddress } from './trusted-networks.js'
 /** The handler type that every role provides. */
 export type Handler = (request: Request, received?: ReceivedMessage) => MaybePromise<Response>
 
-export interface NodeListenerOptions {
+/** How requests are passed to a handler. */
+export interface MountOptions {
   /** The origin of the handler's URLs, such as `http://127.0.0.1:8002`. It is never taken from the request. */
   origin: string
   /** The AAuth edition whose format is used to refuse requests that cannot be passed to a handler. @default January 2026 */
@@ -35,29 +35,22 @@ export interface NodeListenerOptions {
    * Determines the address of a client behind proxies. Without this function, all clients behind one proxy count as one address, including
    * for sign-in limits. Use `createClientAddress`. @default the peer of the connection
    */
-  clientAddress?: ClientAddress
-  /**
-   * Replaces this process's `Response`, as `@hono/node-server` does, with one that is sent without a stream; and `Request` and `fetch` with
-   * ones that accept this listener's requests. With `false`, nothing is replaced: a response takes about 20 µs longer, and a handler that
-   * needs a request for `new Request(…)` or `fetch` must pass `request.clone()`. @default true
-   */
-  replaceGlobals?: boolean
+  clientAddress?: ClientAddress | undefined
 }
 
 /**
- * Creates a listener for individual requests of a server that has its own limits: a framework's route, or a proxy that queues requests
- * itself. For a whole server, use {@link createNodeListener}. The promise resolves when the response has been written, and never rejects.
+ * Creates a listener for a handler. It replaces no globals, and has no limits on connections. The promise resolves when the response has
+ * been written, and never rejects.
  *
  * @throws TypeError for an invalid handler or origin
  */
-export function createMountedListener(
+export function mountHandler(
   handler: Handler,
-  options: NodeListenerOptions,
+  options: MountOptions,
 ): (incoming: NodeRequest, outgoing: NodeResponse) => Promise<void> {
   if (typeof handler !== 'function') throw new TypeError('the handler must be a function, such as agent.handler')
   if (!URL.canParse(options?.origin))
     throw new TypeError("the listener requires the origin of its requests: { origin: 'https://api.example' }")
-  if (options.replaceGlobals !== false) replaceGlobals()
   const { maxBody = 1_048_576 } = options
   const origin = new URL(options.origin).href.replace(/\/$/, '')
   const settings = { ...options, maxBody, origin, bodies: new ReadingBodies(maxBody) }
@@ -78,7 +71,7 @@ export function failResponse(error: unknown, outgoing: NodeResponse): void {
   outgoing.end()
 }
 
-interface ListenerSettings extends NodeListenerOptions {
+interface ListenerSettings extends MountOptions {
   maxBody: number
   bodies: ReadingBodies
 }
@@ -171,22 +164,4 @@ async function requireBody(received: ReceivedMessage, maxBody: number): Promise<
     throw new AAuthError('request_malformed', `A ${method} request must not have a body.`)
   }
   return body
-}
-
-/** The `fetch` that was set here, so that it can be recognized later. */
-let placed: typeof globalThis.fetch | undefined
-
-/**
- * Makes `new Response(text)` create light responses in this process, and `Request` and `fetch` accept light requests. All three otherwise
- * behave as before, and `instanceof` works with both kinds. If the process has replaced `fetch`, for tracing or tests, its replacement is
- * still called.
- */
-function replaceGlobals(): void {
-  Object.assign(globalThis, { Response: LightResponse, Request: WebRequest })
-  const given = globalThis.fetch
-  if (given === placed) return
-  placed = function fetch(input, init) {
-    return given(LightRequest.realOf(input), init)
-  }
-  globalThis.fetch = placed
 }

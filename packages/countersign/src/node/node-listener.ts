@@ -1,7 +1,18 @@
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import { createConnectionQueue } from './connection-queue.js'
-import { createMountedListener, type Handler, type NodeListenerOptions } from './mounted-listener.js'
+import { LightRequest, WebRequest } from './light-request.js'
+import { LightResponse } from './light-response.js'
+import { type Handler, type MountOptions, mountHandler } from './mounted-listener.js'
 import type { NodeResponse } from './send-response.js'
+
+export interface NodeListenerOptions extends MountOptions {
+  /**
+   * Replaces this process's `Response`, as `@hono/node-server` does, with one that is sent without a stream; and `Request` and `fetch` with
+   * ones that accept this listener's requests. With `false`, nothing is replaced: a response takes about 20 µs longer, and a handler that
+   * needs a request for `new Request(…)` or `fetch` must pass `request.clone()`. @default true
+   */
+  replaceGlobals?: boolean
+}
 
 /**
  * Creates a listener for `createServer` from `node:http` and `node:http2` from a Web handler. The handler receives the request, together
@@ -23,4 +34,37 @@ export function createNodeListener(
   return function nodeListener(incoming, outgoing) {
     queue.run(incoming, outgoing, () => serve(incoming, outgoing))
   }
+}
+
+/**
+ * Creates a listener for individual requests of a server that has its own limits: a framework's route, or a proxy that queues requests
+ * itself. For a whole server, use {@link createNodeListener}. The promise resolves when the response has been written, and never rejects.
+ *
+ * @throws TypeError for an invalid handler or origin
+ */
+export function createMountedListener(
+  handler: Handler,
+  options: NodeListenerOptions,
+): (incoming: NodeRequest, outgoing: NodeResponse) => Promise<void> {
+  const listener = mountHandler(handler, options)
+  if (options.replaceGlobals !== false) replaceGlobals()
+  return listener
+}
+
+/** The `fetch` that was set here, so that it can be recognized later. */
+let placed: typeof globalThis.fetch | undefined
+
+/**
+ * Makes `new Response(text)` create light responses in this process, and `Request` and `fetch` accept light requests. All three otherwise
+ * behave as before, and `instanceof` works with both kinds. If the process has replaced `fetch`, for tracing or tests, its replacement is
+ * still called.
+ */
+function replaceGlobals(): void {
+  Object.assign(globalThis, { Response: LightResponse, Request: WebRequest })
+  const given = globalThis.fetch
+  if (given === placed) return
+  placed = function fetch(input, init) {
+    return given(LightRequest.realOf(input), init)
+  }
+  globalThis.fetch = placed
 }

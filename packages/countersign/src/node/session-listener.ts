@@ -5,7 +5,7 @@ import { receiveIncoming } from '../httpsig/receive-incoming.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { keepPrivateBy, noStore, varyBySigner } from './keep-private.js'
 import { headersOf } from './light-request.js'
-import { createMountedListener, failResponse } from './mounted-listener.js'
+import { failResponse, mountHandler } from './mounted-listener.js'
 import { abandonRequestBody, sendResponse } from './send-response.js'
 import type { ClientAddress } from './trusted-networks.js'
 
@@ -46,10 +46,9 @@ export function createSessionListener(
     throw new TypeError('the app must be a listener of Node, such as the app of Express or app.callback() of Koa')
   const gate = given.gate(resource)
   const { origin, host } = new URL(resource.id)
-  const documents = createMountedListener((request, received) => resource.handler(request, received), {
+  const documents = mountHandler((request, received) => resource.handler(request, received), {
     origin,
-    ...(clientAddress ? { clientAddress } : {}),
-    replaceGlobals: false,
+    clientAddress,
   })
 
   async function serve(

@@ -8,12 +8,11 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
-import { createMountedListener } from '../node/mounted-listener.js'
 import { type NodeResponse, sendResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
-import { type MountedOptions, requireResource } from './mount-path.js'
+import type { MountedOptions } from './mount-path.js'
 import { provideBody } from './parse-body.js'
-import { type Admission, createRequestGate } from './request-gate.js'
+import { type Admission, createRequestGate, serveDocuments } from './request-gate.js'
 import { requestChanged } from './require-unchanged.js'
 
 /** A request in Express, Connect or Node itself. `ip` is set by Express, and depends on its `trust proxy` setting. */
@@ -74,17 +73,11 @@ export function aauth<R extends Requirement>(resource: Resource, options: Mounte
  * itself, not to a router, and before anything that reads the body.
  */
 export function aauthDocuments(resource: Resource): Middleware {
-  requireResource(resource)
-  const { publishedPaths: paths, id } = resource
-  const { origin } = new URL(id)
+  const documents = serveDocuments(resource)
   return function documentsMiddleware(req, res, next) {
     const target = targetOf(req)
-    if (target !== req.url || !paths.has(target.split('?', 1)[0] as string)) return next()
-    void createMountedListener((request, received) => resource.handler(request, received), {
-      origin,
-      clientAddress: () => addressOf(req),
-      replaceGlobals: false,
-    })(req, res)
+    if (target === req.url && documents.has(target)) documents.serve(req, res, addressOf(req))
+    else next()
   }
 }
 

@@ -9,10 +9,9 @@ import type { Requirement, VerifiedRequest } from '../editions/verified-request.
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import { readBefore } from '../httpsig/received-message.js'
 import type { FastifyReplyLike, FastifyRequestLike } from '../node/fastify-like.js'
-import { createMountedListener } from '../node/mounted-listener.js'
 import type { Resource } from './create-resource.js'
-import { type MountedOptions, requireResource } from './mount-path.js'
-import { type Admission, createRequestGate } from './request-gate.js'
+import type { MountedOptions } from './mount-path.js'
+import { type Admission, createRequestGate, serveDocuments } from './request-gate.js'
 import { requestChanged } from './require-unchanged.js'
 
 export type { FastifyReplyLike, FastifyRequestLike }
@@ -88,18 +87,12 @@ class VerifiedBody extends Readable {
 
 /** An `onRequest` hook for Fastify that serves `resource.handler` at the resource's own paths: `app.addHook('onRequest', …)`. */
 export function aauthDocuments(resource: Resource) {
-  requireResource(resource)
-  const { publishedPaths: paths, id } = resource
-  const { origin } = new URL(id)
+  const documents = serveDocuments(resource)
   return async function documentsHook({ raw, ip }: FastifyRequestLike, reply: FastifyReplyLike): Promise<void> {
     // Not the result of `rewriteUrl`, because the signature covers the URL as it was sent.
     const { originalUrl = raw.url ?? '/' } = raw
-    if (!paths.has(originalUrl.split('?', 1)[0] as string)) return
+    if (!documents.has(originalUrl)) return
     reply.hijack()
-    void createMountedListener((request, received) => resource.handler(request, received), {
-      origin,
-      clientAddress: () => ip,
-      replaceGlobals: false,
-    })(raw, reply.raw)
+    documents.serve(raw, reply.raw, ip)
   }
 }

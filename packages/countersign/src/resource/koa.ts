@@ -6,12 +6,11 @@
 
 import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
-import { createMountedListener } from '../node/mounted-listener.js'
 import type { NodeResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
-import { type MountedOptions, requireResource } from './mount-path.js'
+import type { MountedOptions } from './mount-path.js'
 import { provideBody } from './parse-body.js'
-import { createRequestGate } from './request-gate.js'
+import { createRequestGate, serveDocuments } from './request-gate.js'
 
 /** The part of Koa's context that is used. `ip` depends on Koa's `proxy` setting. */
 export interface KoaContextLike {
@@ -80,20 +79,14 @@ export function aauth<R extends Requirement>(resource: Resource, options: Mounte
 
 /** Koa middleware that serves `resource.handler` at the resource's own paths, and passes every other request on. Add it first. */
 export function aauthDocuments(resource: Resource): (ctx: KoaContextLike, next: Next) => Promise<void> {
-  requireResource(resource)
-  const { publishedPaths: paths, id } = resource
-  const { origin } = new URL(id)
+  const documents = serveDocuments(resource)
   return async function documentsMiddleware(ctx, next) {
     const { req, res, ip, originalUrl } = ctx
-    if (!paths.has(originalUrl.split('?', 1)[0] as string)) {
+    if (!documents.has(originalUrl)) {
       await next()
       return
     }
     ctx.respond = false
-    void createMountedListener((request, received) => resource.handler(request, received), {
-      origin,
-      clientAddress: () => ip,
-      replaceGlobals: false,
-    })(req, res)
+    documents.serve(req, res, ip)
   }
 }

@@ -3,6 +3,7 @@ import type { Requirement, VerifiedRequest } from '../editions/verified-request.
 import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { keepPrivate } from '../node/keep-private.js'
+import { mountHandler } from '../node/mounted-listener.js'
 import { abandonRequestBody, type NodeResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import { type MountedOptions, requireMountPath, requireResource } from './mount-path.js'
@@ -120,4 +121,27 @@ const method = {
 function keepPassage(incoming: GatedRequest, passage: Passage): void {
   incoming[passed] = passage
   if (!passage.before) Object.defineProperty(incoming, 'method', method)
+}
+
+/** A resource's own paths in an app of a framework that exposes Node's request objects. */
+export interface ServedDocuments {
+  /** @param target the path and query, as sent */
+  has(target: string): boolean
+  /** @param address the client's address */
+  serve(incoming: NodeRequest, outgoing: NodeResponse, address: string | undefined): void
+}
+
+/** @throws TypeError for a value that is not a resource */
+export function serveDocuments(resource: Resource): ServedDocuments {
+  requireResource(resource)
+  const { publishedPaths, id } = resource
+  const { origin } = new URL(id)
+  return {
+    has: (target) => publishedPaths.has(target.split('?', 1)[0] as string),
+    serve: (incoming, outgoing, address) =>
+      void mountHandler((request, received) => resource.handler(request, received), {
+        origin,
+        clientAddress: () => address,
+      })(incoming, outgoing),
+  }
 }

@@ -5,7 +5,7 @@
  */
 
 import type { NodeRequest } from '../../httpsig/receive-incoming.js'
-import { createMountedListener } from '../../node/mounted-listener.js'
+import { mountHandler } from '../../node/mounted-listener.js'
 import { type NodeResponse, sendResponse } from '../../node/send-response.js'
 import { type AppAgentOptions, createWebApp, type PageAgent } from './create-web-app.js'
 import { keepPage, nodeVisit } from './node-visit.js'
@@ -31,8 +31,7 @@ export function createAppAgent<R extends NodeRequest = NodeRequest, S extends No
   const { agent, origin, isOwn, isOwnCookie, serve, makePage, signOut } = createWebApp(options)
   /** Mount it on the app itself, not on a router. */
   function ownRoutes(req: R, res: NodeResponse, next: Next): void {
-    if (isOwn(nodeVisit(req, req).target))
-      void createMountedListener((request) => serve(request, req), { origin, replaceGlobals: false })(req, res)
+    if (isOwn(nodeVisit(req, req).target)) void mountHandler((request) => serve(request, req), { origin })(req, res)
     else next()
   }
 

@@ -5,7 +5,7 @@
  */
 
 import type { FastifyReplyLike, FastifyRequestLike } from '../../node/fastify-like.js'
-import { createMountedListener } from '../../node/mounted-listener.js'
+import { mountHandler } from '../../node/mounted-listener.js'
 import { type AppAgentOptions, createWebApp, type PageAgent } from './create-web-app.js'
 import { keepPage, nodeVisit } from './node-visit.js'
 
@@ -33,7 +33,7 @@ export function createAppAgent<R extends AppRequest = AppRequest, S extends Fast
   async function ownRoutes(request: R, reply: FastifyReplyLike): Promise<void> {
     if (!isOwn(nodeVisit(request, request.raw).target)) return
     reply.hijack()
-    void createMountedListener((web) => serve(web, request), { origin, replaceGlobals: false })(request.raw, reply.raw)
+    void mountHandler((web) => serve(web, request), { origin })(request.raw, reply.raw)
   }
 
   /** A page handler that can use the agent of this browser's session. Any other errors it throws are rethrown. */
