@@ -126,6 +126,15 @@ const shortRoot = issueCertificate({ name: 'short root', extensions: ca, days: 1
 const underShort = issueLeaf({ issuer: shortRoot })
 const weakIssuer = issueCertificate({ name: 'root', extensions: ca, keys: keyKinds['rsa-pss-sha512'] })
 
+/** Renames the extension 1.2.3.5 to 1.2.3.4, which is there already. */
+function withTwice(issued: Issued): Issued {
+  const pem = withBytes(issued.pem, (der) => {
+    const at = der.indexOf(Buffer.from('06032a0305', 'hex'))
+    return Buffer.concat([der.subarray(0, at), Buffer.from('06032a0304', 'hex'), der.subarray(at + 5)])
+  })
+  return { ...issued, pem, thumbprint: thumbprintOf(pem) }
+}
+
 function withIntermediate(extensions: readonly string[]): readonly [Issued, Issued] {
   const issuer = issueCertificate({ name: 'intermediate', issuer: root, extensions })
   return [issueLeaf({ issuer }), issuer]
@@ -185,6 +194,11 @@ describe('rejects a certificate', () => {
       'only for signing certificates',
       [issueLeaf({ extensions: ['subjectAltName=DNS:agent.example', 'keyUsage=keyCertSign,cRLSign'] })],
       /key usage/,
+    ],
+    [
+      'with the same extension twice',
+      [withTwice(issueLeaf({ extensions: [...agentName, '1.2.3.4=DER:0500', '1.2.3.5=DER:0500'] }))],
+      /^a certificate is not well-formed$/,
     ],
     ['only for email', [issueLeaf({ extensions: [...agentName, 'extendedKeyUsage=emailProtection'] })], /key usage/],
     [
