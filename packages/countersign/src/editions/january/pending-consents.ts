@@ -155,7 +155,6 @@ async function waitFor(
       const seconds = Math.min(left, consents.isShared ? poll : longestPause)
       await pause(seconds * 1000, AbortSignal.any([signal, woken.signal])).catch((reason: unknown) => {
         if (reason !== changed) throw reason
-        isOver = false
       })
     } finally {
       waiters.delete(woken)

@@ -127,6 +127,26 @@ it('drops only the headers that describe the content that it changed', async () 
   expect(headers.get('content-length')).not.toBe(String(list.length))
 })
 
+it('lets other requests proceed while a server writes a response that is only buffered', async () => {
+  let hadTurn = false
+  const turns = new Promise<boolean>((resolve, reject) => {
+    const respond = async (outgoing: ServerResponse) => {
+      outgoing.writeHead(200, { 'content-type': 'application/json' })
+      setImmediate(() => {
+        hadTurn = true
+      })
+      const list = JSON.stringify({ jsonrpc: '2.0', id: 1, result: { tools: [] } })
+      for (const part of list) if (!outgoing.write(part)) await once(outgoing, 'drain')
+      resolve(hadTurn)
+      outgoing.end()
+    }
+    openServer(respond)
+      .then(async (stage) => post(await stage.newAgent('planner'), stage.url, message('tools/list')))
+      .catch(reject)
+  })
+  expect(await turns).toBe(true)
+})
+
 it('sends a rewritten response over HTTP/2 with its last chunk', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
