@@ -107,7 +107,8 @@ function pagesOf(names: readonly string[]): string[][] {
 /** Converts a data file's path to the path of its page. */
 function withoutFile(names: string[]): string[] {
   const last = (names.at(-1) ?? '').replace(/\.json$/i, '')
-  return last === 'index' ? names.slice(0, -1) : names.with(-1, last)
+  const parents = names.slice(0, -1)
+  return last === 'index' ? parents : [...parents, last]
 }
 
 /** The literal text before the parameter in each segment of a pattern. */
@@ -134,7 +135,7 @@ const mostEntities = 8
 export function entityPaths(names: readonly string[], called: ReadonlySet<string>): string[][] {
   if (called.size === 0) return []
   const plain = names.map((name) => {
-    const [set = ''] = name.split('(', 1)
+    const [set] = name.split('(', 1) as [string]
     const unqualified = name.slice(set.lastIndexOf('.') + 1)
     return called.has(setOf(unqualified)) ? unqualified : name
   })

@@ -50,6 +50,7 @@ it.each([
   ['/x/_next/data/build/index.json', ['/x/_next/data/build/index.json', '/x']],
   ['/_next/data/build', ['/_next/data/build']],
   ['/_next/static/build/a', ['/_next/static/build/a']],
+  ['/page-data/page-data.json', ['/page-data/page-data.json', '/']],
   ['/page-data/a/b/page-data.json', ['/page-data/a/b/page-data.json', '/a/b']],
   ['/a.segments/page-data/b/page-data.json', ['/a.segments/page-data/b/page-data.json', '/a', '/a.segments/b']],
   ['/page-data/a.segments/page-data.json', ['/page-data/a.segments/page-data.json', '/a.segments', '/page-data/a']],
