@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { endGracefully } from 'countersign/node'
 import { createMcpSessions } from 'countersign/resource/mcp'
 import { createSpool } from './bodies/buffered-upload.js'
+import type { ServerRequest } from './events.js'
 import type { Gateway, GatewayOptions } from './gateway-options.js'
 import { createGatewayServer } from './gateway-server.js'
 import { type GatewayShared, setUpGateway } from './gateway-setup.js'
@@ -44,7 +45,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     // Responses to earlier requests on this connection are still pending.
     const outgoing = isBusy(socket) ? undefined : responseOn(incoming, socket)
     if (!outgoing) return void socket.destroy()
-    serveNow({ incoming, outgoing, waits: false, upgrade: { socket, head } })
+    serveNow({ incoming: incoming as ServerRequest, outgoing, waits: false, upgrade: { socket, head } })
   })
 
   function endStreams(): void {

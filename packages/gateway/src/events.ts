@@ -5,12 +5,15 @@ import { asPlainText, describeRefusal } from 'countersign/editions'
 import type { Emit } from 'countersign/node'
 import { AAuthError, type OnEvent, type Resource, type VerifiedRequest } from 'countersign/resource'
 
+/** A request that a server received, which has a method and a target. */
+export type ServerRequest = IncomingMessage & { method: string; url: string }
+
 /** A request and the data of its `request` event. */
 export interface TrackedRequest {
   /** Emits an event. Undefined if there is no listener. */
   readonly tell: Emit | undefined
   readonly disconnect: ClientDisconnect
-  request: { method: string | undefined; rawTarget: string }
+  request: { method: string; rawTarget: string }
   /** The name of the matching route. */
   route: string
   /** `ok`, or an error code. If undefined, it is derived from the status. */
@@ -31,7 +34,7 @@ const otherRoute = 'other'
 /** Tracks a request until its response is sent or its client disconnects. @param upgraded the connection of an upgrade request */
 export function trackRequest(
   tell: Emit | undefined,
-  { method, url = '' }: IncomingMessage,
+  { method, url }: ServerRequest,
   outgoing: ServerResponse,
   upgraded?: Duplex,
 ): TrackedRequest {
@@ -64,7 +67,7 @@ export function trackRequest(
       outcome: outcome === 'ok' ? plainOutcome(isWhole, statusCode, tracked.outcome) : outcome,
       status: status ?? (headersSent ? (tracked.realStatus ?? statusCode) : undefined),
       method: request.method,
-      path: request.rawTarget.split('?', 1)[0]?.slice(0, 256),
+      path: (request.rawTarget.split('?', 1)[0] as string).slice(0, 256),
       ...tracked.caller,
       ...tracked.mcpCall,
       duration: (performance.now() - began) / 1000,

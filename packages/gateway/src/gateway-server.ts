@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { createConnectionQueue, limitConnections } from 'countersign/node'
+import type { ServerRequest } from './events.js'
 import type { Exchange, GatewaySetup } from './gateway-setup.js'
 
 /** A server for a gateway, ready to listen, for plain HTTP/1.1. */
@@ -41,7 +42,7 @@ export function createGatewayServer(
   const enqueue =
     (waits: boolean): RequestListener =>
     (incoming, outgoing) =>
-      queue.run(incoming, outgoing, () => serveNow({ incoming, outgoing, waits }))
+      queue.run(incoming, outgoing, () => serveNow({ incoming: incoming as ServerRequest, outgoing, waits }))
   server.on('request', enqueue(false)).on('checkContinue', enqueue(true)).on('checkExpectation', enqueue(false))
   limitConnections(server, {
     get total() {

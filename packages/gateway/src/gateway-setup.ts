@@ -1,10 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type ClientAddress, createClientAddress, createEmitter, createTrustedPeers, type Emit } from 'countersign/node'
 import type { Resource } from 'countersign/resource'
 import { createMcpSessions, type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
 import type { Spool } from './bodies/buffered-upload.js'
-import { observeResource } from './events.js'
+import { observeResource, type ServerRequest } from './events.js'
 import {
   defaultLimits,
   type GatewayLimits,
@@ -41,7 +41,7 @@ export interface GatewaySetup {
   /** The `Host` that the upstream receives. */
   upstreamHost: string
   rewriteRedirects: RedirectRewrite
-  rules: GatewayRules
+  rules: GatewayRules & { acceptsOAuth: boolean; withheld: Withheld }
   cors: PageAccess | undefined
   clientAddress: ClientAddress
   limits: typeof defaultLimits & { connectionsPerAddress: number }
@@ -76,7 +76,7 @@ export interface GatewayShared {
 
 /** A request to the gateway, and its response. */
 export interface Exchange {
-  incoming: IncomingMessage
+  incoming: ServerRequest
   outgoing: ServerResponse
   /** Whether the client is waiting for `100 Continue` before it sends its body. */
   waits: boolean

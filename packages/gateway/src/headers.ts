@@ -248,9 +248,9 @@ export function isWithheld({ lower }: NameTraits, value: string, withheld: Withh
 /**
  * The response headers for the client: the end-to-end headers, except those that identify the caller.
  *
- * @param acceptsOAuth whether clients may use OAuth, which would treat the API's own challenge as the gateway's. @default false
+ * @param acceptsOAuth whether clients may use OAuth, which would treat the API's own challenge as the gateway's
  */
-export function responseHeaders(rawHeaders: readonly string[], acceptsOAuth = false): string[] {
+export function responseHeaders(rawHeaders: readonly string[], acceptsOAuth: boolean): string[] {
   const isChallenge = (lower: string) => plainName(lower) === 'www-authenticate'
   return endToEndLines(rawHeaders, ({ lower, isIdentity }) => isIdentity || (acceptsOAuth && isChallenge(lower)))
 }
@@ -267,7 +267,7 @@ export type RedirectRewrite = (headers: readonly string[]) => string[]
 export function createRedirectRewrite(origin: URL, upstream: URL): RedirectRewrite {
   const own = new Set([origin, upstream].flatMap(authoritiesOf))
   const rewrite = (url: string): string => {
-    const [start = '', authority = ''] = /^(?:https?:)?\/\/([^/?#]*)/i.exec(url) ?? []
+    const [start, authority] = (/^(?:https?:)?\/\/([^/?#]*)/i.exec(url) ?? ['', '']) as [string, string]
     return own.has(authority.toLowerCase()) ? origin.origin + url.slice(start.length) : url
   }
   return (headers) =>
@@ -285,10 +285,10 @@ function authoritiesOf({ host, hostname, port, protocol }: URL): string[] {
 
 /** Rewrites the URL of a `Refresh` header: a delay in seconds, then a URL, which may be quoted. */
 function refreshTo(value: string, rewrite: (url: string) => string): string {
-  const [, start = '', quote = '', rest = ''] = /^([\d.\s]*[;,]?\s*(?:url\s*=\s*)?)(["']?)(.*)$/i.exec(value) ?? []
-  const end = quote === '' ? -1 : rest.indexOf(quote)
-  const url = end === -1 ? rest : rest.slice(0, end)
-  return start + quote + rewrite(url) + rest.slice(url.length)
+  const [start, quote] = /[\d.\s]*[;,]?\s*(?:url\s*=\s*)?(["']?)/i.exec(value) as unknown as [string, string]
+  const rest = value.slice(start.length)
+  const [url] = (quote === '' ? [rest] : rest.split(quote, 1)) as [string]
+  return start + rewrite(url) + rest.slice(url.length)
 }
 
 /**

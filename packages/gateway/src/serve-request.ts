@@ -4,7 +4,7 @@ import { createMountedListener, type Handler, receiveIncoming } from 'countersig
 import { AAuthError, type VerifiedRequest } from 'countersign/resource'
 import { isSignedMessage } from 'countersign/signatures'
 import { BufferedUpload, discardInBackground, requireFitting, type Spool } from './bodies/buffered-upload.js'
-import { callerOf, errorOf, reportRefusal, type TrackedRequest, trackRequest } from './events.js'
+import { callerOf, errorOf, reportRefusal, type ServerRequest, type TrackedRequest, trackRequest } from './events.js'
 import type { Exchange, GatewaySetup, GatewayShared } from './gateway-setup.js'
 import { endsConnection, forwardedHeaders, responseHeaders } from './headers.js'
 import { identityHeaders, identityOf } from './identity.js'
@@ -18,7 +18,7 @@ import {
   withPageHeaders,
 } from './responses/cors.js'
 import { passResponse, sendRefusal } from './responses/pass-response.js'
-import { openWebSocket } from './responses/tunnel.js'
+import { openWebSocket, type TunnelEnd } from './responses/tunnel.js'
 import { allowHeader, checkRequest, requireCoveredCoding, type Verdict } from './routes/check-request.js'
 import { pathsInQuery } from './routes/query-paths.js'
 import { requirePath } from './routes/request-path.js'
@@ -65,17 +65,17 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     if (verified) tracked.caller = callerOf(verified)
     const reply = await forward(exchange, admitted, tracked, setup, shared)
     const { answer, upgraded } = reply
-    if (upgraded && exchange.upgrade) {
-      const ends = { client: exchange.upgrade, upstream: upgraded }
+    if (upgraded)
       return openWebSocket(outgoing, answer, {
-        ...ends,
+        // The API can only upgrade the connection if the client asked for it.
+        client: exchange.upgrade as TunnelEnd,
+        upstream: upgraded,
         resource,
-        acceptsOAuth: setup.rules.acceptsOAuth ?? false,
+        acceptsOAuth: setup.rules.acceptsOAuth,
         verified,
         tracked,
         tunnels: shared.tunnels,
       })
-    }
     const passed = setup.rewriteRedirects(responseHeaders(answer.rawHeaders, setup.rules.acceptsOAuth))
     const headers = pageHeaders ? withPageHeaders(passed, pageHeaders) : passed
     await passResponse(answer, outgoing, {
@@ -94,9 +94,9 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
       ...allowHeader(error),
     ])
   } finally {
-    const bytes = upload?.spooled ?? 0
+    const bytes = upload?.spooled
     await upload?.discard()
-    if (bytes > 0) tell?.({ kind: 'upload', route: tracked.route, bytes, duration: (performance.now() - began) / 1000 })
+    if (bytes) tell?.({ kind: 'upload', route: tracked.route, bytes, duration: (performance.now() - began) / 1000 })
   }
 }
 
@@ -108,17 +108,14 @@ function requirePlainHead({ httpVersion, headers }: IncomingMessage): void {
     throw new AAuthError('request_malformed', 'Expect can only be 100-continue here.')
 }
 
-function headOf(
-  { method = 'GET', url = '/', rawHeaders, socket }: IncomingMessage,
-  { isProxy }: GatewaySetup,
-): RequestHead {
+function headOf({ method, url, rawHeaders, socket }: ServerRequest, { isProxy }: GatewaySetup): RequestHead {
   return { method, rawTarget: url, rawHeaders, isFromProxy: isProxy(socket.remoteAddress ?? '') }
 }
 
 /** Another protocol would hide requests from the gateway, and the content of a handshake is never read. */
 function requireWebSocket({ method, headers }: IncomingMessage): void {
   const isPlain = method === 'GET' && headers['transfer-encoding'] === undefined
-  if (isPlain && Number(headers['content-length'] ?? 0) === 0 && headers.upgrade?.toLowerCase() === 'websocket') return
+  if (isPlain && Number(headers['content-length'] ?? 0) === 0 && /^websocket$/i.test(headers.upgrade as string)) return
   throw new AAuthError(
     'request_malformed',
     'Connections can only be upgraded to WebSocket here, by a GET request without a body.',
@@ -178,8 +175,8 @@ function forward(
   { upstream, upstreamHost: host, origin, limits, rules }: GatewaySetup,
   { connections }: GatewayShared,
 ): Promise<UpstreamResponse> {
-  const { acceptsOAuth = false, withheld = 'none' } = rules
-  const { method = 'GET', url: rawTarget = '/', rawHeaders } = incoming
+  const { acceptsOAuth, withheld } = rules
+  const { method, url: rawTarget, rawHeaders } = incoming
   if (acceptsOAuth) requireNoTokenInQuery(rawTarget)
   const isUpgrade = upgrade !== undefined
   const isLast = isUpgrade || endsConnection(method, upload.isAnnounced)
@@ -217,7 +214,7 @@ function serveOwnPath(
   const { incoming, outgoing, upgrade } = exchange
   const { resource, cors, rules } = setup
   const { connections, streams } = shared
-  const path = head.rawTarget.split('?', 1)[0] ?? ''
+  const [path] = head.rawTarget.split('?', 1) as [string]
   const mcp = setup.mcp.get(path)
   const isPublished = setup.publishedPaths.has(path)
   if (cors && isPreflight(head) && !setup.oauthDocuments.has(path)) {

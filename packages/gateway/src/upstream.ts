@@ -266,15 +266,16 @@ function sendOnce(forwarded: UpstreamRequest, transport: UpstreamTransport): Pro
 
 /** Returns why a response cannot be forwarded faithfully; undefined if it can be. */
 function problemOf(
-  { statusCode = 0, headers, rawHeaders }: IncomingMessage,
+  { statusCode, headers, rawHeaders }: IncomingMessage,
   { mayRedirect = true }: UpstreamRequest,
 ): string | undefined {
   // This is the same limit as for requests. A client with this limit would not see the headers that the gateway adds.
   if (rawHeaders.length > 2000) return 'a response with more than 1000 header lines'
-  if (statusCode < 200 || statusCode > 599) return `a response with status ${statusCode}`
+  const status = statusCode as number
+  if (status < 200 || status > 599) return `a response with status ${status}`
   // A client would send its access token to the other path, which may belong to another program.
-  if (!mayRedirect && statusCode >= 300 && statusCode < 400 && statusCode !== 304)
-    return `a redirect with status ${statusCode}, which clients with access tokens must not follow`
+  if (!mayRedirect && status >= 300 && status < 400 && status !== 304)
+    return `a redirect with status ${status}, which clients with access tokens must not follow`
   const coding = headers['transfer-encoding'] ?? 'chunked'
   return coding.toLowerCase() === 'chunked' ? undefined : `a response with the transfer coding ${coding}`
 }

@@ -74,6 +74,21 @@ function talk(port: number, head: string): Talk {
 }
 
 describe('a WebSocket', () => {
+  it('whose connection breaks during the handshake does not end the process', async () => {
+    const { gateway, port } = await openGateway()
+    const thrown = new Promise((resolve) => {
+      gateway.server.on('upgrade', (_, socket: Duplex) => {
+        try {
+          resolve(socket.emit('error', new Error('reset')))
+        } catch (error) {
+          resolve(error)
+        }
+      })
+    })
+    talk(port, message(['GET /socket HTTP/1.1', 'Host: api.example', ...handshake]))
+    expect(await thrown).toBe(true)
+  })
+
   it('is forwarded once its handshake is verified', async () => {
     const { port, handshakes } = await openSockets()
     const lines = await signedLines('/socket', undefined, await byToken('events.read'))

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { brotliDecompressSync, constants, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib'
 import { AAuthError } from 'countersign/resource'
-import { type CheckedRequest, createFieldCheck } from '../routes/field-check.js'
+import { type CheckedRequest, createFieldCheck, type FieldCheck } from '../routes/field-check.js'
 import { charsetsOf, isMultibyte, requireReadableCharsets } from './charsets.js'
 import { blanks, JsonScanner } from './json-scanner.js'
 import { requireBoundary, type Watch, watchParameters, watchParts } from './watch-form.js'
@@ -17,7 +17,7 @@ import { createStartFinder, watchAnyType, wideStart } from './watch-text.js'
  * @throws AAuthError `media_type_unsupported`; `request_malformed` for a form that cannot be inspected
  */
 export function createBodyWatch(headers: IncomingHttpHeaders, judged?: CheckedRequest): Watch {
-  const fields = judged && createFieldCheck(judged)
+  const fields = judged ? createFieldCheck(judged) : noFieldCheck
   const type = (headers['content-type'] ?? '').trim()
   const watches: Watch[] = []
   if (type === '' || namesParameters(type)) watches.push(watchParameters(fields))
@@ -40,6 +40,18 @@ export function createBodyWatch(headers: IncomingHttpHeaders, judged?: CheckedRe
       for (const watch of watches) watch.end()
     },
   }
+}
+
+/** Checks nothing, for a request that the API itself authenticates. */
+const noFieldCheck: FieldCheck = {
+  isData: false,
+  mayNest: () => false,
+  header: () => undefined,
+  name: () => undefined,
+  methodField: () => undefined,
+  value: () => undefined,
+  longValue: () => undefined,
+  url: () => undefined,
 }
 
 /** Whether a framework could parse a body of this type as a form. Some frameworks search for these words anywhere in the type. */
@@ -119,12 +131,12 @@ function watchPackedStart(coding: string, isBinary: boolean): Watch {
     throw new AAuthError('media_type_unsupported', 'Send bodies in gzip, deflate or br, or without Content-Encoding.')
   let start: Buffer | undefined = Buffer.alloc(0)
 
-  function look(): void {
+  const look = (): void => {
     const packed = start
     start = undefined
     if (!packed || packed.length === 0) return
     const judge = isBinary ? startsAsValidJson : startsAsText
-    const starts = unpack?.map((each) => startsAsJson(each, judge, packed)) ?? []
+    const starts = unpack.map((each) => startsAsJson(each, judge, packed))
     if (!starts.includes(false) || starts.some((start) => start === true || start === 'unknown'))
       throw new AAuthError(
         'media_type_unsupported',

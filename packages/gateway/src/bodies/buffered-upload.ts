@@ -112,7 +112,7 @@ export class BufferedUpload implements Upload {
   /** @param onTake called before the first byte is read, to send `100 Continue` */
   constructor(incoming: IncomingMessage, limits: UploadLimits, spool: Spool, onTake: () => void) {
     this.#incoming = incoming
-    this.#announced = Number(incoming.headers['content-length'] ?? 0)
+    this.#announced = Number(incoming.headers['content-length'])
     this.isAnnounced = this.#announced > 0 || incoming.headers['transfer-encoding'] !== undefined
     this.#limits = limits
     this.#spool = spool
@@ -224,7 +224,7 @@ export function discardInBackground(upload: BufferedUpload): void {
 
 /** Refuses a body based on its announced length, before any other work is done. */
 export function requireFitting(incoming: IncomingMessage, maxBody: number): void {
-  const announced = Number(incoming.headers['content-length'] ?? 0)
+  const announced = Number(incoming.headers['content-length'])
   if (announced > maxBody) throw tooLarge(maxBody)
   if (announced > 0) requireMethodWithBody(incoming)
 }

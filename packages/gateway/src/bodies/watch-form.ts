@@ -33,7 +33,7 @@ const wantedContent = new RegExp(String.raw`^[${skippedBefore}]*[%/\\[{]`)
 const [ampersand, semicolon, equals] = [0x26, 0x3b, 0x3d]
 
 /** Inspects names and values in the format of a query string. */
-export function watchParameters(fields?: FieldCheck): Watch {
+export function watchParameters(fields: FieldCheck): Watch {
   let name = ''
   let value = ''
   let isValue = false
@@ -51,7 +51,7 @@ export function watchParameters(fields?: FieldCheck): Watch {
   }
 
   function readValue(text: Buffer, from: number, end: number): void {
-    if (!fields || from === end) return
+    if (from === end) return
     isWanted ??= mayBeMethod || wantedStarts[text[from] as number]
     if (isWanted && value.length < longestValue)
       value += text.toString('latin1', from, Math.min(end, from + longestValue))
@@ -67,15 +67,15 @@ export function watchParameters(fields?: FieldCheck): Watch {
   }
 
   function readWhole(text: string): void {
-    if (text.length < longestValue) fields?.value(text)
-    else fields?.longValue(text)
+    if (text.length < longestValue) fields.value(text)
+    else fields.longValue(text)
   }
 
   function endName(): void {
     if (name.length >= shortestName) {
       name = parameterName(name)
       requirePlainFormField(name)
-      fields?.name(name)
+      fields.name(name)
       mayBeMethod = mayNameMethod(name)
     }
     isValue = true
@@ -85,7 +85,7 @@ export function watchParameters(fields?: FieldCheck): Watch {
     if (!isValue) endName()
     if (value !== '') {
       readWhole(value)
-      if (mayBeMethod) fields?.methodField(name, value)
+      if (mayBeMethod) fields.methodField(name, value)
     }
     name = ''
     value = ''
@@ -149,7 +149,7 @@ function refused(what: string): AAuthError {
  * Inspects the parts of a multipart body. Anything that servers parse in different ways is refused: text around the parts, boundaries within
  * a line, and heads that are not {@link readHeaders plain}.
  */
-export function watchParts(boundary: string, fields?: FieldCheck): Watch {
+export function watchParts(boundary: string, fields: FieldCheck): Watch {
   const delimiter = `--${boundary}`
   /** Some servers, such as h3, treat quotes around the boundary as part of it. */
   const quoted = `--"${boundary}"`
@@ -172,7 +172,7 @@ export function watchParts(boundary: string, fields?: FieldCheck): Watch {
     looked = end === -1 ? Math.max(0, text.length - 3) : 0
     if (end === -1) return false
     const names = readHeaders(text.slice(0, end))
-    for (const name of names) fields?.name(name)
+    for (const name of names) fields.name(name)
     methodNames = names.filter(mayNameMethod)
     isCharset = names.includes('_charset_')
     text = text.slice(end + 2)
@@ -188,8 +188,7 @@ export function watchParts(boundary: string, fields?: FieldCheck): Watch {
     if (text.slice(0, isFound ? at : undefined).includes(quoted)) throw refused('it contains a boundary in quotes')
     if (state === 'preamble' && end > 4) throw refused(`it must start with --${boundary}`)
     if (!isFound && at !== -1) return false
-    if (state === 'content' && fields && value.length < longestValue + 2)
-      value += text.slice(0, Math.min(end, longestValue + 2))
+    if (state === 'content' && value.length < longestValue + 2) value += text.slice(0, Math.min(end, longestValue + 2))
     if (!isFound) {
       text = text.slice(end)
       return false
@@ -207,14 +206,14 @@ export function watchParts(boundary: string, fields?: FieldCheck): Watch {
     const isLong = value.length >= longestValue + 2
     const sent = value.slice(2).trimEnd()
     value = ''
-    if (isLong) fields?.longValue(sent)
+    if (isLong) fields.longValue(sent)
     else if (wantedContent.test(sent))
-      fields?.value(
+      fields.value(
         Buffer.from(sent, 'latin1')
           .toString()
           .replaceAll(/[&;=+]/g, encodeURIComponent),
       )
-    for (const name of methodNames) fields?.methodField(name, sent)
+    for (const name of methodNames) fields.methodField(name, sent)
     if (isCharset) requireReadableCharsets(`charset=${sent}`)
     methodNames = []
   }
@@ -254,7 +253,7 @@ function readHeaders(head: string): string[] {
   const names: string[] = []
   const seen = new Set<string>()
   for (const line of head === '' ? [] : head.slice(2).split('\r\n')) {
-    const [, header = '', value = ''] = headerLine.exec(line) ?? []
+    const [, header, value] = (headerLine.exec(line) ?? ['', '']) as unknown as [string, string, string]
     const lower = header.toLowerCase()
     if (header === '' || seen.has(lower))
       throw refused('each header of a part must be on one line that ends with CR and LF, and occur once')
@@ -264,8 +263,8 @@ function readHeaders(head: string): string[] {
       (!disposition.test(value) || /(?<!file)name=.*(?<!file)name=|filename=.*filename=/i.test(value))
     )
       throw refused('Content-Disposition must be form-data; name="…"; filename="…", without escapes in the name')
-    for (const [, quoted, unquoted, encoded = ''] of line.matchAll(nameParameter))
-      names.push(quoted ?? unquoted ?? encoded)
+    for (const [, quoted, unquoted, encoded] of line.matchAll(nameParameter))
+      names.push((quoted ?? unquoted ?? encoded) as string)
     const id = /content-id:(.*)/i.exec(line)?.[1]
     if (id !== undefined) names.push(id.replaceAll(/[<>]/g, '').trim())
     if (lower === 'content-type') requireReadableCharsets(value)

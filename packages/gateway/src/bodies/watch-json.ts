@@ -9,12 +9,11 @@ import type { Watch } from './watch-form.js'
  * Creates a scanner that checks each top-level member, and each member of an object in an array, as the requests in a batch are. Relevant
  * names are shorter than the scanner's limit, and longer URLs are refused.
  */
-export function scanMembers(fields?: FieldCheck): JsonScanner {
+export function scanMembers(fields: FieldCheck): JsonScanner {
   /** Whether the next value belongs to a member that may be the URL of a request in a batch. */
   let isUrl = false
   /** The member of the outermost object whose value is next, if that member may specify the method. */
   let methodName: string | undefined
-  const isItem = () => fields !== undefined && scanner.isItem
 
   function endValue(): void {
     isUrl = false
@@ -24,17 +23,17 @@ export function scanMembers(fields?: FieldCheck): JsonScanner {
   function readName(name: string): void {
     const isOutermost = scanner.depth === 1
     if (isOutermost || isPrototypeName(name)) requirePlainName(name)
-    isUrl = isItem() && isUrlName(name)
-    if (isOutermost && fields && mayNameMethod(name)) methodName = name
+    isUrl = scanner.isItem && isUrlName(name)
+    if (isOutermost && mayNameMethod(name)) methodName = name
   }
 
   function readValue(text: string): void {
-    if (isUrl) fields?.url(text.length < longestText ? unescaped(text) : undefined)
-    if (methodName !== undefined) fields?.methodField(methodName, unescaped(text), { isMember: true })
+    if (isUrl) fields.url(text.length < longestText ? unescaped(text) : undefined)
+    if (methodName !== undefined) fields.methodField(methodName, unescaped(text), { isMember: true })
   }
 
   const scanner = new JsonScanner({
-    string: (isName) => (isName ? scanner.depth === 1 || isItem() : isUrl || methodName !== undefined),
+    string: (isName) => (isName ? scanner.depth === 1 || scanner.isItem : isUrl || methodName !== undefined),
     endString(text, isName) {
       if (isName) {
         endValue()
@@ -47,7 +46,7 @@ export function scanMembers(fields?: FieldCheck): JsonScanner {
     bare: endValue,
     open(isArray) {
       // An array that is used as a URL becomes its joined items.
-      if (isUrl && isArray) fields?.url(undefined)
+      if (isUrl && isArray) fields.url(undefined)
       endValue()
     },
   })
@@ -55,7 +54,7 @@ export function scanMembers(fields?: FieldCheck): JsonScanner {
 }
 
 /** Inspects a body whose type is JSON. Anything that strict parsers reject is refused. */
-export function watchJson(fields?: FieldCheck): Watch {
+export function watchJson(fields: FieldCheck): Watch {
   const scanner = scanMembers(fields)
 
   function requireValid(): void {

@@ -68,7 +68,7 @@ export const wideStart = /^[[{](?:\0|\0{3})[\s"[\]{}\dtfn-]\0/
  * @param isBinary whether only valid JSON is certain to be parsed. Text is refused if it starts like JSON, is not valid, and mentions a name
  * that would matter in an object, because lenient parsers would find different members in it
  */
-export function watchAnyType(isBinary: boolean, fields?: FieldCheck): Watch {
+export function watchAnyType(isBinary: boolean, fields: FieldCheck): Watch {
   const { find, isCertain } = createStartFinder()
   const scanner = scanMembers(fields)
   let mayBeJson: boolean | undefined
@@ -100,7 +100,7 @@ export function watchAnyType(isBinary: boolean, fields?: FieldCheck): Watch {
       if (at === -1) return
       mayBeJson = at !== undefined
       if (at === undefined) return
-      if (!isBinary && fields?.isData !== true)
+      if (!isBinary && !fields.isData)
         mentions = createMentions({ isArray: chunk[at] === bracket, isCertain: isCertain(), fields })
       read(chunk.subarray(at))
     },
@@ -150,15 +150,7 @@ function lettersIn(text: string): string {
  * @param isArray whether the text starts with an array, in which only the URLs of objects matter
  * @param isCertain whether this is the only start. If not, an object may follow
  */
-function createMentions({
-  isArray,
-  isCertain,
-  fields,
-}: {
-  isArray: boolean
-  isCertain: boolean
-  fields: FieldCheck | undefined
-}) {
+function createMentions({ isArray, isCertain, fields }: { isArray: boolean; isCertain: boolean; fields: FieldCheck }) {
   let pending = ''
   let letters = ''
   let name: string | undefined
@@ -181,7 +173,8 @@ function createMentions({
       pending += Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1')
       if (pending.length < searched) return
       // A word is searched only as a whole.
-      const cut = pending.length - (/[a-z]{0,64}$/i.exec(pending.slice(-longestName))?.[0].length ?? 0)
+      const [word] = /[a-z]{0,64}$/i.exec(pending.slice(-longestName)) as unknown as [string]
+      const cut = pending.length - word.length
       search(pending.slice(0, cut))
       pending = pending.slice(cut)
     },
@@ -191,7 +184,7 @@ function createMentions({
     },
     /** What makes the text ambiguous, if it is not valid JSON. */
     found(): string | undefined {
-      const urlOrHidden = hasContainer && fields?.mayNest() ? (url ?? hidden) : undefined
+      const urlOrHidden = hasContainer && fields.mayNest() ? (url ?? hidden) : undefined
       const mayBeObject = !isArray || (!isCertain && hasContainer)
       const found = mayBeObject ? (name ?? hidden ?? urlOrHidden) : urlOrHidden
       return found === undefined || found.startsWith('a ') ? found : `“${found}”`

@@ -14,9 +14,9 @@ export function editionsOf(settings: SettingsByEdition) {
   const { edition = editionNames[0], authServer, authServers, names, otherEditions = [] } = settings
   return [
     { edition, authServer, authServers, names, prefix: '' },
-    ...otherEditions.map(({ edition, authServer, authServers, ...others }: EditionSettings, at) => {
-      const names: ReadonlySet<string> = new Set(Object.keys(otherEditions[at] ?? {}))
-      return { ...others, edition, authServer, authServers, names, prefix: `otherEditions[${at}].` }
+    ...otherEditions.map((given: EditionSettings, at) => {
+      const names: ReadonlySet<string> = new Set(Object.keys(given))
+      return { ...given, names, prefix: `otherEditions[${at}].` }
     }),
   ]
 }

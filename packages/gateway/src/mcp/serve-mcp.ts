@@ -3,7 +3,7 @@ import { PassThrough, Readable } from 'node:stream'
 import type { Handler } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
 import type { McpFetch } from 'countersign/resource/mcp'
-import { callerOf, errorOf, mcpCallOf, reportRefusal, type TrackedRequest } from '../events.js'
+import { callerOf, errorOf, mcpCallOf, reportRefusal, type ServerRequest, type TrackedRequest } from '../events.js'
 import type { GatewaySetup, McpServer } from '../gateway-setup.js'
 import { endsConnection, forwardedHeaders, responseHeaders } from '../headers.js'
 import { type Identity, identityHeaders } from '../identity.js'
@@ -30,7 +30,7 @@ export interface McpTools {
  * Serves the path of an MCP server through `protectMcp`: each tool, resource and prompt requires its own scope, lists include only items
  * that the caller may use, and a session belongs to the caller that opened it.
  */
-export function serveMcp(incoming: IncomingMessage, mcp: McpServer, tools: McpTools): Handler {
+export function serveMcp(incoming: ServerRequest, mcp: McpServer, tools: McpTools): Handler {
   const { resource } = tools.setup
   const answer = mcp.protected.around((request, given) => ask(incoming, { ...tools, request, given, mcp }))
   return async (request, received) => {
@@ -48,13 +48,13 @@ interface Admitted extends McpTools {
 }
 
 async function ask(
-  incoming: IncomingMessage,
+  incoming: ServerRequest,
   { request, given, setup, connections, streams, tracked, mcp }: Admitted,
 ): Promise<Response> {
   const { upstream, origin, clientAddress, limits, assertion } = setup
   const { acceptsOAuth, withheld } = mcp
   const { method } = request
-  const rawTarget = incoming.url ?? '/'
+  const rawTarget = incoming.url
   if (acceptsOAuth) requireNoTokenInQuery(rawTarget)
   const identity = identityOf(given.authInfo)
   tracked.caller = callerOf(identity)
@@ -89,7 +89,7 @@ async function ask(
     tracked,
   )
   tracked.outcome = 'ok'
-  const status = answer.statusCode ?? 502
+  const status = answer.statusCode as number
   const lines = setup.rewriteRedirects(responseHeaders(answer.rawHeaders, acceptsOAuth))
   const shown = new Headers()
   for (let at = 0; at < lines.length; at += 2) shown.append(lines[at] as string, lines[at + 1] as string)
@@ -108,7 +108,7 @@ async function ask(
  */
 function askedAs(rawHeaders: readonly string[], { headers }: Request): string[] {
   return rawHeaders.map((value, at) => {
-    const name = at % 2 === 1 ? rawHeaders[at - 1]?.toLowerCase() : undefined
+    const name = at % 2 === 1 ? (rawHeaders[at - 1] as string).toLowerCase() : undefined
     if (name === 'accept-encoding') return 'identity'
     return name === 'last-event-id' ? (headers.get(name) ?? value) : value
   })

@@ -71,7 +71,7 @@ export function showToPages(headers: Headers, ours: PageHeaders): void {
  */
 export function withPageHeaders(headers: readonly string[], ours: PageHeaders): readonly string[] {
   const others = headers.flatMap((name, at) =>
-    at % 2 === 1 || isForPages(name, ours) ? [] : [name, headers[at + 1] ?? ''],
+    at % 2 === 1 || isForPages(name, ours) ? [] : [name, headers[at + 1] as string],
   )
   return [...others, ...ours.flat()]
 }

@@ -40,7 +40,7 @@ export async function passResponse(
   const announced = mayTrail(answer, outgoing) ? announcedTrailers(answer.rawHeaders, resource.responseHeaders) : []
   const lines = answer.statusCode === 204 ? withoutLength(headers) : [...headers]
   const head = announced.length > 0 ? [...lines, 'Trailer', announced.join(', ')] : lines
-  outgoing.writeHead(answer.statusCode ?? 502, verified ? head : varyBySigner(head))
+  outgoing.writeHead(answer.statusCode as number, verified ? head : varyBySigner(head))
   tracked.outcome = 'ok'
   // A body that arrived together with its head is sent together with the head.
   if (answer.complete) return endWithTrailers(answer, outgoing, resource, answer.read() as Buffer | null)
@@ -94,7 +94,7 @@ function withoutLength(headers: readonly string[]): string[] {
 
 /** Sends the head without content. `flushHeaders` would encode non-ASCII characters twice. */
 function sendHead(outgoing: ServerResponse): void {
-  if (outgoing.req.method !== 'HEAD' && outgoing.statusCode !== 304) outgoing.write(Buffer.alloc(0))
+  outgoing.write(Buffer.alloc(0))
 }
 
 /** Ends a response with its trailers. */
@@ -109,13 +109,13 @@ function endWithTrailers(
 }
 
 /** Whether trailers can follow. They require chunked content, which HTTP/1.0 does not have. */
-function mayTrail({ headers, statusCode = 0 }: IncomingMessage, { req }: ServerResponse): boolean {
-  const isChunked = headers['transfer-encoding'] !== undefined && ![204, 304].includes(statusCode)
+function mayTrail({ headers, statusCode }: IncomingMessage, { req }: ServerResponse): boolean {
+  const isChunked = headers['transfer-encoding'] !== undefined && ![204, 304].includes(statusCode as number)
   return isChunked && req.method !== 'HEAD' && req.httpVersion === '1.1'
 }
 
 function pairsOf(lines: readonly string[]): [string, string][] {
-  return lines.flatMap((name, at) => (at % 2 === 0 ? [[name, lines[at + 1] ?? '']] : []))
+  return lines.flatMap((name, at) => (at % 2 === 0 ? [[name, lines[at + 1] as string]] : []))
 }
 
 /**

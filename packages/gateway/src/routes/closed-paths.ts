@@ -74,7 +74,7 @@ interface Closed {
 function isClosedBy({ names, below }: Closed, read: readonly string[]): boolean {
   if (below ? read.length < names.length : read.length !== names.length) return false
   const last = names.length - 1
-  return names.every((name, at) => (at === last ? isNamed(read[at] ?? '', name) : read[at] === name))
+  return names.every((name, at) => (at === last ? isNamed(read[at] as string, name) : read[at] === name))
 }
 
 function isBegunBy({ names, others }: Closed, read: readonly string[]): boolean {

@@ -145,7 +145,7 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
       if (!mayNameMethod(name) || requestedMethod.test(name)) return
       // If the header is a list, some frameworks take the first item, and others the last.
       const items = value.split(',')
-      for (const item of new Set([items[0] ?? '', items.at(-1) ?? ''])) methodField(name, item)
+      for (const item of new Set([items[0], items.at(-1)] as string[])) methodField(name, item)
     },
     name(name) {
       if (actionName.test(name)) refuseNested(`The field ${name}`)

@@ -64,8 +64,7 @@ export function pathsOfUrl(url: string, own: readonly string[] = []): QueryPath[
   if (!found) return undefined
   const [, scheme, authority, path = ''] = found
   // `http:admin` is relative, and lenient parsers find an authority in `h:80/admin` and `x:/admin`.
-  if (authority === undefined && (/^https?:$/i.test(scheme ?? '') || /^[^:]*:.*\//.test(`${scheme ?? ''}${path}`)))
-    return undefined
+  if (authority === undefined && /^(?:https?:|[^:]*:.*\/)/i.test(`${scheme ?? ''}${path}`)) return undefined
   const parsed = parsePath(path.startsWith('/') ? path : `/${path}`)
   if (typeof parsed === 'string' || parsed.encoded) return undefined
   const names = parsed.decoded.filter((name) => name !== '')

@@ -60,7 +60,7 @@ export function shapeOf({ segments, open }: PathPattern): string {
 /** Whether a path, given as segments, matches a pattern. */
 export function patternFits({ segments, open }: PathPattern, path: readonly string[]): boolean {
   if (open ? path.length <= segments.length : path.length !== segments.length) return false
-  return segments.every((segment, at) => segmentFits(segment, path[at] ?? ''))
+  return segments.every((segment, at) => segmentFits(segment, path[at] as string))
 }
 
 function segmentFits({ before, after, free }: Segment, part: string): boolean {
@@ -113,7 +113,7 @@ function isSegmentShared(one: Segment, other: Segment): boolean {
 /** Whether a parameter in a path is longer than find-my-way permits by default. If so, find-my-way tries wider routes. */
 export function hasLongParameter({ segments }: PathPattern, path: readonly string[]): boolean {
   return segments.some(
-    ({ before, after, free }, at) => free && (path[at] ?? '').length - before.length - after.length > 100,
+    ({ before, after, free }, at) => free && (path[at] as string).length - before.length - after.length > 100,
   )
 }
 
@@ -258,6 +258,6 @@ function folded({ names, open }: Names, kept: Kept, dropped?: End): FoldedPatter
 }
 
 function segmentOf(name: string): Segment {
-  const [before = '', after] = name.split(parameter)
+  const [before, after] = name.split(parameter) as [string, string?]
   return { before, after: after ?? '', free: after !== undefined }
 }

@@ -226,7 +226,7 @@ function nodeBelow<Item>(node: Node<Item>, { before, free }: Segment): Node<Item
 
 function nodesNear<Item>(node: Node<Item>, name: string): Iterable<Node<Item>> {
   if (node.near.size === 0) return []
-  const [key = '', bare] = keysOf(name)
+  const [key, bare] = keysOf(name) as [string, string?]
   const nodes = node.near.get(key) ?? []
   return bare === undefined ? nodes : new Set([...nodes, ...(node.near.get(bare) ?? [])])
 }

@@ -82,7 +82,7 @@ function* candidatesIn(query: string, { frontController }: QueryOptions): Genera
     yield { encoded: query, isRest: false, end: /[?#]/ }
   // WordPress treats the value of `rest_route` as the path, with or without a slash.
   if (!/rest|%/i.test(query)) return
-  for (const [, key = '', encoded = ''] of query.matchAll(longParameters))
+  for (const [, key, encoded] of query.matchAll(longParameters) as Iterable<[string, string, string]>)
     if (isRestRoute(parameterName(key))) yield { encoded, isRest: true, end: /[?#&]/ }
 }
 
@@ -91,7 +91,7 @@ function segmentsOf(encoded: string, end: RegExp): string[] {
   const decoded = decodeSegment(encoded.replaceAll('+', ' '))
     .replace(/^[\0-\x20]+/, '')
     .trim()
-  const [path = ''] = decoded.split(end, 1)
+  const [path] = decoded.split(end, 1) as [string]
   const segments: string[] = []
   for (const segment of path.split(/[/\\]/))
     if (segment === '..') segments.pop()

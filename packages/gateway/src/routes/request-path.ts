@@ -271,9 +271,9 @@ function segmentProblem(segment: string, decoded: string): string | undefined {
       if (/[\\/;?#%\p{Cc}]/u.test(text.normalize('NFKC')) || /[\u2044\u2215\u2216]/.test(text))
         return 'a character that some servers convert to a delimiter'
   }
-  const [name = ''] = decoded.split(';', 1)
+  const [name] = decoded.split(';', 1) as [string]
   for (const part of name.split('/')) {
-    const [before = ''] = part.split('#', 1)
+    const [before] = part.split('#', 1) as [string]
     const folded = foldName(before)
     if (part === '') return 'an empty segment'
     if ((folded === '' && before !== '') || folded.startsWith('..')) return 'a dot segment, or a segment of spaces'

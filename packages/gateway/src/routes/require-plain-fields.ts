@@ -170,7 +170,7 @@ export function isRestRoute(name: string): boolean {
 
 /** The name of a parameter after decoding up to three layers of encoding. */
 export function parameterName(encodedName: string): string {
-  return parameterLayers(encodedName).at(-1) ?? encodedName
+  return parameterLayers(encodedName).at(-1) as string
 }
 
 /** A parameter name or value after decoding each of up to three layers of encoding. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createMountedListener } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
-import { callerOf, reportRefusal, type TrackedRequest, trackRequest } from '../events.js'
+import { callerOf, reportRefusal, type ServerRequest, type TrackedRequest, trackRequest } from '../events.js'
 import { type Gateway, type GatewayLimits, type GatewayOptions, gatewayOptions } from '../gateway-options.js'
 import { createGatewayServer } from '../gateway-server.js'
 import { type GatewaySetup, requireNames, setUpGateway } from '../gateway-setup.js'
@@ -83,7 +83,7 @@ function setUp({ proxy, ...options }: SubrequestOptions): SubrequestSetup {
     )
   requireNames('createSubrequestGateway', options, subrequestOptions)
   requireNames('limits of createSubrequestGateway', options.limits ?? {}, ['connections', 'connectionsPerAddress'])
-  if (!Object.hasOwn(dialects, proxy ?? ''))
+  if (!Object.hasOwn(dialects, proxy as string))
     throw new TypeError(`proxy must be one of ${Object.keys(dialects).join(', ')}`)
   const { trustProxy, upstream, assertion } = options
   if (!Array.isArray(trustProxy) || trustProxy.length === 0)
@@ -98,11 +98,11 @@ function setUp({ proxy, ...options }: SubrequestOptions): SubrequestSetup {
 /** Proxies copy this header even if no assertion is issued (W30). */
 const unasserted = { [assertionField]: '' }
 
-async function respond(incoming: IncomingMessage, outgoing: ServerResponse, current: SubrequestSetup): Promise<void> {
+async function respond(incoming: ServerRequest, outgoing: ServerResponse, current: SubrequestSetup): Promise<void> {
   const { setup, dialect } = current
   const { resource, origin, clientAddress, tell } = setup
   const tracked = trackRequest(tell, incoming, outgoing)
-  const [path = ''] = (incoming.url ?? '').split('?', 1)
+  const [path] = incoming.url.split('?', 1) as [string]
   if (setup.publishedPaths.has(path)) {
     tracked.route = path
     const handler = createMountedListener((request, received) => resource.handler(request, received), {
