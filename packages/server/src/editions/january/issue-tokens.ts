@@ -32,7 +32,10 @@ export function exchangeCode(
   form: ReadonlyMap<string, string>,
 ): ClaimingAction<AuthTokenResponse & { refresh_token?: string }> {
   requireFreshKeys(agent)
-  const codeHash = hashSecret(requireParameter(form, 'code'))
+  const code = requireParameter(form, 'code')
+  // Other editions hash a line with their name before the code, so a code with a line break could stand for one of theirs.
+  if (code.includes('\n')) throw new AAuthError('code_unknown', 'The code was not redeemed: unknown.')
+  const codeHash = hashSecret(code)
   const requestToken = form.get('request_token')
   return {
     async claiming(nonce) {

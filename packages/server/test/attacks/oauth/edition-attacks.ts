@@ -282,6 +282,13 @@ export const editionAttacks: readonly OAuthAttack[] = [
     redeemBearer,
   ),
   crossed(
+    'an OAuth code there, as it is hashed',
+    codeForResource,
+    (stage, code) => sendSigned(stage, '/agent/token', { request_type: 'code', code: `oauth code\n${code}` }),
+    invalidGrant,
+    redeemBearer,
+  ),
+  crossed(
     'an OAuth refresh token at the token endpoint of AAuth',
     bearerAccess,
     (stage, { refresh_token }) => sendSigned(stage, '/agent/token', { request_type: 'refresh', refresh_token }),
