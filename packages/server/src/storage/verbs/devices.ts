@@ -25,7 +25,7 @@ export async function createDeviceCode(unit: Unit, code: NewDeviceCode): Promise
   const user = await lockAsRead(unit, code)
   if (!user) return 'changed'
   if (await hasMost(unit, user.id, code.most)) return 'too_many'
-  await db.deleteFrom('device').where('user_id', '=', user.id).where('connected_at', 'is', null).execute()
+  await endDeviceCodes(unit, user.id)
   const { device, number = null } = code
   await db
     .insertInto('device')
@@ -46,6 +46,11 @@ export async function createDeviceCode(unit: Unit, code: NewDeviceCode): Promise
     })
     .execute()
   return 'created'
+}
+
+/** Ends the codes of a user with which no device has been connected yet. */
+export async function endDeviceCodes({ db }: Unit, userId: number): Promise<void> {
+  await db.deleteFrom('device').where('user_id', '=', userId).where('connected_at', 'is', null).execute()
 }
 
 /** Whether a locked user has as many devices as allowed. */

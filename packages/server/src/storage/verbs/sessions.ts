@@ -12,6 +12,7 @@ import { isUseDue } from '../rows/grant-lists.js'
 import { factorProves, lockAsRead, lockUser, raiseCredentialRevision, toUser, userIdOf, users } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, generateId, hashBytes, hashText, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
+import { endDeviceCodes } from './devices.js'
 import { rememberDevice } from './throttle.js'
 
 export async function createSession(unit: Unit, session: NewSession): Promise<Session | undefined> {
@@ -206,6 +207,7 @@ export async function endSessionById(
     .executeTakeFirst()
   if (!ended) return false
   await raiseCredentialRevision(unit, user.id)
+  await endDeviceCodes(unit, user.id)
   await writeEvent(unit, { event: 'session.ended', userId: user.id, data: { session: id, ...actorOf(by) } })
   return true
 }
@@ -233,10 +235,7 @@ interface CredentialChange {
   /** The operator who made the change; undefined if the user did. */
   by?: string | undefined
   data?: Record<string, unknown>
-  /**
-   * The sessions that the user's own change ends: none, or all except the one whose id has this hash. An operator's change ends all
-   * sessions.
-   */
+  /** The sessions that the user's own change ends: none, or all but the one whose id has this hash. An operator's change ends all. */
   ends?: { exceptIdHash: string | undefined }
 }
 
@@ -258,7 +257,10 @@ export async function recordCredentialChange(
   return revision
 }
 
-async function removeSessions({ db }: Unit, userId: number, exceptIdHash?: string): Promise<number> {
+/** Removes sessions, and codes for devices that may have been made in them. Whoever lost their session must not connect a device. */
+async function removeSessions(unit: Unit, userId: number, exceptIdHash?: string): Promise<number> {
+  const { db } = unit
+  await endDeviceCodes(unit, userId)
   let removal = db.deleteFrom('session').where('user_id', '=', userId)
   if (exceptIdHash !== undefined) removal = removal.where('id_hash', '!=', hashBytes(exceptIdHash))
   const { numDeletedRows } = await removal.executeTakeFirst()

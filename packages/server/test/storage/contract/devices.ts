@@ -201,6 +201,7 @@ export function deviceContract(name: string, makeStorage: MakeStorage): void {
       await storage.setUserStatus(alice.id, 'disabled')
       expect(await storage.listDevices({ live: true })).toEqual([])
       expect(await storage.listDevices()).toMatchObject([{ isLive: false }])
+      expect(outcomeOf(await storage.redeemDeviceCode(redemption))).toBe('user_disabled')
       await storage.setUserStatus(alice.id, 'active')
       const [device] = await storage.listDevices({ live: true })
       await storage.disconnectDevice({ id: device?.id ?? '', by: 'operator' })
@@ -252,15 +253,42 @@ export function deviceContract(name: string, makeStorage: MakeStorage): void {
     test('a code works neither after its time nor for a user who is disabled or has changed', async () => {
       const { storage } = world
       const alice = await newUser(storage)
-      const { redemption } = await newCode(storage, alice)
+      const before = await newCode(storage, alice)
       await storage.setUserStatus(alice.id, 'disabled')
-      expect(outcomeOf(await storage.redeemDeviceCode(redemption))).toBe('user_disabled')
       await storage.setUserStatus(alice.id, 'active')
+      expect(outcomeOf(await storage.redeemDeviceCode(before.redemption))).toBe('unknown')
       expect((await newCode(storage, alice, asRead(alice))).created).toBe('changed')
+      const { redemption } = await newCode(storage, alice)
       world.now += 60
       expect(outcomeOf(await storage.redeemDeviceCode(redemption))).toBe('expired')
       await storage.sweep()
       expect(outcomeOf(await storage.redeemDeviceCode(redemption))).toBe('unknown')
+    })
+
+    test('whoever loses their session cannot connect a device with a code that they made in it', async () => {
+      const { storage } = world
+      const alice = await newUser(storage)
+      const of = {
+        userId: alice.id,
+        idHash: freshHash(),
+        lifetime: day,
+        idleSeconds: day,
+        factorAddedAt: start,
+        most: 5,
+      }
+      const session = await storage.createSession({ ...of, credentialRevision: alice.credentialRevision })
+      const endings = [
+        () => storage.endSessionById({ userId: alice.id, id: session?.id ?? '' }),
+        () => storage.endSessions({ userId: alice.id }),
+        () => storage.setPasswordHash({ userId: alice.id, passwordHash: 'x', by: 'operator' }),
+      ]
+      for (const end of endings) {
+        const { redemption } = await newCode(storage, alice)
+        const confirmed = await newCode(storage, await newUser(storage), remote)
+        await end()
+        expect(outcomeOf(await storage.redeemDeviceCode(redemption))).toBe('unknown')
+        expect(outcomeOf(await storage.redeemDeviceCode(confirmed.redemption))).toBe('waiting')
+      }
     })
 
     test('disconnecting revokes what the owner gave the device, in every form of its name, and nothing else', async () => {
