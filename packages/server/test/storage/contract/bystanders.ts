@@ -15,6 +15,7 @@ import { day, inStorage, type MakeStorage } from './in-storage.js'
 
 const identity = { issuer: 'https://id.example' }
 const edition = 'polling'
+const ip = '192.0.2.7'
 const ends = { idleSeconds: 600, lifetime: 600, most: 2, factorAddedAt: 0 }
 
 /** A user with one of everything. */
@@ -30,12 +31,12 @@ async function equipped(storage: Storage, name: string) {
   await storage.setSecondFactor({ ...(await read()), sealedSecret: 'sealed', usedStep: 1, recoveryHashes })
   const sessions = [hashOf(`session of ${name}`), hashOf(`other session of ${name}`)] as const
   for (const idHash of sessions)
-    await storage.createSession({ ...(await read()), ...ends, idHash, browserHash: hashOf(`browser of ${name}`) })
+    await storage.createSession({ ...(await read()), ...ends, ip, idHash, browserHash: hashOf(`browser of ${name}`) })
   const [connecting, waiting, thumbprint] = [freshHash(), freshHash(), hashOf(`device of ${name}`)]
   const code = { lifetime: 300, most: 20 }
   const device = { name: 'laptop', thumbprint }
   await storage.createDeviceCode({ ...(await read()), ...code, codeHash: connecting, device })
-  const redemption = { thumbprint, name: 'laptop', ip: undefined, lifetime: day, most: 20 }
+  const redemption = { thumbprint, name: 'laptop', ip, lifetime: day, most: 20 }
   await storage.redeemDeviceCode({ ...redemption, codeHash: connecting })
   await storage.createDeviceCode({ ...(await read()), ...code, codeHash: waiting, number: '47' })
   await storage.redeemDeviceCode({ ...redemption, codeHash: waiting, thumbprint: hashOf(`server of ${name}`) })
@@ -167,9 +168,74 @@ const verbs: readonly [string, (storage: Storage, of: Equipped) => Promise<unkno
   ['closeAccount', async (storage, { read }) => storage.closeAccount(await read()), true],
 ]
 
+/** The audit events of a user, after their preparation and all verbs, with when and to whom they happened left out. */
+function eventsOf({ userId, grantId, deviceId, credentialId, bot: { delegate } }: Equipped): object[] {
+  const id = expect.any(String)
+  const ofAgent = { agent, resource, requestId: id }
+  const scope = 'calendar.read calendar.write'
+  const passkey = { credentialId }
+  const link = { link: id, purpose: 'reset' }
+  const successor = { agent, resource, grantId: expect.not.stringContaining(grantId) }
+  return [
+    { event: 'user.created' },
+    { event: 'user.edited', data: { displayName: true, email: true } },
+    { event: 'email.confirmed' },
+    { event: 'passkey.added', data: passkey },
+    { event: 'identity.linked', data: identity },
+    { event: 'factor.added', data: { replaced: false } },
+    { event: 'session.created', ip, data: { userAgent: null } },
+    { event: 'session.created', ip, data: { userAgent: null } },
+    {
+      event: 'device.connected',
+      ip,
+      data: { device: deviceId, name: 'laptop', jkt: hashOf('device of bob'), remote: false },
+    },
+    { event: 'request.bound', ...ofAgent },
+    { event: 'agent.bound', agent, data: { edition, delegate } },
+    { event: 'request.allowed', ...ofAgent, grantId, data: { scope, revision: 0, delegate } },
+    {
+      event: 'code.redeemed',
+      ...ofAgent,
+      grantId,
+      data: { jkt: hashOf('jkt-of-the-redemption'), jti: id, refreshIssued: true },
+    },
+    { event: 'request.bound', ...ofAgent },
+    { event: 'link.created', data: link },
+    { event: 'factor.code_used' },
+    { event: 'request.denied', ...ofAgent, data: { scope, revision: 0, delegate: 'other bot of bob' } },
+    { event: 'session.created', data: { userAgent: null } },
+    { event: 'session.ended', data: { session: id, by: 'limit' } },
+    { event: 'session.reauthenticated' },
+    {
+      event: 'grant.revoked',
+      agent,
+      resource,
+      grantId,
+      data: { by: userId, successor: id, permissions: 'calendar.read' },
+    },
+    { event: 'permission.removed', ...successor, data: { permissions: 'calendar.read' } },
+    { event: 'grant.revoked', ...successor, data: { by: userId } },
+    { event: 'agent.unbound', agent, data: { by: userId, edition, delegate, grants: 0, requests: 0 } },
+    { event: 'device.disconnected', data: { device: deviceId, name: 'laptop', by, grants: 0, requests: 0 } },
+    { event: 'session.ended', data: { session: id } },
+    { event: 'sessions.ended', data: { count: 1, by } },
+    { event: 'link.used', data: link },
+    { event: 'password.changed', data: { sessionsEnded: 0 } },
+    { event: 'factor.codes_replaced', data: {} },
+    { event: 'factor.removed', data: { sessionsEnded: 0, by } },
+    { event: 'passkey.removed', data: { ...passkey, sessionsEnded: 0, by } },
+    { event: 'identity.unlinked', data: identity },
+    { event: 'password.changed', data: { sessionsEnded: 0, by } },
+    { event: 'user.unlocked', data: { by } },
+    { event: 'user.edited', data: { displayName: true, email: false } },
+    { event: 'user.disabled', data: { sessionsEnded: 0, by } },
+    { event: 'account.closed', data: { sessionsEnded: 0 } },
+  ]
+}
+
 export function bystanderContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: bystanders`, makeStorage, (world) => {
-    test('no verb on a user changes anything for the users who came before and after', async () => {
+    test('each verb on a user is recorded, and changes nothing for the users who came before and after', async () => {
       const { storage } = world
       const before = await equipped(storage, 'alice')
       const user = await equipped(storage, 'bob')
@@ -181,6 +247,8 @@ export function bystanderContract(name: string, makeStorage: MakeStorage): void 
         expect(await act(storage, user), verb).toEqual(result)
         expect(await states(), verb).toEqual(untouched)
       }
+      const events = await storage.listEvents({ userId: user.userId })
+      expect(events.map(({ id: _id, at: _at, userId: _userId, ...event }) => event)).toEqual(eventsOf(user))
       for (const { refresh } of bystanders) expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')
       expect(await storage.findViolations()).toEqual([])
     })
