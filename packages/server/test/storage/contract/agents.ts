@@ -3,10 +3,13 @@ import {
   agent,
   allowedRequest,
   boundRequest,
+  edition,
   freshHash,
   newRequest,
   outcomeOf,
   refreshable,
+  rememberedGrant,
+  resource,
   rotating,
   times,
 } from '../fixtures.js'
@@ -94,7 +97,9 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
       expect(await block(false)).toBe(true)
       expect(outcomeOf(await storage.redeemCode(unredeemed.redemption))).toBe('redeemed')
       await storage.createAuthRequest(newRequest())
-      expect(await storage.listEvents({ event: 'agent.unblocked' })).toHaveLength(1)
+      expect((await storage.listEvents({ event: 'agent.unblocked' })).map(({ data }) => data)).toEqual([
+        { by: 'operator', abandoned: 0 },
+      ])
     })
 
     test('a blocked host blocks every agent with a path on it, on any port, and no other (A19)', async () => {
@@ -105,8 +110,9 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
       const use = async (client: string) => {
         const of = { agent: client }
         const open = await boundRequest(storage, of)
-        const [code, january, family] = [
+        const [code, kept, january, family] = [
           await allowedRequest(storage, of),
+          await rememberedGrant(storage, of),
           await refreshable(storage, of),
           await rotating(storage, of),
         ]
@@ -116,8 +122,11 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
             (error: { code: string }) => error.code,
           )
           const redeemed = storage.redeemCode(code.redemption).then(outcomeOf, (error: { code: string }) => error.code)
+          const remembered = { ...code.redemption, userId: kept.user.id, edition, resource, scope: 'calendar.read' }
+          const issued = storage.issueRemembered(remembered).then(outcomeOf, (error: { code: string }) => error.code)
           const attempts = [{ key: freshHash(), window: 60 }]
           return {
+            issue: await issued,
             decide: outcomeOf(await storage.decideRequest(open.decision)),
             create: await created,
             redeem: await redeemed,
@@ -138,6 +147,7 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
       for (const use of blocked)
         expect(await use()).toEqual({
           decide: 'not_open',
+          issue: 'agent_blocked',
           create: 'agent_blocked',
           redeem: 'agent_blocked',
           refresh: 'agent_blocked',
@@ -149,6 +159,7 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
       for (const use of free)
         expect(await use()).toEqual({
           decide: 'allowed',
+          issue: 'issued',
           create: 'open',
           redeem: 'redeemed',
           refresh: 'refreshed',

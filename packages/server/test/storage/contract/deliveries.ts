@@ -102,21 +102,29 @@ export function deliveryContract(name: string, makeStorage: MakeStorage): void {
       expect(await claimedTokens()).toEqual([before.jti, after.jti].toSorted())
     })
 
-    test('closing or disabling an account, and removing an agent’s binding, revoke tokens too', async () => {
+    test('closing or disabling an account, removing an agent’s binding, and blocking an agent revoke tokens too', async () => {
       const { storage } = world
       const [closed, disabled, unbound] = [await newUser(storage), await newUser(storage), await newUser(storage)]
+      const blocked = 'https://blocked.example'
       const tokens = [await tracked(storage, closed), await tracked(storage, disabled)]
       tokens.push(await tracked(storage, unbound, { delegate: 'bot', bindsAgent: true }))
       await storage.closeAccount(await readNow(storage, closed.id))
       await storage.setUserStatus(disabled.id, 'disabled')
       await storage.removeBinding({ edition, agent, delegate: 'bot', userId: unbound.id, by: unbound.id })
+      for (const user of [await newUser(storage), await newUser(storage)])
+        tokens.push(await tracked(storage, user, { agent: blocked }))
+      await storage.setAgentBlocked({ agent: blocked, blocked: true, by: 'operator' })
       expect(await claimedTokens()).toEqual(tokens.map(({ jti }) => jti).toSorted())
+      await tracked(storage, await newUser(storage))
+      for (const isBlocked of [false, true, false])
+        await storage.setAgentBlocked({ agent: blocked, blocked: isBlocked, by: 'operator' })
+      expect(await claim()).toEqual([])
     })
 
     test('a claimed delivery is claimed by no one else until its lease ends, as after a kill', async () => {
       const { storage } = world
       const user = await newUser(storage)
-      const { grantId } = await tracked(storage, user)
+      const { grantId } = await tracked(storage, user, { delegate: 'bot' })
       await storage.revokeGrant({ grantId, by: user.id })
       expect(await claim({ edition: 'other' })).toEqual([])
       const claims = (await Promise.all(times(5, () => claim()))).flat()
@@ -137,7 +145,7 @@ export function deliveryContract(name: string, makeStorage: MakeStorage): void {
         {
           edition,
           agent,
-          delegate: null,
+          delegate: 'bot',
           resource,
           account: null,
           revokedAt: start,
@@ -147,6 +155,8 @@ export function deliveryContract(name: string, makeStorage: MakeStorage): void {
           settledAt: start + 60,
         },
       ])
+      const data = { edition, delegate: 'bot', attempts: 2 }
+      expect((await storage.listEvents({ event: 'revocation.delivered' })).map((event) => event.data)).toEqual([data])
     })
 
     test('due deliveries are listed in pages with their users and resources, and claimed by id', async () => {
@@ -216,6 +226,11 @@ export function deliveryContract(name: string, makeStorage: MakeStorage): void {
       expect(await outcomes(user.id)).toEqual([
         ['expired', 0],
         ['unsupported', 1],
+      ])
+      const event = { event: 'revocation.undelivered', agent, resource, grantId: expect.any(String) }
+      const data = { edition, attempts: 1, reason: 'unsupported' }
+      expect(await storage.listEvents({ event: event.event })).toEqual([
+        { ...event, id: expect.any(String), at: start, data },
       ])
     })
 

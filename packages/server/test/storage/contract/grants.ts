@@ -143,6 +143,16 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findGrant(grantId)).toMatchObject({ scope: 'write read' })
     })
 
+    test('revoking a grant again does not revoke the one that the user has allowed since', async () => {
+      const { storage } = world
+      const { user, grantId } = await rememberedGrant(storage)
+      const revoke = () => storage.revokeGrant({ grantId, by: user.id })
+      expect(await revoke()).toBe(true)
+      const { grantId: since } = await rememberedGrant(storage, {}, {}, user)
+      expect(await revoke()).toBe(false)
+      expect(await storage.findGrant(since)).toMatchObject({ revokedAt: null })
+    })
+
     test('a permission that is allowed again keeps its expiry, or gets the new one if that is later (W27)', async () => {
       const { storage } = world
       const user = await newUser(storage)
@@ -213,7 +223,11 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       const issue = { ...parties, scope: 'a', jkt: freshHash(), tokenLifetime: 60 }
       expect(outcomeOf(await storage.issueRemembered(issue))).toBe('not_covered')
       const [allowed] = await storage.listEvents({ event: 'request.allowed' })
-      expect(allowed?.data).toMatchObject({ call: `DELETE ${resource}/files/7` })
+      expect(allowed?.data).toEqual({ scope: 'a b', revision: 0, call: `DELETE ${resource}/files/7` })
+      const { decision } = await boundRequest(storage, { scope: 'a b' }, user)
+      await storage.decideRequest({ ...decision, decision: 'deny', call })
+      const [denied] = await storage.listEvents({ event: 'request.denied' })
+      expect(denied?.data).toEqual({ scope: 'a b', revision: 0 })
       expect(await storage.findViolations()).toEqual([])
     })
 

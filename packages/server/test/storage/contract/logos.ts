@@ -42,6 +42,9 @@ export function logoContract(name: string, makeStorage: MakeStorage): void {
 
     test('the logo of an unknown agent cannot be claimed', async () => {
       expect(await claim()).toBe(false)
+      // An agent that is only known from an event has not been seen.
+      await world.storage.recordEvent({ event: 'agent.refused', agent })
+      expect(await claim()).toBe(false)
       expect(await world.storage.keepLogo({ agent, uri, logo: { id: 'logo', image } })).toBe(false)
     })
 

@@ -171,7 +171,8 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       world.now = start + 900
       expect(await storage.findReachedLimit(limits)).toBeUndefined()
       expect(await storage.countWithinLimits(limits)).toBeUndefined()
-      expect(await storage.findReachedLimit(limits)).toEqual({ limit: daily, resetAt: start + 86_400 })
+      for (const all of [limits, limits.toReversed()])
+        expect(await storage.findReachedLimit(all)).toEqual({ limit: daily, resetAt: start + 86_400 })
       expect(await storage.findReachedLimit([])).toBeUndefined()
     })
 
