@@ -52,7 +52,7 @@ export async function orUnavailable<T>(find: () => Promise<T>): Promise<T> {
     return await find()
   } catch (error) {
     if (!(error instanceof OAuthProblem)) throw error
-    const { code, retryAfter = 5 } = error
+    const { code, retryAfter } = error
     throw code === 'too_many_fetches'
       ? new AAuthError('too_many_requests', 'Too many documents are being fetched.', { retryAfter })
       : new AAuthError('unavailable', 'A document cannot be fetched right now.', { retryAfter })

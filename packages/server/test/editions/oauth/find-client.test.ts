@@ -367,6 +367,18 @@ describe('shares of users and networks', () => {
   })
 })
 
+it('at most 1000 requests wait for documents', async () => {
+  const { clients, pages } = openStage()
+  let publish: ((response: Response) => void) | undefined
+  pages.set(url, () => new Promise((resolve) => (publish = resolve)))
+  const find = (remoteAddress: string) => clients.find(url, { mayFetch: true, remoteAddress })
+  const waiting = Array.from({ length: 1000 }, (_, at) => find(`203.0.${Math.floor(at / 50)}.1`))
+  await expect(find('203.1.0.1')).rejects.toMatchObject({ code: 'too_many_fetches', retryAfter: 2 })
+  await expect.poll(() => publish).toBeDefined()
+  publish?.(published(document))
+  expect(await Promise.all(waiting)).toHaveLength(1000)
+})
+
 describe('a document at an address that is not public', () => {
   const addresses: Record<string, readonly string[]> = {
     'private.example': ['10.0.0.1'],

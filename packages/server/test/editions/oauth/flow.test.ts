@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { decodeToken } from 'countersign/tokens'
-import { fixedKeys, type OAuthOptions } from 'countersign-server'
+import { fixedKeys, type OAuthOptions, type Storage } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
-import { people } from '../../attacks/stage.js'
+import { openMapStage, people } from '../../attacks/stage.js'
 import { words } from '../../pages/reading.js'
 import { createScriptedUser } from '../../scripted-user.js'
+import { secretHash } from '../../secret-hash.js'
 import {
   allowed,
   allowedCode,
@@ -23,6 +24,8 @@ import {
   redirectUri,
   refresh,
   resource,
+  resourceDocument,
+  verifier,
 } from './oauth-stage.js'
 
 describe('an MCP client', () => {
@@ -31,13 +34,26 @@ describe('an MCP client', () => {
     const response = await stage.fetch(`${issuer}/.well-known/oauth-authorization-server`)
     expect(response.headers.get('access-control-allow-origin')).toBe('*')
     const metadata = (await response.json()) as Record<string, unknown>
-    expect(metadata).toMatchObject({
+    const methods = ['none', 'private_key_jwt']
+    const algorithms = ['RS256', 'PS256', 'ES256', 'EdDSA']
+    // Without scopes_supported, because some clients request everything that it lists.
+    expect(metadata).toEqual({
       issuer,
+      authorization_endpoint: `${issuer}/oauth/authorize`,
+      token_endpoint: `${issuer}/oauth/token`,
+      revocation_endpoint: `${issuer}/oauth/revoke`,
+      jwks_uri: `${issuer}/oauth/jwks.json`,
+      response_types_supported: ['code'],
+      response_modes_supported: ['query'],
+      grant_types_supported: ['authorization_code', 'refresh_token'],
       code_challenge_methods_supported: ['S256'],
+      token_endpoint_auth_methods_supported: methods,
+      token_endpoint_auth_signing_alg_values_supported: algorithms,
+      revocation_endpoint_auth_methods_supported: methods,
+      revocation_endpoint_auth_signing_alg_values_supported: algorithms,
       authorization_response_iss_parameter_supported: true,
       client_id_metadata_document_supported: true,
     })
-    expect(metadata).not.toHaveProperty('scopes_supported')
     const keys = (await (await stage.fetch(String(metadata.jwks_uri))).json()) as { keys: { kid: string }[] }
     expect(keys.keys.map(({ kid }) => kid)).toEqual(['o1'])
     expect((await stage.fetch(`${issuer}/.well-known/openid-configuration`)).status).toBe(404)
@@ -146,6 +162,104 @@ describe('requests that name a client', () => {
     const form = await (await other.open(signIn)).text()
     await other.submit(form, signIn, { ...people.bob, action: 'login' })
     expect((await other.open(authorizeUrl())).status).toBe(303)
+  })
+})
+
+describe('what is stored', () => {
+  const hash = expect.stringMatching(/^[\w-]{43}$/)
+  const challenge = secretHash(verifier)
+
+  /** A stage, and what these verbs of its storage are called with. */
+  async function openRecorded<V extends keyof Storage>(...verbs: V[]) {
+    const calls: [V, unknown][] = []
+    const wrap = (storage: Storage): Storage =>
+      new Proxy(storage, {
+        get(target, name): unknown {
+          const found: unknown = Reflect.get(target, name)
+          if (typeof found !== 'function' || !verbs.includes(name as V)) return found
+          return (...args: unknown[]): unknown => {
+            calls.push([name as V, args[0]])
+            return Reflect.apply(found, target, args)
+          }
+        },
+      })
+    const stage = await openStage({}, (given) => openMapStage({ ...given, wrap }))
+    return { stage, calls }
+  }
+
+  it('of an authorization request is what its page shows', async () => {
+    const { stage, calls } = await openRecorded('createAuthRequest', 'bindRequest', 'countWithinLimits')
+    await openConsent(stage)
+    await openConsent(stage, authorizeUrl({ prompt: 'select_account none login consent', state: undefined }))
+    const counted = [
+      { key: hash, window: 60, most: 60 },
+      { key: hash, window: 3600, most: 300 },
+    ]
+    const request = {
+      edition: 'oauth',
+      tokenHash: hash,
+      agent: clientId,
+      delegate: null,
+      agentJkt: challenge,
+      resource,
+      scope: 'connect notes.read',
+      redirectUri,
+      display: {
+        agent: { name: 'Example', redirectHost: '127.0.0.1', fingerprint: hash, bearer: true },
+        resource: {
+          name: 'Notes',
+          supportedScopes: ['connect', 'notes.read', 'notes.write'],
+          scopeDescriptions: resourceDocument.scope_descriptions,
+        },
+      },
+      lifetime: 600,
+      maxOpen: Number.MAX_SAFE_INTEGER,
+      sighting: { name: 'Example', redirectHosts: ['127.0.0.1', 'client.example'], keyThumbprints: [hash] },
+    }
+    const binding = { tokenHash: hash, browserHash: hash, userId: expect.any(String), credentialRevision: 0 }
+    // The pages bind what they found to the browser as well.
+    expect(calls.filter(([, args]) => !Object.hasOwn(Object(args), 'found'))).toEqual([
+      ['countWithinLimits', counted],
+      ['createAuthRequest', request],
+      ['bindRequest', { ...binding, state: 's%2B%2F%3D1' }],
+      ['countWithinLimits', counted],
+      ['createAuthRequest', { ...request, prompt: 'consent login select_account' }],
+      ['bindRequest', { ...binding, state: null }],
+    ])
+  })
+
+  it('of a token lets its family live for 30 days without use', async () => {
+    const { stage, calls } = await openRecorded('redeemCode', 'rotateRefresh', 'prepareRedemption', 'prepareRotation')
+    const { refresh_token } = await allowed(stage)
+    await refresh(stage, refresh_token, { scope: 'connect', resource: 'HTTPS://notes.example/mcp/' })
+    const family = expect.stringMatching(/^[\da-f-]{36}$/)
+    const common = { agent: clientId, delegate: null, tokenLifetime: 600, isResource: expect.any(Function) }
+    const redemption = {
+      ...common,
+      codeHash: hash,
+      jkt: challenge,
+      bindToKey: true,
+      burnsOnMisuse: false,
+      redirectUri,
+      refresh: { family, isOffered: true, tokenHash: hash, idleSeconds: 2_592_000, lifetime: 31_536_000 },
+    }
+    const rotation = {
+      ...common,
+      family,
+      generation: 0,
+      tokenHash: hash,
+      successorHash: hash,
+      scope: 'connect',
+      grace: 60,
+      idleSeconds: 2_592_000,
+    }
+    const issue = expect.any(Object)
+    expect(calls).toEqual([
+      ['prepareRedemption', redemption],
+      ['redeemCode', { ...redemption, issue }],
+      ['prepareRotation', rotation],
+      ['rotateRefresh', { ...rotation, issue }],
+    ])
   })
 })
 

@@ -32,3 +32,15 @@ it('a host may be asked for 120 documents a minute, and 20 for one source, whate
   expect([count(undefined), count('bob'), count(undefined, 'https://a.example:8443/')]).toEqual([60, 60, 60])
   expect(count('alice', 'https://b.example/')).toBeUndefined()
 })
+
+it('the 20,000 keys that were counted last are remembered', () => {
+  const limit = new RateLimit({ window: 60, most: 1 }, openClock().now)
+  const others = (count: number, name: string) => {
+    for (let at = 0; at < count; at++) limit.count(`${name} ${at}`)
+  }
+  limit.count('a')
+  others(19_999, 'b')
+  expect(limit.count('a')).toBe(60)
+  others(20_000, 'c')
+  expect(limit.count('a')).toBeUndefined()
+})

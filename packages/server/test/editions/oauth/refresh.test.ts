@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { createSigner, generatePrivateJwk } from 'countersign'
+import { createSigner, type ErrorCode, generatePrivateJwk } from 'countersign'
 import { decodeToken } from 'countersign/tokens'
 import { type AuthServerOptions, fixedKeys, type Storage, StorageError } from 'countersign-server'
 import { expect, it } from 'vitest'
 import { openMapStage, type StageOptions } from '../../attacks/stage.js'
+import { keepRefusals, type ToldRefusal } from '../../told-refusals.js'
 import {
   allowed,
+  allowedCode,
   clientDocument,
   clientId,
+  codeForm,
   decide,
   json,
   type OAuthStage,
@@ -15,7 +18,9 @@ import {
   post,
   redeem,
   refresh,
+  refreshForm,
   resourceDocument,
+  token,
 } from './oauth-stage.js'
 
 const metadata = 'https://notes.example/.well-known/oauth-protected-resource/mcp'
@@ -202,3 +207,78 @@ it.each([[['authorization_code', 'refresh_token']], [['authorization_code']]])(
     expect(listed.families).toEqual([family])
   },
 )
+
+it('tells clients in full why they get no token, and the operator what they do not learn', async () => {
+  const told: ToldRefusal[] = []
+  const stage = await openWith({ onEvent: keepRefusals(told) })
+  const { refresh_token } = await allowed(stage)
+  const [ofCode, ofRefresh] = [codeForm(await allowedCode(stage)), refreshForm(refresh_token)]
+  const { client_id: _id, ...anonymous } = ofRefresh
+  const other = 'https://notes.example/other'
+  const verifier = (code_verifier: string) => ({ ...ofCode, code_verifier })
+  const missing = (name: string) => `The parameter ${name} is missing or empty.`
+  const unreserved = 'code_verifier must be 43 to 128 unreserved characters.'
+  const grant = 'Not valid for this request.'
+  const malformed = ['request_malformed', 'invalid_request'] as const
+  const rows: [Record<string, string>, ErrorCode, string, string, string?][] = [
+    [{}, ...malformed, missing('grant_type')],
+    [
+      { ...ofRefresh, grant_type: 'password' },
+      'request_malformed',
+      'unsupported_grant_type',
+      'grant_type must be one of: authorization_code, refresh_token.',
+    ],
+    [anonymous, ...malformed, 'The parameter client_id is missing.'],
+    [{ ...refreshForm(''), refresh_token: '' }, ...malformed, 'The parameter code or refresh_token is missing.'],
+    [{ ...ofRefresh, grant_type: 'authorization_code' }, ...malformed, missing('code')],
+    [{ ...ofCode, grant_type: 'refresh_token' }, ...malformed, missing('refresh_token')],
+    [verifier(''), ...malformed, missing('code_verifier')],
+    [verifier('v'.repeat(42)), ...malformed, unreserved],
+    [verifier('v'.repeat(129)), ...malformed, unreserved],
+    [verifier('+'.repeat(43)), ...malformed, unreserved],
+    [verifier(`${'v'.repeat(43)}+`), ...malformed, unreserved],
+    [verifier('-._'.repeat(15).slice(0, 43)), 'code_unknown', 'invalid_grant', grant, 'foreign_key'],
+    [verifier('~'.repeat(128)), 'code_unknown', 'invalid_grant', grant, 'foreign_key'],
+    [codeForm('x'), 'code_unknown', 'invalid_grant', grant, 'The code was not issued to this client'],
+    [
+      { ...ofCode, redirect_uri: 'http://127.0.0.1:1/callback' },
+      'code_unknown',
+      'invalid_grant',
+      grant,
+      'redirect_mismatch',
+    ],
+    [
+      { ...ofCode, resource: other },
+      'request_malformed',
+      'invalid_target',
+      'The code was issued for another resource.',
+    ],
+    [refreshForm('x'), 'refresh_token_refused', 'invalid_grant', grant, 'was not issued to this client'],
+    [
+      { ...ofRefresh, resource: other },
+      'request_malformed',
+      'invalid_target',
+      'The refresh token was issued for another resource.',
+    ],
+    [
+      { ...ofRefresh, scope: 'notes.write' },
+      'request_malformed',
+      'invalid_scope',
+      'The refresh token was issued for none of these scopes. Omit scope.',
+    ],
+    [
+      { ...ofRefresh, client_id: 'nobody' },
+      'identity_required',
+      'invalid_client',
+      'The client_id does not name a usable client.',
+    ],
+  ]
+  for (const [form, code, error, description, reason = ''] of rows) {
+    const response = await post(stage, '/oauth/token', form)
+    expect(await response.json(), description).toEqual({ error, error_description: description })
+    expect(response.status).toBe(code === 'identity_required' ? 401 : 400)
+    expect(told.splice(0)).toMatchObject([{ code, reason: expect.stringContaining(reason) }])
+  }
+  // None of this used anything up.
+  expect([(await token(stage, ofCode)).status, (await token(stage, ofRefresh)).status]).toEqual([200, 200])
+})

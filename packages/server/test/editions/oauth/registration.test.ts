@@ -1,5 +1,6 @@
 import type { OAuthSettings } from 'countersign-server'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { createRegistration } from '../../../src/editions/oauth/registration.js'
 import { fetchFrom, openSharedPostgresStage, openSharedStage } from '../../attacks/stage.js'
 import { createScriptedUser } from '../../scripted-user.js'
 import {
@@ -220,6 +221,124 @@ it('a redirect URI that the operator has removed from the list is refused', asyn
   expect(await refused.text()).toContain('data-error-code="redirect_mismatch"')
   const probe = await stage.fetch(urlOf(one), { headers: { accept: 'application/json' } })
   expect(await probe.json()).toEqual({ error: 'invalid_client' })
+})
+
+describe('what the registration of clients stores', () => {
+  const loopback = (count: number) => Array.from({ length: count }, (_, at) => `http://127.0.0.1/${at}`)
+
+  /** The registration of a server whose storage finds these limits reached. */
+  function open({ first, further }: { first?: object; further?: object } = {}, rateFactor = 1) {
+    const clock = { now: 1_800_000_000.5 }
+    const calls = {
+      registered: [] as object[],
+      counted: [] as object[],
+      extended: [] as object[],
+      bytes: [] as number[],
+    }
+    const found = { metadata, expiresAt: 0 }
+    const reached = [first, further]
+    const storage = {
+      registerClient: async (client: object) => void calls.registered.push(client),
+      extendRegisteredClient: async (extended: object) => void calls.extended.push(extended),
+      findRegisteredClient: async () => found,
+      countWithinLimits: async (limits: { window: number; most: number }[]) => {
+        calls.counted.push(limits.map(({ window, most }) => [window, most]))
+        return reached.shift()
+      },
+    }
+    const context = { storage, rateFactor, now: () => clock.now } as unknown as Parameters<typeof createRegistration>[0]
+    const registration = createRegistration(context, {})
+    const send = async (sent: object, remoteAddress?: string) => {
+      const headers = { 'content-type': 'application/json' }
+      const received = {
+        remoteAddress,
+        body: async (most: number) => {
+          calls.bytes.push(most)
+          return Buffer.from(JSON.stringify(sent))
+        },
+      }
+      const request = new Request(`${issuer}/oauth/register`, { method: 'POST', headers })
+      return registration.register({ request, received } as unknown as Parameters<typeof registration.register>[0])
+    }
+    return { clock, calls, found, registration, send }
+  }
+
+  it('is a client of its network, for a day', async () => {
+    const { calls, send } = open()
+    const response = await send(metadata, '198.51.100.7')
+    const { client_id: id, client_id_issued_at: at } = await response.json()
+    expect(at).toBe(1_800_000_000)
+    await send(metadata)
+    const stored = {
+      metadata: { ...metadata, grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'] },
+      lifetime: day,
+      most: 10_000,
+      mostPerUser: 100,
+    }
+    expect(calls).toEqual({
+      registered: [
+        { ...stored, id, network: '198.51' },
+        { ...stored, id: expect.stringMatching(/^app-/), network: '' },
+      ],
+      counted: [
+        [
+          [3600, 2],
+          [3600, 60],
+        ],
+        [[3600, 60]],
+      ],
+      extended: [],
+      bytes: [16_384, 16_384],
+    })
+  })
+
+  it('is counted apart for networks that registered before, and refused beyond that', async () => {
+    const { calls, send } = open({ first: {}, further: { resetAt: 1_800_000_020.5 } }, 3)
+    await expect(send(metadata, '198.51.100.7')).rejects.toMatchObject({ code: 'too_many_requests', retryAfter: 20 })
+    expect(calls.counted).toEqual([
+      [
+        [3600, 6],
+        [3600, 180],
+      ],
+      [
+        [3600, 54],
+        [3600, 900],
+      ],
+    ])
+    expect(calls.registered).toEqual([])
+    const soon = open({ first: {}, further: { resetAt: 1_800_000_000.7 } })
+    await expect(soon.send(metadata)).rejects.toMatchObject({ retryAfter: 1 })
+  })
+
+  it('is extended by 31 days, at most once a day', async () => {
+    const { calls, clock, found, registration } = open()
+    const id = 'app-aaaaaaaaaaaaaaaa'
+    found.expiresAt = clock.now + 30 * day
+    await registration.extend(id)
+    expect(calls.extended).toEqual([])
+    clock.now += 1
+    await registration.extend('editor')
+    await registration.extend(id)
+    expect(calls.extended).toEqual([{ id, lifetime: 31 * day }])
+  })
+
+  it('has up to 20 redirect URIs, of 50 that are sent', async () => {
+    const { send, calls } = open()
+    const unusable = Array.from({ length: 30 }, (_, at) => `https://editor.example/${at}`)
+    await send({ ...metadata, redirect_uris: [...unusable, ...loopback(20)] })
+    expect(calls.registered).toMatchObject([{ metadata: { redirect_uris: loopback(20) } }])
+    for (const redirect_uris of [loopback(21), [...loopback(1), ...unusable, ...unusable.slice(0, 20)]])
+      await expect(send({ ...metadata, redirect_uris })).rejects.toMatchObject({
+        error: 'invalid_redirect_uri',
+        message: 'redirect_uris may contain at most 20 URLs.',
+      })
+  })
+
+  it('has no refresh tokens if the client uses none', async () => {
+    const { send } = open()
+    const response = await send({ ...metadata, grant_types: ['authorization_code'] })
+    expect(await response.json()).toMatchObject({ grant_types: ['authorization_code'] })
+  })
 })
 
 it('limits the registrations of each network and provider, so that none uses up those of others (B22)', async () => {

@@ -11,11 +11,12 @@ const algorithm = 'ecdsa-p256-sha256'
 
 type PrivateJwk = Parameters<typeof createSigner>[0]
 
-/** The errors that an operator sees if January has one key and this edition others, and the status of the token endpoint. */
-async function outcomeOf(january: PrivateJwk, oauth: PrivateJwk, retired: readonly PrivateJwk[] = []) {
+/** The errors that an operator sees if January has one key and this edition others, and the status of the token endpoint after them. */
+async function outcomeOf(january: PrivateJwk, oauth: PrivateJwk, retired: readonly PrivateJwk[] = [], atStart = 1) {
   const errors: string[] = []
   const old = await Promise.all(retired.map(async (jwk) => (await createSigner(jwk)).jwk))
   const stage = await openWith(january, fixedKeys({ signer: await createSigner(oauth), secret, retired: old }), errors)
+  await expect.poll(() => errors).toHaveLength(atStart)
   const code = (await decide(stage)).searchParams.get('code') ?? ''
   const { status } = await redeem(stage, code)
   return { errors, status }
@@ -42,7 +43,7 @@ it('keys of another edition sign nothing, and the operator is told', async () =>
     expect(status).toBe(503)
     expect(errors[0]).toMatch(/keys: the key \w+ is also one of another edition; create keys for this edition alone/)
   }
-  expect(await outcomeOf(january, own)).toEqual({ errors: [], status: 200 })
+  expect(await outcomeOf(january, own, [], 0)).toEqual({ errors: [], status: 200 })
 })
 
 it('a key that is printed in a standard is refused at once', async () => {
