@@ -47,7 +47,7 @@ export interface Rotation {
  * @throws StorageError `keys_changed` if another rotation came first
  */
 export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions): Promise<Rotation> {
-  const { masterKey, tokenLifetime, allowUnpublished = false, edition = firstEdition, by, now = systemClock } = options
+  const { masterKey, tokenLifetime, allowUnpublished, edition = firstEdition, by, now = systemClock } = options
   requireMasterKey(masterKey)
   const at = Math.floor(now())
   const stored = signingKeysOf(await storage.listKeys(), edition)
@@ -65,9 +65,9 @@ export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions
   const early = next !== undefined && readyAt > at
   if (early && !allowUnpublished) throw tooNew(next.kid, readyAt)
 
-  const gone = inState('retiring').filter(({ retireAt }) => retireAt === null || retireAt <= at)
+  const gone = movesOfExpired(stored, at)
   const until = at + tokenLifetime + retirementMargin
-  const moves: KeyMove[] = gone.map(({ kid }) => ({ kid, from: 'retiring', to: 'gone' }))
+  const moves = [...gone]
   if (next) {
     moves.push({ kid: next.kid, from: 'next', to: 'active' })
     for (const { kid } of active) moves.push({ kid, from: 'active', to: 'retiring', retireAt: until })
@@ -85,6 +85,12 @@ export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions
     nextReadyAt: following.notBefore ?? at,
     early,
   }
+}
+
+/** Moves of the keys whose last token has expired. */
+function movesOfExpired(keys: readonly StoredKey[], at: number): KeyMove[] {
+  const expired = keys.filter(({ state, retireAt }) => state === 'retiring' && (retireAt ?? 0) <= at)
+  return expired.map(({ kid }) => ({ kid, from: 'retiring', to: 'gone' }))
 }
 
 function tooNew(kid: string, readyAt: number): KeyError {
@@ -116,13 +122,8 @@ export async function rotateKeysWhenDue(
   const keys = signingKeysOf(await storage.listKeys(), edition)
   try {
     if (now() >= rotationDueAt(keys, rotateAfter, edition)) return await rotateKeys(storage, options)
-    const over = keys.filter(({ state, retireAt }) => state === 'retiring' && (retireAt ?? 0) <= now())
-    if (over.length > 0) {
-      await storage.moveKeys(
-        over.map(({ kid }) => ({ kid, from: 'retiring', to: 'gone' })),
-        { by },
-      )
-    }
+    const gone = movesOfExpired(keys, now())
+    if (gone.length > 0) await storage.moveKeys(gone, { by })
     return undefined
   } catch (error) {
     if (wasFirst(error)) return undefined

@@ -127,7 +127,7 @@ export class KeyError extends Error {
   readonly readyAt: number | undefined
 
   constructor(code: KeyError['code'], message: string, options: { readyAt?: number; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    super(message, options)
     this.name = 'KeyError'
     this.code = code
     this.readyAt = options.readyAt

@@ -119,29 +119,29 @@ interface KeyRing {
   signers: ReadonlyMap<string, Signer>
 }
 
-/** Decrypts every key that signs or will sign, so that a wrong master key is detected immediately. @throws KeyError */
+/**
+ * Decrypts every key that signs or will sign, so that a wrong master key is detected immediately.
+ *
+ * @param keys oldest first
+ * @throws KeyError
+ */
 async function openKeyRing(
   keys: readonly StoredKey[],
   masterKey: Uint8Array,
   opened: ReadonlyMap<string, Signer> = new Map(),
 ): Promise<KeyRing> {
+  let active: Signer | undefined
   const signers = new Map<string, Signer>()
   for (const key of keys) {
     if (key.state !== 'active' && key.state !== 'next') continue
     const privateJwk = () => JSON.parse(openPrivateKey(key, masterKey).toString()) as PrivateJwk
-    signers.set(key.kid, opened.get(key.kid) ?? (await createSigner(privateJwk())))
+    const signer = opened.get(key.kid) ?? (await createSigner(privateJwk()))
+    signers.set(key.kid, signer)
+    if (key.state === 'active') active = signer
   }
-  const newestActive = keys
-    .filter(({ state }) => state === 'active')
-    .sort((one, other) => (one.notBefore ?? 0) - (other.notBefore ?? 0))
-    .at(-1)
-  const active = newestActive && signers.get(newestActive.kid)
   if (!active) throw new KeyError('no_active_key', 'The database contains no active signing key.')
   const published = keys
-    .filter(({ state, publicJwk }) => state !== 'gone' && publicJwk !== null)
-    .map(({ publicJwk, state, retireAt }) => ({
-      jwk: publicJwk as PublicJwk,
-      until: state === 'retiring' ? retireAt : null,
-    }))
+    .filter(({ state }) => state !== 'gone')
+    .map(({ publicJwk, retireAt }) => ({ jwk: publicJwk as PublicJwk, until: retireAt }))
   return { active, published, signers }
 }

@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { KeyError, rotateKeysWhenDue, type Storage, storedKeys } from 'countersign-server'
+import {
+  KeyError,
+  type Rotation,
+  rotateKeysWhenDue,
+  type Storage,
+  startKeyRotation,
+  storedKeys,
+} from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { interleavedStorage, noInterleaving, plan } from '../interleaving/interleave.js'
 import { engines, openTwo } from './two-storages.js'
 
@@ -118,14 +125,18 @@ describe('automatic key rotation', () => {
   })
 
   it('adds a next key if it is missing, and changes nothing else', async () => {
-    const now = () => 1_800_000_000
-    const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
-    const keys = await storedKeys({ storage, masterKey, now })
+    const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
+    const keys = await storedKeys({ storage, masterKey })
     const before = (await keys.signer()).kid
     const next = (await signingKeys(storage)).find(({ state }) => state === 'next')
     await storage.moveKeys([{ kid: next?.kid ?? '', from: 'next', to: 'gone' }])
-    const options = { masterKey, tokenLifetime: 600, rotateAfter: 90 * days, now }
-    expect(await rotateKeysWhenDue(storage, options)).toMatchObject({ activated: undefined })
+    const options = { masterKey, tokenLifetime: 600, rotateAfter: 90 * days }
+    const added = await rotateKeysWhenDue(storage, options)
+    expect(added).toMatchObject({ activated: undefined, retiring: [], gone: [], early: false })
+    expect((await signingKeys(storage)).find(({ state }) => state === 'next')).toMatchObject({
+      kid: added?.next,
+      notBefore: added?.nextReadyAt,
+    })
     expect(await rotateKeysWhenDue(storage, options)).toBeUndefined()
     expect((await keys.signer()).kid).toBe(before)
   })
@@ -136,5 +147,82 @@ describe('automatic key rotation', () => {
     const other = { ...server.options, masterKey: randomBytes(32) }
     await expect(rotateKeysWhenDue(server.storage, other)).rejects.toThrow(KeyError)
     expect(await server.states()).not.toContain('retiring')
+  })
+})
+
+describe('a server that rotates its keys', () => {
+  /** A server with keys that are due in 90 days, and what it does every hour. */
+  async function start() {
+    const timers = vi.spyOn(globalThis, 'setInterval')
+    onTestFinished(() => timers.mockRestore())
+    const { clock, now, storage } = await openTwo()
+    await storedKeys({ storage, masterKey, now })
+    const [rotated, errors]: [Rotation[], unknown[]] = [[], []]
+    const reads = { count: 0, before: async (): Promise<void> => undefined }
+    const watched: Storage = {
+      ...storage,
+      async listKeys() {
+        reads.count++
+        await reads.before()
+        return storage.listKeys()
+      },
+    }
+    timers.mockClear()
+    const stop = startKeyRotation({
+      storage: watched,
+      masterKey,
+      tokenLifetime: 600,
+      rotateAfter: 90 * days,
+      now,
+      onRotated: (rotation) => rotated.push(rotation),
+      onError: (error) => errors.push(error),
+    })
+    const [[tick, interval] = []] = timers.mock.calls
+    const timer = timers.mock.results[0]?.value as NodeJS.Timeout
+    expect([interval, timer.hasRef()]).toEqual([3_600_000, false])
+    // From here on, the test says when an hour has passed.
+    await stop()
+    expect(reads.count).toBe(1)
+    return { clock, storage, reads, rotated, errors, stop, tick: () => tick?.() }
+  }
+
+  it('looks now and every hour whether they are due', async () => {
+    const { clock, storage, reads, rotated, errors, stop, tick } = await start()
+    tick()
+    await stop()
+    expect([reads.count, rotated.length]).toEqual([2, 0])
+    clock.now += 90 * days
+    tick()
+    await stop()
+    expect(rotated).toHaveLength(1)
+    expect(await storage.listEvents({ event: 'keys.rotated' })).toMatchObject([{ data: { by: 'server' } }])
+    tick()
+    await stop()
+    expect([rotated.length, errors]).toEqual([1, []])
+  })
+
+  it('reports what failed, and looks again an hour later', async () => {
+    const { errors, reads, stop, tick } = await start()
+    const down = new Error('the database is down')
+    reads.before = () => Promise.reject(down)
+    for (const times of [1, 2]) {
+      tick()
+      await stop()
+      expect(errors).toEqual(Array(times).fill(down))
+    }
+  })
+
+  it('looks once at a time, and stops when it has looked', async () => {
+    const { reads, stop, tick } = await start()
+    const waiting: (() => void)[] = []
+    reads.before = () => new Promise((resolve) => waiting.push(resolve))
+    for (const _hour of [1, 2]) tick()
+    expect(reads.count).toBe(2)
+    let isStopped = false
+    const stopped = stop().then(() => (isStopped = true))
+    await new Promise(setImmediate)
+    expect(isStopped).toBe(false)
+    for (const end of waiting) end()
+    await stopped
   })
 })

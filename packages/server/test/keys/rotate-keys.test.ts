@@ -67,6 +67,17 @@ describe('rotateKeys', () => {
     await expect(server.rotate({ masterKey: randomBytes(32) })).rejects.toMatchObject({ code: 'master_key_wrong' })
   })
 
+  it('activates one of two next keys, and keeps the other as the next one', async () => {
+    const server = await createServer()
+    const [next] = (await server.storage.listKeys()).filter(({ state }) => state === 'next')
+    await server.storage.moveKeys([{ kid: next?.kid ?? '', from: 'next', to: 'gone' }])
+    const added = await Promise.all([server.rotate(), server.rotate()])
+    server.clock.now += 605
+    const { activated, next: spare, nextReadyAt } = await server.rotate()
+    expect(new Set([activated, spare])).toEqual(new Set(added.map((each) => each.next)))
+    expect(nextReadyAt).toBe(server.clock.now)
+  })
+
   it('refuses a database without keys', async () => {
     const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
     await expect(rotateKeys(storage, { masterKey, tokenLifetime })).rejects.toMatchObject({ code: 'no_active_key' })

@@ -69,6 +69,32 @@ describe('storedKeys', () => {
     await expect(storedKeys({ storage: tampered, masterKey })).rejects.toMatchObject({ code: 'master_key_wrong' })
   })
 
+  it('signs with the newest active key if there are several, and with none if there is none', async () => {
+    const { clock, now } = createClock()
+    const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
+    await storedKeys({ storage, masterKey, now })
+    clock.now += 605
+    await rotateKeys(storage, { masterKey, tokenLifetime: 600, now })
+    const stored = await storage.listKeys()
+    const next = stored.find(({ state }) => state === 'next')
+    const opened = async (from: string, to: 'active' | 'retiring') => {
+      const listKeys = async () => stored.map((key) => (key.state === from ? { ...key, state: to } : key))
+      return storedKeys({ storage: { ...storage, listKeys }, masterKey })
+    }
+    expect((await (await opened('next', 'active')).signer()).kid).toBe(next?.kid)
+    const signing = stored.filter(({ purpose }) => purpose === 'sign')
+    const listKeys = async () => signing
+    const withoutSecret = storedKeys({ storage: { ...storage, listKeys }, masterKey })
+    await expect(withoutSecret).rejects.toMatchObject({
+      code: 'no_active_key',
+      message: expect.stringContaining('but no secret'),
+    })
+    await expect(opened('active', 'retiring')).rejects.toMatchObject({
+      code: 'no_active_key',
+      message: 'The database contains no active signing key.',
+    })
+  })
+
   it('leaves no private part readable in the storage', async () => {
     const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
     const { secret } = await storedKeys({ storage, masterKey })

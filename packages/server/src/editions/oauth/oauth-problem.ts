@@ -39,7 +39,7 @@ export class OAuthProblem extends Error {
     message: string,
     options: { cause?: unknown; retryAfter?: number | undefined } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    super(message, options)
     this.name = 'OAuthProblem'
     this.code = code
     this.retryAfter = options.retryAfter
