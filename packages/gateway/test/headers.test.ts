@@ -208,3 +208,19 @@ it('a name is judged alike when it is seen again, and after many others', () => 
   for (let at = 0; at < 3000; at++) traitsOf(`X-Other-${at}`)
   expect(names.map((name) => traitsOf(name))).toEqual(first)
 })
+
+it('remembers the traits of names of up to 64 characters, at most 1000 at a time', () => {
+  const [longest, longer] = ['x-'.padEnd(64, 'a'), 'x-'.padEnd(65, 'a')]
+  const traits = [longest, longer].map((name) => traitsOf(name))
+  expect([longest, longer].map((name, at) => traitsOf(name) === traits[at])).toEqual([true, false])
+  let count = 0
+  const readAnother = () => traitsOf(`x-other-${count++}`)
+  // Afterwards, only the last of the other names and this one are known.
+  let kept = traitsOf('x-kept')
+  for (let known = kept; known === kept; known = traitsOf('x-kept')) readAnother()
+  kept = traitsOf('x-kept')
+  for (let more = 2; more < 1000; more++) readAnother()
+  expect(traitsOf('x-kept')).toBe(kept)
+  readAnother()
+  expect(traitsOf('x-kept')).not.toBe(kept)
+})

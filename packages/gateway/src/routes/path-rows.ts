@@ -225,15 +225,13 @@ function nodeBelow<Item>(node: Node<Item>, { before, free }: Segment): Node<Item
 }
 
 function nodesNear<Item>(node: Node<Item>, name: string): Iterable<Node<Item>> {
-  if (node.near.size === 0) return []
   const [key, bare] = keysOf(name) as [string, string?]
   const nodes = node.near.get(key) ?? []
   return bare === undefined ? nodes : new Set([...nodes, ...(node.near.get(bare) ?? [])])
 }
 
 function inOrder<Item>(found: { at: number; item: Item }[]): Item[] {
-  if (found.length > 1) found.sort((one, other) => one.at - other.at)
-  return found.map(({ item }) => item)
+  return found.sort((one, other) => one.at - other.at).map(({ item }) => item)
 }
 
 /** Keys that a name shares with names that differ from it only in punctuation or an extension. */
@@ -250,7 +248,6 @@ function withoutPunctuation(name: string): string {
 
 /** The groups for which there is no narrower group. */
 export function mostSpecific(groups: readonly PathRows[]): readonly PathRows[] {
-  if (groups.length < 2) return groups
   return groups.filter((group) => !groups.some((other) => isNarrower(other.pattern, group.pattern)))
 }
 
