@@ -85,7 +85,7 @@ const together = [
   'test/{peer,python}/**/*.test.ts',
   'packages/gateway/test/{assertion,cdn-cache-fields,connections,create-gateway,draft-11,editions,events,forms,headers}.test.ts',
   'packages/gateway/test/{mcp,oauth,oauth-attacks,oauth-clients,redirects,revoked,streams,subrequests,trailers}.test.ts',
-  'packages/gateway/test/{upload-room,upstream-faults}.test.ts',
+  'packages/gateway/test/{probe-path-spellings,upload-room,upstream-faults}.test.ts',
   'packages/gateway/test/{bodies,config,oracles,redis,responses}/**/*.test.ts',
   'packages/cli/test/{demo-hints,discover,draft-11,gateway,init,inspect,mcp-programs,private-network,program}.test.ts',
   'packages/cli/test/{sign,sign-and-verify,status,verify}.test.ts',
