@@ -224,3 +224,231 @@ it('names a permission after the first part of the path that is a word', async (
   const described = await routesOf("paths:\n  '/2fa/api/v1/{id}/user-groups': { get: { security: [{ key: [] }] } }\n")
   expect(needed(described, 'GET', '/2fa/api/v1/7/user-groups')).toBe('authorization user-groups.read')
 })
+
+describe('a document', () => {
+  const described = (paths: object, more: object = {}) =>
+    routesFromOpenApi({ openapi: '3.1.0', security: [{ o: ['s'] }], paths, ...more })
+  const pathOf = (path: string) => described({ [path]: { get: {} } }).routes.map((route) => route.path)
+  const needOf = (operation: object, path = '/a', more: object = {}) =>
+    described({ [path]: operation }, more).routes.map(({ method, require, scope }) =>
+      [method, require, scope].filter(Boolean).join(' '),
+    )
+
+  it('of version 3.0 or 3.1 is read, and no other', () => {
+    for (const openapi of ['3.0.0', '3.0.4', '3.1.0'])
+      expect(routesFromOpenApi({ openapi })).toMatchObject({ routes: [] })
+    for (const document of ['3.2.0', '2.0', '13.1.0', '3.1', 3.1, undefined].map((openapi) => ({ openapi })))
+      expect(() => routesFromOpenApi(document)).toThrow('not an OpenAPI document of version 3.0 or 3.1')
+    for (const document of [[], null, '3.1.0', undefined])
+      expect(() => routesFromOpenApi(document)).toThrow('not an OpenAPI document of version 3.0 or 3.1')
+  })
+
+  it.each([
+    ['/a/*/b', '/a/%2A/b'],
+    ['/files/*', '/files/*'],
+    ['/a*', '/a%2A'],
+    ['/a#b?c', '/a'],
+    ['/a?b\n', '/a'],
+    ['/x{a}y{b}z', '/x{a}z'],
+    ['/{a}{b}/{a}', '/{a}/{a}'],
+    ['/{a}é', '/{a}%C3%A9'],
+    ["/a-._~!$&'()+,=:@b", "/a-._~!$&'()+,=:@b"],
+    ['/a/', '/a/'],
+  ])('with the path %j has a route for %s', (path, written) => {
+    expect(pathOf(path)).toEqual([written])
+    const notes = path === written ? [] : [`GET ${path} is written as ${written}.`]
+    expect(described({ [path]: { get: {} } }).notes).toEqual(notes)
+  })
+
+  it('has a route for each operation, and none for other members', () => {
+    const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch']
+    const item = Object.fromEntries(methods.map((method) => [method, { security: [{ o: [method] }] }]))
+    const others = { $ref: undefined, summary: 'x', description: 'x', servers: undefined, parameters: [], 'x-y': {} }
+    expect(described({ '/a': { ...others, ...item } })).toMatchObject({
+      routes: methods.map((method) => ({ method: method.toUpperCase(), path: '/a', scope: method })),
+      notes: [],
+    })
+    expect(described({ a: item, 'x-a': item }).routes).toEqual([])
+    expect(described({ '/a': { link: {}, 'xy-z': {} } }).notes.map((note) => note.slice(0, 20))).toEqual([
+      'LINK /a is skipped: ',
+      'XY-Z /a is skipped: ',
+    ])
+  })
+
+  it.each([
+    [undefined, 'GET authorization s'],
+    [[], 'GET none'],
+    [[{}], 'GET none'],
+    [[{ o: ['a'] }, {}], 'GET none'],
+    [[{ o: ['a'] }, { o: ['b'] }], 'GET authorization a'],
+    [[{ o: ['a', 'b'], p: ['b', 'c'] }], 'GET authorization a b c'],
+    [[{ o: [] }], 'GET authorization a.read'],
+    [[{ o: 'a' }], 'GET authorization a.read'],
+    ['none', 'GET authorization a.read'],
+    [{}, 'GET authorization a.read'],
+    [[[]], 'GET authorization a.read'],
+  ])('with the security %j requires %s', (security, need) => {
+    expect(needOf({ get: { security } })).toEqual([need])
+  })
+
+  it('without scopes gets one to read and one to change, named after the path', () => {
+    const security = [{ o: [] }]
+    const scopesOf = (path: string, ...methods: string[]) =>
+      described({ [path]: Object.fromEntries(methods.map((method) => [method, {}])) }, { security }).scopes
+    const [reading, writing] = [
+      ['get', 'head', 'options'],
+      ['put', 'post', 'delete', 'patch'],
+    ]
+    expect(scopesOf('/user-groups_x', ...(reading as string[]))).toEqual({
+      'user-groups_x.read': 'See your user groups x',
+    })
+    expect(scopesOf('/notes', ...(writing as string[]))).toEqual({
+      'notes.write': 'Create, change and delete your notes',
+    })
+    for (const [path, scope] of [
+      ['/{id}', 'api.read'],
+      ['/API/V12/x', 'x.read'],
+      ['/apis/x', 'apis.read'],
+      ['/xapi/y', 'xapi.read'],
+      ['/v1x/y', 'v1x.read'],
+      ['/xv1/y', 'xv1.read'],
+      ['/a.b/1a/é/c', 'c.read'],
+    ] as const)
+      expect(Object.keys(scopesOf(path, 'get')), path).toEqual([scope])
+  })
+
+  it('is read through references within it', () => {
+    const chain = (length: number) =>
+      Object.fromEntries(
+        Array.from({ length }, (_, at) => [
+          `r${at}`,
+          at === length - 1 ? { security: [] } : { $ref: `#/x/r${at + 1}` },
+        ]),
+      )
+    const needVia = ($ref: unknown, x: object = {}) =>
+      routesFromOpenApi({
+        openapi: '3.1.0',
+        security: [{ o: ['s'] }],
+        paths: { '/a': { get: { $ref } } },
+        x,
+      }).routes.map(({ require }) => require)
+    expect(needVia('#/x/r0', chain(1))).toEqual(['none'])
+    expect(needVia('#/x/r0', chain(9))).toEqual(['none'])
+    expect(needVia('#/x/r0', chain(10))).toEqual([])
+    expect(needVia('#/x/a~1b~01', { 'a/b~1': { security: [] } })).toEqual(['none'])
+    for (const reference of ['#/x/no', '#/constructor', '#/openapi/length', 'x.yaml#/x/r0', '#x', '/x/r0', 7, null])
+      expect(needVia(reference, chain(1)), String(reference)).toEqual([])
+    expect(needVia('#/x/list/0', { list: [{ security: [] }] })).toEqual([])
+  })
+
+  it('has a note for each route that seems to be a health check and is not open', () => {
+    const names = 'health healthz healthcheck health-check live livez liveness ready readyz readiness ping'.split(' ')
+    for (const name of [...names, 'PING']) {
+      const note = `GET /x/${name} seems to be a health check: if anyone may call it, set "require" to "none".`
+      expect(described({ [`/x/${name}`]: { get: {} } }).notes).toEqual([note])
+    }
+    for (const path of ['/xping', '/pingx', '/ping/x']) expect(described({ [path]: { get: {} } }).notes).toEqual([])
+    expect(described({ '/ping': { get: { security: [] } } }).notes).toEqual([
+      'According to the document, GET /ping requires nothing: anyone can call it.',
+    ])
+  })
+
+  it('that describes requests twice has a route that requires everything, and one note', () => {
+    const secured = (...scopes: string[]) => ({ get: { security: scopes.length === 0 ? [] : [{ o: scopes }] } })
+    const paths = { '/{a}': secured('x', 'y'), '/{b}': secured(), '/{c}': secured('y', 'z'), '/{d}': secured() }
+    expect(described(paths)).toMatchObject({
+      routes: [{ method: 'GET', path: '/{a}', require: 'authorization', scope: 'x y z' }],
+      notes: ['/{b}', '/{c}', '/{d}'].map(
+        (path) =>
+          `GET ${path} is described more than once: the route requires everything that any of its descriptions requires.`,
+      ),
+    })
+    expect(described({ '/{a}': secured(), '/{b}': secured() }).routes).toEqual([
+      { method: 'GET', path: '/{a}', require: 'none' },
+    ])
+    expect(described({ '/{a}': secured(), '/{b}': secured('x') }).routes).toMatchObject([{ scope: 'x' }])
+  })
+
+  it.each<[unknown, string, string[]]>([
+    [undefined, '/a', []],
+    ['https://x/v1', '/a', []],
+    [[], '/a', []],
+    [['https://x/v1'], '/a', []],
+    [[{}], '/a', []],
+    [[{ url: 7 }], '/a', []],
+    [[{ url: 'https://x/v1//' }], '/v1/a', []],
+    [[{ url: 'https://x/v1' }, { url: '/v1/' }], '/v1/a', []],
+    [
+      [{ url: '/' }, { url: '/v1' }, { url: '/v1' }],
+      '/a',
+      ['The server with the path /v1 is skipped, because the first server has the path /.'],
+    ],
+    [
+      [{ url: '/v1' }, { url: '/' }],
+      '/v1/a',
+      ['The server with the path / is skipped, because the first server has the path /v1.'],
+    ],
+    [
+      [{ url: 'https://{h}/v1', variables: { h: { default: 7 } } }],
+      '/a',
+      ['The server https://{h}/v1 has no valid path: prefix the routes with its actual path.'],
+    ],
+    [
+      [{ url: '/{v}', variables: [] }],
+      '/a',
+      ['The server /{v} has no valid path: prefix the routes with its actual path.'],
+    ],
+    [[{ url: 'https://[' }], '/a', ['The server https://[ has no valid path: prefix the routes with its actual path.']],
+    [
+      [{ url: '/{v}', variables: { v: { default: 'v2' } } }],
+      '/v2/a',
+      ['The server /{v} is used with its default values: /v2.'],
+    ],
+  ])('with the servers %j has the path %s', (servers, path, notes) => {
+    const found = described({ '/a': { get: {}, put: { servers } } }, { servers })
+    expect(found.routes.map((route) => route.path)).toEqual([path, path])
+    expect(found.notes).toEqual(notes)
+  })
+
+  it('with HEAD has no route for it if GET requires the same', () => {
+    const [one, other] = [{ security: [{ o: ['x'] }] }, { security: [{ o: ['y'] }] }]
+    expect(needOf({ get: one, head: one })).toEqual(['GET authorization x'])
+    expect(needOf({ get: one, head: other })).toEqual(['GET authorization x', 'HEAD authorization y'])
+    expect(needOf({ get: one, head: { security: [] } })).toEqual(['GET authorization x', 'HEAD none'])
+    expect(needOf({ head: one })).toEqual(['HEAD authorization x'])
+  })
+
+  it('keeps the first description of a scope, and names those that it derives once', () => {
+    const found = described(
+      { '/b/{x}': { get: {}, put: {} }, '/b': { get: {} }, '/c': { get: { security: [{ o: ['b.read'] }] } } },
+      {
+        security: [{ o: [] }],
+      },
+    )
+    expect(found.scopes).toEqual({ 'b.read': 'See your b', 'b.write': 'Create, change and delete your b' })
+    expect(found.notes).toEqual([
+      'These permissions are derived from paths, because their operations specify no scope: b.read, b.write.',
+    ])
+  })
+
+  it('with an operation that is skipped is refused only if a wider route would permit it', () => {
+    const skipped = { get: { $ref: 'x.yaml' } }
+    const refused = (paths: object) => {
+      try {
+        described(paths)
+        return ''
+      } catch (error) {
+        return (error as Error).message
+      }
+    }
+    expect(refused({ '/{x}': { get: {} }, '/a': skipped })).toBe(
+      'These operations are skipped, but a wider route would permit them: GET /a. Correct or complete their descriptions in this document.',
+    )
+    expect(refused({ '/{x}': { post: {} }, '/a': skipped })).toBe('')
+    expect(refused({ '/{x}': { get: {} }, '/a': { ...skipped, post: {} } })).toBe('')
+    expect(refused({ '/{x}': skipped, '/a': { get: {} } })).toBe('')
+    expect(refused({ '/a': { get: {} }, '/b': skipped })).toBe('')
+    expect(refused({ '/{x}': { get: {} }, '/a//b': skipped })).toBe('')
+    expect(refused({ '/{x}': { get: {} }, '/a': { $ref: 'x.yaml' } })).toContain('permit them: GET /a, HEAD /a.')
+  })
+})
