@@ -120,7 +120,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   if (wrong) throw new TypeError(`${wrong.setting} ${wrong.problem}`)
   const { onEvent = resource.onEvent } = options
   const withheldAt = (own: Accept): Withheld =>
-    acceptsOAuth(own) ? 'all' : oauthDocuments.size > 0 ? 'tokens' : 'none'
+    acceptsOAuth(own) ? 'all' : oauthDocuments.size > 0 ? 'tokens' : undefined
   const observed = observeResource(resource, onEvent)
   const servers = mcp.map(({ path, ...server }): [string, McpServer] => {
     const isOAuth = acceptsOAuth(server.accept)

@@ -237,12 +237,12 @@ function isWrittenHere({ lower, isIdentity, isUntrusted }: NameTraits): boolean 
  * The `Authorization` headers that the API does not receive. `all`: the path accepts OAuth. `tokens`: another path of the gateway does, and
  * the API could redirect a client to this one, or the client could use the wrong path, so that no bearer token is forwarded.
  */
-export type Withheld = 'none' | 'tokens' | 'all'
+export type Withheld = 'tokens' | 'all' | undefined
 
 /** Whether a header may contain a client's credentials for the gateway, which are never the API's. */
 export function isWithheld({ lower }: NameTraits, value: string, withheld: Withheld): boolean {
-  if (withheld === 'none' || lower !== 'authorization') return false
-  return withheld === 'all' || /(?<![\w-])bearer(?![\w-])/i.test(value)
+  const isToken = () => withheld === 'tokens' && /(?<![\w-])bearer(?![\w-])/i.test(value)
+  return lower === 'authorization' && (withheld === 'all' || isToken())
 }
 
 /**

@@ -143,7 +143,7 @@ const forwarded = {
   length: undefined,
   isUpgrade: false,
   isLast: false,
-  withheld: 'none' as const,
+  withheld: undefined,
 }
 const start = ['Host', 'albums.internal', 'Accept', 'text/plain']
 const end = ['X-Forwarded-Host', 'api.example', 'X-Forwarded-Proto', 'https']

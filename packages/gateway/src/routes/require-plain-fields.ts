@@ -39,7 +39,7 @@ export function queryOf(rawTarget: string): string {
  * @param withheld the `Authorization` headers that are not forwarded. @default none
  * @throws AAuthError `request_malformed`, `headers_too_large`, `header_duplicate`
  */
-export function requirePlainFields(message: RequestHead, withheld: Withheld = 'none'): void {
+export function requirePlainFields(message: RequestHead, withheld?: Withheld): void {
   const { rawTarget, rawHeaders, isFromProxy = false } = message
   // Node.js silently drops entries beyond the first 2,000.
   if (rawHeaders.length > 2000)

@@ -55,7 +55,7 @@ export interface GatewayRules {
   /** Whether OAuth access tokens are accepted. @default false */
   acceptsOAuth?: boolean | undefined
   /** The `Authorization` headers that are not forwarded. @default none */
-  withheld?: Withheld | undefined
+  withheld?: Withheld
 }
 
 export interface RouteTable {
