@@ -25,6 +25,13 @@ export function keepPrivate(writer: HeadWriter): void {
   else writer.writeHead = writePrivateHead
 }
 
+/** Does the same with the headers of a response that are complete. @throws TypeError if they are immutable */
+export function setPrivate(headers: Headers): void {
+  for (const [name, rule] of signedRules) headers.set(name, rule(headers.get(name) ?? ''))
+  const storable = [...headers].filter(([name, value]) => isStorable(name, value))
+  for (const [name] of storable) headers.delete(name)
+}
+
 /** Like {@link keepPrivate} with other rules, which are evaluated when the head is written. */
 export function keepPrivateBy(rules: FieldRules, writer: HeadWriter): void {
   const writeHead = writer.writeHead.bind(writer)
@@ -46,8 +53,8 @@ function setPrivateFields(rules: FieldRules, writer: HeadWriter, given: unknown[
   if (fields) for (const [name, value] of fieldsOf(fields)) writer.setHeader(name, value)
   for (const [name, rule] of rules) writer.setHeader(name, rule(textOf(writer.getHeader(name))))
   for (const name of writer.getHeaderNames())
-    if (isTargeted(name) && !mayTarget(name, textOf(writer.getHeader(name)))) writer.removeHeader(name)
-  return given.length === 0 ? given : given.filter((part) => typeof part === 'string')
+    if (isStorable(name, textOf(writer.getHeader(name)))) writer.removeHeader(name)
+  return given.filter((part) => typeof part === 'string')
 }
 
 function textOf(value: string | number | string[] | undefined): string {
@@ -74,8 +81,8 @@ function keepFields<T>(rules: FieldRules, writer: HeadWriter, write: () => T): T
 }
 
 /** The fields passed to `writeHead`: an object, a list of pairs, or an alternating list of names and values, in which names may repeat. */
-function fieldsOf(headers: unknown): Iterable<[name: string, value: unknown]> {
-  if (!Array.isArray(headers)) return Object.entries(headers ?? {})
+function fieldsOf(headers: object): Iterable<[name: string, value: unknown]> {
+  if (!Array.isArray(headers)) return Object.entries(headers)
   const lines: unknown[] = headers.every((line) => Array.isArray(line)) ? headers.flat() : headers
   const fields = new Map<string, [name: string, value: unknown]>()
   for (let i = 0; i < lines.length; i += 2) {
@@ -98,12 +105,11 @@ const targeted =
  * no-store`. Signed requests have no `Authorization` header, which would prevent shared caching (RFC 9111 §3.5).
  */
 export function privateCacheControl(set: string): string {
-  return set !== '' && isPrivate(set) ? set : noStore
+  return isPrivate(set) ? set : noStore
 }
 
 /** `Vary` for a response to a signed request: the response depends on the signer. */
 export function varyBySigner(set: string): string {
-  if (set === '') return signatureKey
   const names = set.split(',').map((name) => name.trim())
   if (names.includes('*') || names.some((name) => name.toLowerCase() === signatureKey.toLowerCase())) return set
   return [...names.filter((name) => name !== ''), signatureKey].join(', ')
@@ -114,13 +120,13 @@ export function varyBySigner(set: string): string {
  * `Cloudflare-CDN-Cache-Control`, or an older one such as `Edge-Control` (Akamai), `Surrogate-Control` (Fastly),
  * `X-LiteSpeed-Cache-Control` and `X-Accel-Expires` (nginx).
  */
-export function isTargeted(name: string): boolean {
+function isTargeted(name: string): boolean {
   return targeted.test(name)
 }
 
-/** Whether such a field in a response to a signed request forbids caches from storing it. Otherwise, the field is removed. */
-export function mayTarget(name: string, set: string): boolean {
-  return name.toLowerCase() === 'x-accel-expires' ? set.trim() === '0' : isPrivate(set)
+/** Whether a field lets the caches that it targets store the response. It is removed from responses to signed requests. */
+export function isStorable(name: string, set: string): boolean {
+  return isTargeted(name) && !(name.toLowerCase() === 'x-accel-expires' ? set.trim() === '0' : isPrivate(set))
 }
 
 // Neither `private="field"`, which lets shared caches store the rest (RFC 9111 §5.2.2.7), nor words inside quotes count. Nor does

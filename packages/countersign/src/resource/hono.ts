@@ -9,15 +9,7 @@ import type { Requirement, VerifiedRequest } from '../editions/verified-request.
 import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
 import { fieldValues, type ReceivedMessage, receiveRequest, targetOf } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
-import {
-  type HeadWriter,
-  isTargeted,
-  keepPrivate,
-  mayTarget,
-  nodeResponse,
-  privateCacheControl,
-  varyBySigner,
-} from '../node/keep-private.js'
+import { type HeadWriter, keepPrivate, nodeResponse, setPrivate } from '../node/keep-private.js'
 import type { Resource } from './create-resource.js'
 import { type MountedOptions, requireMountPath, requireResource } from './mount-path.js'
 import { requireVerifyOptions } from './request-verifier.js'
@@ -72,13 +64,6 @@ function keepResponsePrivate(c: Context): void {
     c.res = undefined
     c.res = new Response(res.body, { status: res.status, statusText: res.statusText, headers })
   }
-}
-
-function setPrivate(headers: Headers): void {
-  headers.set('cache-control', privateCacheControl(headers.get('cache-control') ?? ''))
-  headers.set('vary', varyBySigner(headers.get('vary') ?? ''))
-  const refused = [...headers].filter(([name, value]) => isTargeted(name) && !mayTarget(name, value))
-  for (const [name] of refused) headers.delete(name)
 }
 
 /** The value that `createNodeListener` passes to a handler together with the request, or that `@hono/node-server` puts into the context. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isTargeted, keepPrivate, mayTarget, privateCacheControl, varyBySigner } from '../../src/node/keep-private.js'
+import { isStorable, keepPrivate, privateCacheControl, setPrivate, varyBySigner } from '../../src/node/keep-private.js'
 
 it.each([
   ['', 'private, no-store'],
@@ -42,18 +42,33 @@ it.each([
   ['Edge-Control-2', false],
   ['XCDN-Cache-Control', false],
 ])('%s targets particular caches: %s', (name, expected) => {
-  expect(isTargeted(name)).toBe(expected)
+  expect(isStorable(name, 'max-age=60')).toBe(expected)
 })
 
 it.each([
-  ['X-Accel-Expires', '0', true],
-  ['x-accel-expires', ' 0 ', true],
-  ['X-Accel-Expires', '1', false],
-  ['CDN-Cache-Control', 'no-store', true],
-  ['CDN-Cache-Control', 'max-age=60', false],
-  ['CDN-Cache-Control', '0', false],
-])('%s: %s forbids caches from storing the response: %s', (name, set, expected) => {
-  expect(mayTarget(name, set)).toBe(expected)
+  ['X-Accel-Expires', '0', false],
+  ['x-accel-expires', ' 0 ', false],
+  ['X-Accel-Expires', '1', true],
+  ['X-Accel-Expires', 'no-store', true],
+  ['CDN-Cache-Control', 'no-store', false],
+  ['CDN-Cache-Control', 'max-age=60', true],
+  ['CDN-Cache-Control', '0', true],
+])('%s: %s lets caches store the response: %s', (name, set, expected) => {
+  expect(isStorable(name, set)).toBe(expected)
+})
+
+it('sets the headers of a whole response, and removes those that let caches store it', () => {
+  const stored = [
+    ['cdn-cache-control', 'max-age=60'],
+    ['edge-control', 'max-age=60'],
+  ]
+  const headers = new Headers([...stored, ['surrogate-control', 'no-store'], ['vary', 'Accept']] as [string, string][])
+  setPrivate(headers)
+  expect(Object.fromEntries(headers)).toEqual({
+    'cache-control': 'private, no-store',
+    'surrogate-control': 'no-store',
+    vary: 'Accept, Signature-Key',
+  })
 })
 
 /** The head of a Node response, without a connection. */

@@ -1,4 +1,4 @@
-import { isTargeted, mayTarget, noStore, privateCacheControl } from '../../node/keep-private.js'
+import { isStorable, noStore, privateCacheControl } from '../../node/keep-private.js'
 
 /** The headers that the agent adds to a page. */
 export interface PageHead {
@@ -13,9 +13,6 @@ export const privatePage = {
   /** Shared caches must not store the page; no cache may store a response that sets a session cookie. */
   cacheControl: (set: string, { cookies }: PageHead): string =>
     cookies.length > 0 ? noStore : privateCacheControl(set),
-
-  /** Whether a header would still allow any cache to store the page. */
-  isRefused: (name: string, set: string): boolean => isTargeted(name) && !mayTarget(name, set),
 
   /**
    * Drops agent cookies from the handler's headers, so that an API whose response is forwarded cannot plant a session whose value it knows.
@@ -36,7 +33,7 @@ export function withHead(answer: Response, head: PageHead): Response {
   headers.delete('set-cookie')
   for (const each of cookies) headers.append('set-cookie', each)
   headers.set('cache-control', privatePage.cacheControl(headers.get('cache-control') ?? '', head))
-  const refused = [...headers].filter(([name, value]) => privatePage.isRefused(name, value))
-  for (const [name] of refused) headers.delete(name)
+  const storable = [...headers].filter(([name, value]) => isStorable(name, value))
+  for (const [name] of storable) headers.delete(name)
   return response
 }

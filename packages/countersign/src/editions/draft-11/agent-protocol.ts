@@ -150,8 +150,8 @@ function documentOf({ id, redirectUri, about = {} }: AgentTools): AgentDocument 
 function readRefusal(response: Response, credential: Credential): ReadRefusal {
   const { status, headers } = response
   if (status !== 401 && status !== 202) return {}
-  const said = status === 401 ? parseSignatureError(headers.get(signatureErrorHeader) ?? '')?.error : undefined
-  const asked = parseRequirement(headers.get(requirementHeader) ?? '')
+  const said = status === 401 ? parseSignatureError(headers.get(signatureErrorHeader))?.error : undefined
+  const asked = parseRequirement(headers.get(requirementHeader))
   const isRefused = isTokenRefused(response) || said === 'invalid_jwt'
   const resourceToken = asked?.requirement === 'auth-token' ? asked.resourceToken : undefined
   const level = resourceToken === undefined ? otherLevel(asked, isRefused) : authLevel(credential)

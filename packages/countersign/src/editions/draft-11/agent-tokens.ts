@@ -74,7 +74,7 @@ export function createAgentTokens(tools: AgentTools): AgentTokens {
 
 /** Whether a response refuses the token that carried the key: a new token may be accepted. */
 export function isTokenRefused({ status, headers }: Response): boolean {
-  const problem = status === 401 ? parseSignatureError(headers.get(signatureErrorHeader) ?? '') : undefined
+  const problem = status === 401 ? parseSignatureError(headers.get(signatureErrorHeader)) : undefined
   return problem?.error === 'expired_jwt' || problem?.error === 'revoked_jwt'
 }
 

@@ -191,7 +191,7 @@ async function pollUnderLease(
   try {
     const response = await sendPoll(state, consent, wait)
     progress.losses = 0
-    const requirement = parseRequirement(response.headers.get(requirementHeader) ?? '')
+    const requirement = parseRequirement(response.headers.get(requirementHeader))
     const isHandedOver =
       response.status === 202 && consent.need.kind === sessionKind && requirement?.requirement === 'auth-token'
     if (isFinal(response) || isHandedOver) return await finish(state, consent, response, owner)

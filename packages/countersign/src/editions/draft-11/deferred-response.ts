@@ -42,7 +42,7 @@ export function readDeferral({ headers }: Response, from: string): Deferral {
     throw new AgentError('endpoint_refused', `${host} deferred its response to another origin, ${other}.`)
   }
   location.hash = ''
-  const requirement = parseRequirement(headers.get(requirementHeader) ?? '')
+  const requirement = parseRequirement(headers.get(requirementHeader))
   return { location: location.href, retryAfter: secondsIn(headers), requirement }
 }
 

@@ -32,7 +32,6 @@ interface KeptRequest extends Caller {
   code: string
   state: 'open' | 'opened' | 'allowed' | 'denied' | 'blocked' | 'done'
   /** Unix seconds. */
-  createdAt: number
   deadline: number
   /** How many wrong codes named this request. */
   wrong: number
@@ -67,8 +66,8 @@ export interface Allowed extends Caller {
   release: () => Promise<unknown>
 }
 
-/** How long a request waits for a user, how much longer once one has opened it, at most in all, and for the agent afterwards, in seconds. */
-const times = { open: 600, opened: 300, most: 1800, decided: 300 } as const
+/** How long a request waits for a user, at least how long once one has opened it, and for the agent afterwards, in seconds. */
+const times = { open: 600, opened: 300, decided: 300 } as const
 
 /** Wrong codes that end a request, codes that a user may get wrong in an hour, and requests of one agent. */
 const limits = { wrong: 5, misses: 20, requests: 20 } as const
@@ -89,12 +88,13 @@ export function createKeptRequests(store: SessionStore, now: () => number) {
     if (code === undefined || (misses.get(user, now()) ?? 0) >= limits.misses) return undefined
     for (;;) {
       const found = await read(handleOf(code))
-      const { state, deadline, wrong } = found?.kept ?? {}
-      if (!found || deadline === undefined || deadline <= now() || (state !== 'open' && state !== 'opened')) break
+      if (!found) break
+      const { state, deadline, wrong } = found.kept
+      if (deadline <= now() || (state !== 'open' && state !== 'opened')) break
       const isRight = found.kept.code === (await hashOf(code))
       if (state === 'opened') return isRight && found.kept.user === user ? found : undefined
       if (isRight) return found
-      const count = (wrong ?? 0) + 1
+      const count = wrong + 1
       if (await change(found, { wrong: count, state: count >= limits.wrong ? 'blocked' : 'open' })) break
     }
     misses.set(user, (misses.get(user, now()) ?? 0) + 1, now() + 3600)
@@ -114,7 +114,6 @@ export function createKeptRequests(store: SessionStore, now: () => number) {
           poll: await hashOf(secret),
           code: await hashOf(code),
           state: 'open',
-          createdAt,
           deadline: createdAt + times.open,
           wrong: 0,
           call,
@@ -124,7 +123,7 @@ export function createKeptRequests(store: SessionStore, now: () => number) {
           kind: 'request',
           key: `request ${handleOf(secret)}`,
           value: JSON.stringify(kept),
-          until: createdAt + times.most + times.decided,
+          until: createdAt + times.open + times.opened + times.decided,
           provider,
           holder,
           most: limits.requests,
@@ -142,10 +141,10 @@ export function createKeptRequests(store: SessionStore, now: () => number) {
       for (;;) {
         const found = await findByCode(typed, user)
         if (!found) return undefined
-        const { agent, delegate, thumbprint, state, createdAt, deadline } = found.kept
+        const { agent, delegate, thumbprint, state, deadline } = found.kept
         const opened = { agent, delegate, thumbprint, code: displayCode(readCode(typed) ?? '') }
         if (state === 'opened') return opened
-        const until = Math.min(Math.max(deadline, now() + times.opened), createdAt + times.most)
+        const until = Math.max(deadline, now() + times.opened)
         if (await change(found, { state: 'opened', user, deadline: until })) return opened
       }
     },

@@ -205,7 +205,7 @@ async function findPersonServer(
 }
 
 async function failureOf(tools: DeferralTools, response: Response, { authServer }: TokenNeed): Promise<AgentError> {
-  const problem = parseSignatureError(response.headers.get(signatureErrorHeader) ?? '')
+  const problem = parseSignatureError(response.headers.get(signatureErrorHeader))
   if (problem?.error === 'unknown_key') {
     const message = describeUnknownKey(authServer, tools.id, draft11Documents.agent)
     return new AgentError('key_unknown', message, { error: problem.error })

@@ -86,7 +86,7 @@ export function createRoutes({ discovery, now }: Pick<AgentTools, 'discovery' | 
     },
     learn({ status, headers }, { request, credential }) {
       if (status !== 401) return
-      const asked = parseRequirement(headers.get(requirementHeader) ?? '')?.requirement
+      const asked = parseRequirement(headers.get(requirementHeader))?.requirement
       if (asked === 'person-token' || asked === 'auth-token')
         routes.set(routeOf(request), 'person-token', Number.POSITIVE_INFINITY)
       else if (asked !== 'agent-token') routes.delete(routeOf(request))

@@ -18,9 +18,9 @@ export type Requirement =
 
 const maxLength = 16_384
 
-/** Parses `requirement=auth-token;resource-token="…"`. Undefined for a text that is not of this form; unknown parameters are ignored. */
-export function parseRequirement(text: string): Requirement | undefined {
-  const [value, parameters] = (text.length <= maxLength && requirementIn(text)) || []
+/** Parses `requirement=auth-token;resource-token="…"`. Undefined for no text, or one of another form; unknown parameters are ignored. */
+export function parseRequirement(text: string | null): Requirement | undefined {
+  const [value, parameters] = (text !== null && text.length <= maxLength && requirementIn(text)) || []
   if (!(value instanceof Token) || !parameters) return undefined
   const name = value.toString()
   const textOf = (parameter: string) => {

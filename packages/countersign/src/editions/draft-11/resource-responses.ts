@@ -47,8 +47,7 @@ async function repaired(
   sent: SentRequest,
 ): Promise<Response | undefined> {
   const { credential, url } = sent
-  const problem =
-    response.status === 401 ? parseSignatureError(response.headers.get(signatureErrorHeader) ?? '') : undefined
+  const problem = response.status === 401 ? parseSignatureError(response.headers.get(signatureErrorHeader)) : undefined
   if (problem?.requiredInput) {
     const { origin } = new URL(url)
     const known = required.get(origin, tools.now()) ?? []
@@ -82,7 +81,7 @@ async function resend(
 }
 
 async function settleDeferral(own: ResponseTools, response: Response, sent: SentRequest): Promise<Received> {
-  const { requirement } = parseRequirement(response.headers.get(requirementHeader) ?? '') ?? {}
+  const { requirement } = parseRequirement(response.headers.get(requirementHeader)) ?? {}
   // Without a requirement that can be satisfied, the response is the API's own.
   if (requirement === undefined || !['auth-token', 'interaction', 'approval'].includes(requirement)) return undefined
   const deferral = readDeferral(response, sent.url)

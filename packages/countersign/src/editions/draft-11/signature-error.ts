@@ -34,8 +34,8 @@ export interface SignatureError {
   requiredInput?: readonly string[]
 }
 
-/** Parses `error=invalid_input, required_input=("@method" …)`. Undefined for a text that is not of this form. */
-export function parseSignatureError(text: string): SignatureError | undefined {
+/** Parses `error=invalid_input, required_input=("@method" …)`. Undefined for no text, or one of another form. */
+export function parseSignatureError(text: string | null): SignatureError | undefined {
   const members = readDictionary(text)
   const [error] = members?.get('error') ?? []
   if (!(error instanceof Token)) return undefined
@@ -60,8 +60,8 @@ export function serializeAccepted(accepted: readonly string[]): string {
   return serializeList(accepted.map((name) => [new Token(name), new Map()]))
 }
 
-function readDictionary(text: string) {
-  if (text.length > 4096) return undefined
+function readDictionary(text: string | null) {
+  if (text === null || text.length > 4096) return undefined
   try {
     return parseDictionary(text)
   } catch (error) {

@@ -3,7 +3,7 @@ import { systemClock } from '../../lib/clock.js'
 import { LruCache } from '../../lib/lru-cache.js'
 import type { MaybePromise } from '../../lib/maybe-promise.js'
 import { requireKnownOptions } from '../../lib/options.js'
-import { isTargeted, mayTarget, privateCacheControl, varyBySigner } from '../../node/keep-private.js'
+import { setPrivate } from '../../node/keep-private.js'
 import type { Resource } from '../create-resource.js'
 import { requireResource } from '../mount-path.js'
 import { requireVerifyOptions } from '../request-verifier.js'
@@ -185,7 +185,8 @@ async function finish(context: McpContext, admitted: AdmittedMessage, response: 
     response.body?.cancel().catch(() => undefined)
     return context.resource.toResponse(error, admitted.verified)
   }
-  const headers = privateHeaders(response.headers)
+  const headers = new Headers(response.headers)
+  setPrivate(headers)
   const { status, statusText, body } = response
   if (!body) return new Response(null, { status, statusText, headers })
   const contentType = headers.get('content-type') ?? ''
@@ -196,14 +197,6 @@ async function finish(context: McpContext, admitted: AdmittedMessage, response: 
   const isStream = isEventStream(contentType)
   const passed = isStream || rewriter ? passOn(body, rewriter, isStream ? { context, admitted } : undefined) : body
   return new Response(passed, { status, statusText, headers })
-}
-
-function privateHeaders(given: Headers): Headers {
-  const headers = new Headers(given)
-  headers.set('cache-control', privateCacheControl(headers.get('cache-control') ?? ''))
-  headers.set('vary', varyBySigner(headers.get('vary') ?? ''))
-  for (const [name, value] of given) if (isTargeted(name) && !mayTarget(name, value)) headers.delete(name)
-  return headers
 }
 
 /** Streams a body, rewritten as needed, until the body or its authorization ends. */
@@ -232,8 +225,9 @@ function passOn(
           isDone = done
           const out = rewriter ? encoder.encode(done ? await rewriter.end() : await rewriter.push(value)) : value
           if (isOver) return
-          if (out && out.length > 0) controller.enqueue(out)
-          if (out && out.length > 0 && !done) return
+          if (!out?.length) continue
+          controller.enqueue(out)
+          if (!done) return
         }
         stop()
         controller.close()

@@ -46,6 +46,13 @@ describe('a deferred response', () => {
     expect(pollsOf(stage)).toHaveLength(1)
   })
 
+  it('is reported with at most 200 characters of the detail, and 60 of the error', async () => {
+    const stage = openStage({ decision: 'none' })
+    stage.personServer.poll = () => problem(500, 'e'.repeat(61), 'd'.repeat(201))
+    const { message } = await failureOf(stage.agent.fetch(data))
+    expect(message).toMatch(/^ps\.example responded with 500 e{59}…: d{199}…/)
+  })
+
   it('that is denied without a reason names the server', async () => {
     const stage = openStage({ decision: 'none' })
     stage.personServer.poll = () => problem(403, 'denied')
@@ -65,6 +72,8 @@ describe('a deferred response', () => {
   it.each<[Record<string, string>, Record<number, number>, number[]]>([
     [{ 'retry-after': '3' }, {}, [3, 3, 3]],
     [{}, {}, [5, 5, 5]],
+    [{ 'retry-after': '1.5' }, {}, [5, 5, 5]],
+    [{ 'retry-after': '10000' }, {}, [5, 5, 5]],
     [{ 'retry-after': '0' }, {}, [0, 0.1, 0.1]],
     [{ 'retry-after': '1' }, { 429: 2 }, [1, 10, 6]],
     [{ 'retry-after': '1' }, { 503: 2 }, [1, 30, 1]],
@@ -208,19 +217,36 @@ describe('a deferred response', () => {
     expect(stage.pending.size).toBe(0)
   })
 
-  it('survives polls that are lost on the network', async () => {
+  it('survives four polls in succession that are lost on the network', async () => {
     vi.useFakeTimers({ now: 1_790_000_000_000 })
     onTestFinished(() => void vi.useRealTimers())
     const stage = openStage()
     const { poll } = stage.personServer
-    let lost = 0
+    let polls = 0
     stage.personServer.poll = (seen) => {
-      if (++lost > 4) return poll(seen)
+      polls++
+      if (polls === 5) return pendingResponse(seen.url, {})
+      if (polls > 9) return poll(seen)
       throw new TypeError('fetch failed', { cause: new Error('ECONNRESET') })
     }
     const response = stage.agent.fetch(data)
     await vi.advanceTimersByTimeAsync(60_000)
     expect((await response).status).toBe(200)
+  })
+
+  it('fails after five polls in succession were lost', async () => {
+    vi.useFakeTimers({ now: 1_790_000_000_000 })
+    onTestFinished(() => void vi.useRealTimers())
+    const stage = openStage({ decision: 'none' })
+    let polls = 0
+    stage.personServer.poll = () => {
+      polls++
+      throw new TypeError('fetch failed', { cause: new Error('ECONNRESET') })
+    }
+    const failed = expect(stage.agent.fetch(data)).rejects.toThrow('fetch failed')
+    await vi.advanceTimersByTimeAsync(60_000)
+    await failed
+    expect(polls).toBe(5)
   })
 })
 

@@ -43,10 +43,11 @@ describe('a resource that runs its own interaction', () => {
 
   it('replaces its session token in any response, with a valid value', async () => {
     const stage = openStage()
-    const given = ['one', 'two', 'with space', 'a, b', 'x'.repeat(5000), 'three']
+    const longest = 'x'.repeat(4096)
+    const given = ['one', 'two', 'with space', 'a, b', `${longest}x`, 'a=b', longest]
     stage.api = () => new Response('data', { headers: { 'aauth-access': given[stage.seen.length - 1] ?? 'end' } })
     for (const _ of [...given, 'last']) await stage.agent.fetch(data)
-    expect(stage.seen.map(accessOf)).toEqual([null, 'AAuth one', ...Array(4).fill('AAuth two'), 'AAuth three'])
+    expect(stage.seen.map(accessOf)).toEqual([null, 'AAuth one', ...Array(5).fill('AAuth two'), `AAuth ${longest}`])
     expect(await stage.agent.tokens()).toHaveLength(1)
   })
 

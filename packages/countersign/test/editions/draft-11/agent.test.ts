@@ -421,6 +421,15 @@ describe('a refused signature or token', () => {
     },
   )
 
+  it('returns the response if a resource requires more than 32 components', async () => {
+    const stage = openStage()
+    const names = Array.from({ length: 29 }, (_, at) => `x-${at}`)
+    const headers = Object.fromEntries(names.map((name) => [name, '1']))
+    stage.api = () => refusing(['invalid_input', ['@method', '@authority', '@path', 'signature-key', ...names]])
+    expect((await stage.agent.fetch(data, { headers })).status).toBe(401)
+    expect(stage.seen).toHaveLength(1)
+  })
+
   it('covers only the base components for a resource, if the program chose that, until the resource requires more', async () => {
     const stage = openStage({ edition: draft11AgentWithBaseCoverage })
     stage.signing = draft11BaseSigning

@@ -131,7 +131,10 @@ describe('AAuth-Requirement', () => {
     ['requirement=interaction;url="https://ps.example/i"', undefined],
     ['httpsig; auth-token; resource_token="a"', undefined],
     ['', undefined],
-    [`requirement=approval;a="${'a'.repeat(16_384)}"`, undefined],
+    [`requirement=approval;a="${'a'.repeat(16_359)}"`, { requirement: 'approval' }],
+    [`requirement=approval;a="${'a'.repeat(16_360)}"`, undefined],
+    ['requirement=interaction;url="";code="7KQ2"', undefined],
+    ['other=approval', undefined],
   ])('reads %s', (text, required) => {
     expect(parseRequirement(text)).toEqual(required)
   })
@@ -155,8 +158,15 @@ describe('Signature-Error', () => {
     ['error="invalid_signature"', undefined],
     ['required_input=("@method")', undefined],
     ['(', undefined],
-    [`error=a${'a'.repeat(4096)}`, undefined],
+    ['error=invalid_input, required_input=("@method" 2)', { error: 'invalid_input' }],
+    ['error=invalid_input, required_input="@method"', { error: 'invalid_input' }],
+    [`error=${'a'.repeat(4090)}`, { error: 'a'.repeat(4090) }],
+    [`error=${'a'.repeat(4091)}`, undefined],
   ])('reads %s', (text, read) => {
     expect(parseSignatureError(text)).toEqual(read)
+  })
+
+  it('may be absent', () => {
+    expect([parseSignatureError(null), parseRequirement(null)]).toEqual([undefined, undefined])
   })
 })

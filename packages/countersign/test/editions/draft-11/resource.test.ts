@@ -464,6 +464,16 @@ describe('the authorization endpoint', () => {
     expect(await response.json()).toMatchObject({ error })
   })
 
+  it('accepts JSON of at most 32 KiB', async () => {
+    const { resource } = openStage()
+    const padded = (length: number) => {
+      const body = '{"scope":"data.read","pad":""}'
+      return body.replace('""', `"${'a'.repeat(length - body.length)}"`)
+    }
+    expect((await ask(resource, 'person', padded(32_768))).status).toBe(200)
+    expect((await ask(resource, 'person', padded(32_769))).status).toBe(413)
+  })
+
   it('refuses a form', async () => {
     const { resource } = openStage()
     expect(

@@ -1,6 +1,12 @@
+import { once } from 'node:events'
 import { createAgent } from 'countersign/agent'
 import { draft11Agent, draft11ResourceWith } from 'countersign/editions/draft-11'
-import { createSessions, type Session } from 'countersign/editions/draft-11/sessions'
+import {
+  createSessionStore,
+  createSessions,
+  type Session,
+  type SessionStore,
+} from 'countersign/editions/draft-11/sessions'
 import { createNodeListener } from 'countersign/node'
 import { describe, expect, it } from 'vitest'
 import { receivedMessage } from '../../received-message.js'
@@ -12,10 +18,10 @@ const page = `${ids.resource}/connect`
 const stranger = await newSigner('stranger')
 
 /** An API whose users let agents in, and what its handler received. */
-function openSessions() {
+function openSessions(store?: SessionStore) {
   const clock = { now }
   const calls: { method: string; url: string; body: string; session: Session }[] = []
-  const sessions = createSessions({ page, now: () => clock.now })
+  const sessions = createSessions({ page, store, now: () => clock.now })
   const stage = openStage({ edition: draft11ResourceWith({ sessions }), scopes: undefined, now: () => clock.now })
   const serve = sessions.around(stage.resource, async (request, session) => {
     calls.push({ method: request.method, url: request.url, body: await request.text(), session })
@@ -23,7 +29,13 @@ function openSessions() {
   })
   const send = (message: WireMessage) => serve(requestOf(message), receivedMessage(message))
   const ask = async (parts: Partial<WireRequest> = {}, claims: Record<string, unknown> = {}) =>
-    send(await requestWith(await tokenOf('agent', claims), { target: '/notes', created: clock.now, ...parts }))
+    send(
+      await requestWith(await tokenOf('agent', { iat: clock.now, exp: clock.now + 300, ...claims }), {
+        target: '/notes',
+        created: clock.now,
+        ...parts,
+      }),
+    )
   const poll = (location: string, parts: Partial<WireRequest> = {}, claims: Record<string, unknown> = {}) =>
     ask({ target: new URL(location).pathname, ...parts }, claims)
   return { clock, calls, sessions, stage, send, ask, poll }
@@ -116,11 +128,10 @@ describe('P39: a session', () => {
     await sessions.end(decided?.session ?? '')
     expect((await ask(withAccess(access))).status).toBe(202)
     const { access: next } = await connect(opened)
-    const askNow = () => ask(withAccess(next), { iat: clock.now, exp: clock.now + 300 })
     clock.now += 30 * 86_400 - 1
-    expect((await askNow()).status).toBe(200)
+    expect((await ask(withAccess(next))).status).toBe(200)
     clock.now += 1
-    expect((await askNow()).status).toBe(202)
+    expect((await ask(withAccess(next))).status).toBe(202)
   })
 })
 
@@ -170,14 +181,12 @@ describe('P40: a request that waits for its user', () => {
     ['expires if no one opens it', undefined, 408, 'expired'],
     ['is abandoned if its user does not decide', 'ann', 403, 'abandoned'],
   ])('%s', async (_what, user, status, error) => {
-    const { ask, clock, sessions, send } = openSessions()
+    const { ask, clock, sessions, poll } = openSessions()
     const { location, code } = deferralIn(await ask())
     if (user !== undefined) await sessions.open(code, user)
     clock.now += 700
     expect(await sessions.decide(code, 'ann', 'allow')).toBeUndefined()
-    const jwt = await tokenOf('agent', { iat: clock.now, exp: clock.now + 300 })
-    const target = new URL(location).pathname
-    const response = await send(await requestWith(jwt, { target, created: clock.now }))
+    const response = await poll(location)
     expect([response.status, await response.json()]).toMatchObject([status, { error }])
   })
 
@@ -192,6 +201,109 @@ describe('P40: a request that waits for its user', () => {
     for (let each = 0; each < 20; each++) await sessions.open('0000-0000-0000', 'eve')
     expect(await sessions.open(other.code, 'eve')).toBeUndefined()
     expect(await sessions.open(other.code, 'ann')).toBeDefined()
+  })
+
+  it('can still be opened after four wrong codes for it', async () => {
+    const { ask, sessions } = openSessions()
+    const { code } = deferralIn(await ask())
+    const wrong = code.slice(0, -1) + (code.endsWith('0') ? '1' : '0')
+    for (let each = 0; each < 4; each++) await sessions.open(wrong, `user ${each}`)
+    expect(await sessions.open(code, 'ann')).toBeDefined()
+  })
+
+  it('is hidden from a user for an hour after 20 wrong codes', async () => {
+    const { ask, clock, sessions } = openSessions()
+    const opens = async () => (await sessions.open(deferralIn(await ask()).code, 'eve')) !== undefined
+    for (let each = 0; each < 19; each++) await sessions.open('0000-0000-0000', 'eve')
+    expect(await opens()).toBe(true)
+    await sessions.open('0000-0000-0000', 'eve')
+    expect(await opens()).toBe(false)
+    clock.now += 3599
+    expect(await opens()).toBe(false)
+    clock.now += 1
+    expect(await opens()).toBe(true)
+  })
+
+  it.each([
+    ['opened', 600, undefined],
+    ['decided, if it was opened at once', 600, 0],
+    ['decided, if it was opened late', 890, 590],
+    ['polled after the decision', 300, -1],
+  ])('can be %s for %i seconds', async (_what, seconds, openedAt) => {
+    for (const [after, isInTime] of [
+      [seconds - 1, true],
+      [seconds, false],
+    ] as const) {
+      const { ask, clock, sessions, poll } = openSessions()
+      const { location, code } = deferralIn(await ask())
+      clock.now += Math.max(openedAt ?? 0, 0)
+      if (openedAt !== undefined) await sessions.open(code, 'ann')
+      if (openedAt === -1) await sessions.decide(code, 'ann', 'allow')
+      clock.now = now + after
+      if (openedAt === -1) expect((await poll(location)).status).toBe(isInTime ? 200 : 410)
+      else if (openedAt === undefined) expect((await sessions.open(code, 'ann')) !== undefined).toBe(isInTime)
+      else expect((await sessions.decide(code, 'ann', 'allow')) !== undefined).toBe(isInTime)
+    }
+  })
+
+  it('has at most 32 KiB, with its headers', async () => {
+    const { send } = openSessions()
+    const post = async (length: number) => {
+      const signed = { target: '/notes', method: 'POST', also: ['content-type', 'content-digest'] }
+      return requestWith(await tokenOf('agent'), { ...signed, body: 'a'.repeat(length) })
+    }
+    const fields = (await post(1)).headers.filter(([name]) => /^content-(?:type|digest)$/.test(name))
+    const most = 32_768 - JSON.stringify(fields).length
+    expect((await send(await post(most))).status).toBe(202)
+    expect((await send(await post(most + 1))).status).toBe(413)
+  })
+
+  it.each([
+    ['', '5'],
+    ['wait=0', '5'],
+    ['nowait=3', '5'],
+    ['WAIT=3', '0'],
+    ['respond-async, wait="3"', '0'],
+  ])('whose poll has the preference %j is polled again after %s seconds', async (prefer, seconds) => {
+    const { ask, sessions, stage } = openSessions()
+    const target = new URL(deferralIn(await ask()).location).pathname
+    const message = await requestWith(await tokenOf('agent'), { target, fields: prefer === '' ? {} : { prefer } })
+    const response = await sessions.gate(stage.resource).admit(receivedMessage(message), AbortSignal.abort())
+    expect((response as Response).headers.get('retry-after')).toBe(seconds)
+  })
+
+  it('can only be polled and abandoned', async () => {
+    const { ask, poll } = openSessions()
+    expect((await poll(deferralIn(await ask()).location, { method: 'POST' })).status).toBe(405)
+  })
+
+  it('is not held if 200 polls are', async () => {
+    const store = createSessionStore(() => now)
+    const released = new AbortController()
+    const isReleased = once(released.signal, 'abort')
+    let reads = 0
+    const { ask, sessions, stage } = openSessions({
+      ...store,
+      async get(key) {
+        reads++
+        await isReleased
+        return store.get(key)
+      },
+    })
+    const target = new URL(deferralIn(await ask()).location).pathname
+    const gone = new AbortController()
+    let answered = 0
+    const polls = Array.from({ length: 201 }, async () => {
+      const message = await requestWith(await tokenOf('agent'), { target, fields: { prefer: 'wait=20' } })
+      await sessions.gate(stage.resource).admit(receivedMessage(message), gone.signal)
+      answered++
+    })
+    await expect.poll(() => reads, { timeout: 20_000 }).toBe(201)
+    released.abort()
+    await expect.poll(() => reads, { timeout: 20_000 }).toBeGreaterThan(401)
+    expect(answered).toBe(1)
+    gone.abort()
+    await Promise.all(polls)
   })
 
   it('has at most 19 others of its agent beside it', async () => {

@@ -69,6 +69,15 @@ describe('a signature of draft -11', () => {
     expect((await verify(await message)).signatureKey).toEqual({ ...key, keyid })
   })
 
+  it.each<[string, Partial<Parameters<typeof craftRequest>[0]>]>([
+    ['is as old as the window', { created: now - 60 }],
+    ['is as far ahead as the window', { created: now + 60 }],
+    ['expires in a second', { parameters: `;expires=${now + 1}` }],
+    ['has the longest nonce', { parameters: `;nonce="${'a'.repeat(256)}"` }],
+  ])('is accepted if it %s', async (_if, parts) => {
+    expect((await verify(await craftRequest({ signer, key, ...parts }))).signatureKey).toMatchObject(key)
+  })
+
   it('names the edition of a Signature-Key in the form of another one', async () => {
     const other = withField(get, 'signature-key', () => 'sig=(scheme=jwt jwt="e30.e30.AA")')
     await expect((async () => verify(other))()).rejects.toThrow('it has the form of January 2026')
@@ -195,6 +204,16 @@ describe('a request with several signatures', () => {
       (own) => `${own}, other=("@method");created=1`,
     )
     expect((await verify(before)).signatureKey).toEqual(key)
+  })
+
+  it('has at most eight members in at most 16 KiB', async () => {
+    const more = (count: number) => Array.from({ length: count }, (_, at) => `, m${at}=1`).join('')
+    expect((await verify(await craftWith((own) => own + more(7)))).signatureKey).toEqual(key)
+    expect(await refusalCode(async () => verify(await craftWith((own) => own + more(8))))).toBe('signature_malformed')
+    const ofLength = (length: number) => (own: string) => `${own}, m="${'a'.repeat(length - own.length - 6)}"`
+    expect((await verify(await craftWith(ofLength(16_384)))).signatureKey).toEqual(key)
+    const { message } = await refusal(async () => verify(await craftWith(ofLength(16_385))))
+    expect(message).toBe('Signature-Key is longer than 16 KiB.')
   })
 
   it('is judged by the first whose key has an accepted scheme', async () => {

@@ -33,7 +33,7 @@ const draft11Faults: FaultForm = {
   issue: ({ grants, signer, clock }, grant, changes) =>
     issueTestToken(grants, { kind: 'auth', grant, jwk: signer.jwk, now: clock.now(), changes }),
   async accessIn({ status, headers }, _text, { resource, fetch }) {
-    const problem = parseSignatureError(headers.get(signatureErrorHeader) ?? '')
+    const problem = parseSignatureError(headers.get(signatureErrorHeader))
     const required = requirementIn(headers)
     if (status !== 401 || problem?.error !== 'expired_jwt' || !required) return undefined
     if (required.requirement === 'agent-token') return { scope: undefined }
@@ -53,7 +53,7 @@ const draft11Faults: FaultForm = {
 }
 
 function requirementIn(headers: Headers) {
-  return parseRequirement(headers.get(requirementHeader) ?? '')
+  return parseRequirement(headers.get(requirementHeader))
 }
 
 /**
