@@ -10,17 +10,22 @@ import {
   writeDelegateRefusal,
 } from 'countersign/agent-server'
 import { january } from 'countersign/editions'
-import { isDeviceName } from '../config/personal-agents.js'
+import { deviceOf, isDeviceName, type PersonalAgents } from '../config/personal-agents.js'
 import type { RequestBlocks } from '../http/consent-transport.js'
 import type { Arrival, Endpoint, Route } from '../http/route.js'
 import { dangersOf } from '../lib/policy.js'
 import { hashSecret } from '../secrets/server-keys.js'
-import { deviceIdOf, type OwnedDevice, type ReasonOf, type RedeemedDevice } from '../storage/api/storage.js'
+import type { OwnedDevice, ReasonOf, RedeemedDevice } from '../storage/api/storage.js'
 import type { RequestingAgent, SignedContext } from './edition.js'
 import type { RequestedAccess } from './require-admitted.js'
 
 /** Lifetime of a device that a code was typed into, in seconds. */
 const remoteLifetime = 86_400
+
+/** The context of the endpoints of devices, on a server that has them. */
+export interface DeviceContext extends SignedContext {
+  personalAgents: PersonalAgents
+}
 
 /** How often a device asks whether its owner has confirmed it, in seconds. */
 const interval = 2
@@ -34,9 +39,8 @@ export async function requireDevice<Agent extends RequestingAgent & { key: { thu
   context: SignedContext,
   agent: Agent,
 ): Promise<Agent> {
-  const { storage, personalAgents, revokedToken: error } = context
-  const named = deviceIdOf(agent.delegate)
-  const device = named === undefined ? undefined : await storage.findDevice({ id: named })
+  const { personalAgents, revokedToken: error } = context
+  const device = await deviceOf(context, agent)
   if (!device || device.thumbprint !== agent.key.thumbprint || !personalAgents?.isUsable(device))
     throw new AAuthError('agent_token_invalid', 'This device is not connected anymore: run countersign login.', {
       error,
@@ -127,7 +131,7 @@ export function createDeviceRate({ now }: SignedContext): RateLimit {
 }
 
 /** Creates the endpoint at which a device redeems a code. */
-export function createRedemption(context: SignedContext, rateLimit: RateLimit): DeviceEndpoint {
+export function createRedemption(context: DeviceContext, rateLimit: RateLimit): DeviceEndpoint {
   const { issuer, storage, personalAgents } = context
   return async function redeem(request) {
     await requireKeyRate(rateLimit, request)
@@ -147,7 +151,7 @@ export function createRedemption(context: SignedContext, rateLimit: RateLimit): 
       name,
       ip: remoteAddress,
       lifetime: remoteLifetime,
-      most: personalAgents?.most ?? 0,
+      most: personalAgents.most,
     })
     if (redeemed.outcome === 'refused') throw new DelegateRefusal(...refusals[redeemed.reason])
     if (redeemed.outcome === 'waiting')
@@ -196,9 +200,9 @@ export function requireKnown(device: OwnedDevice | undefined): OwnedDevice {
  *
  * @throws DelegateRefusal `unknown_delegate`, `revoked_delegate`
  */
-export function requireUsable({ personalAgents }: SignedContext, found: OwnedDevice | undefined): OwnedDevice {
+export function requireUsable({ personalAgents }: DeviceContext, found: OwnedDevice | undefined): OwnedDevice {
   const device = requireKnown(found)
-  if (personalAgents?.isUsable(device)) return device
+  if (personalAgents.isUsable(device)) return device
   throw new DelegateRefusal('revoked_delegate', 'This device is not connected anymore.', device.id)
 }
 
@@ -211,7 +215,7 @@ type IssueToDevice = (device: OwnedDevice, lifetime: number) => Promise<object>
  * @param judge checks what the device requests
  */
 export function createRenewal(
-  context: SignedContext,
+  context: DeviceContext,
   rateLimit: RateLimit,
   judge: (request: KeyRequest) => IssueToDevice,
 ): DeviceEndpoint {

@@ -41,9 +41,10 @@ export function deviceDocument(issuer: string, device?: OwnedDevice): AgentDocum
  * The routes of the agent provider of users' devices; none if it is off. January 2026 has the routes at which devices are connected and
  * disconnected.
  */
-export function deviceRoutes(context: SignedContext): readonly Route[] {
-  const { issuer, personalAgents, deviceKeys, now } = context
+export function deviceRoutes(signed: SignedContext): readonly Route[] {
+  const { issuer, personalAgents, deviceKeys, now } = signed
   if (!personalAgents || !deviceKeys) return []
+  const context = { ...signed, personalAgents }
   const { host } = new URL(issuer)
   const renew = createRenewal(context, createDeviceRate(context), ({ key: { jwk } }) => {
     if (publishedJwk(jwk, draft11Jose).alg === undefined)

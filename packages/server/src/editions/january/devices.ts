@@ -40,9 +40,10 @@ export function deviceDocument(issuer: string, device?: OwnedDevice): AgentMetad
 }
 
 /** The routes of the agent server of users' devices; none if it is off. */
-export function deviceRoutes(context: SignedContext): readonly Route[] {
-  const { issuer, personalAgents, deviceKeys, storage, now, identifiers } = context
+export function deviceRoutes(signed: SignedContext): readonly Route[] {
+  const { issuer, personalAgents, deviceKeys, storage, now, identifiers } = signed
   if (!personalAgents || !deviceKeys) return []
+  const context = { ...signed, personalAgents }
   const rateLimit = createDeviceRate(context)
   const document = {
     ...deviceDocument(issuer),
