@@ -26,7 +26,7 @@ const device = {
 const described = { name: id, device: 'laptop', account: 'alice', connected_at: now - 60, expires_at: null }
 
 /** A server whose storage finds this device, and responds with this to the redemption of a code. */
-function open({ found, redeemed }: { found?: object; redeemed?: object } = {}) {
+function open({ found, redeemed }: { found?: object | undefined; redeemed?: object } = {}) {
   const calls: [string, object][] = []
   const called =
     (verb: string, answer?: unknown) =>
