@@ -1,6 +1,6 @@
 import type { ServerContext } from '../http/context.js'
 import { denialOf, type IdentityPermission, isIdentityScope } from '../lib/policy.js'
-import type { Subjects, TokenIssue, User } from '../storage/api/storage.js'
+import type { Subjects, TokenIssue, User, UserTokenIssue } from '../storage/api/storage.js'
 import type { RequestingAgent } from './edition.js'
 
 /** What a token is issued for. The issuance is recorded before this content is used. */
@@ -10,6 +10,12 @@ export interface TokenSubject {
   issue: TokenIssue & Partial<Subjects>
   /** Absent if the agent acts for itself. */
   user?: User | undefined
+}
+
+/** What a token of a user is issued for. */
+export interface UserTokenSubject extends TokenSubject {
+  issue: UserTokenIssue
+  user: User
 }
 
 /** The content of a token, the same in every edition. */

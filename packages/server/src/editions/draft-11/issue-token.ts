@@ -2,14 +2,14 @@ import { type AuthTokenClaims, draft11Jose, draft11Tokens, type PersonTokenClaim
 import { issueToken, publishedJwk } from 'countersign/tokens'
 import type { SignedContext } from '../edition.js'
 import type { SigningAgent } from '../signed-request.js'
-import { contentOf, type TokenSubject } from '../token-content.js'
+import { contentOf, type UserTokenSubject } from '../token-content.js'
 import type { TokenKind } from './request-details.js'
 
 /** Longest lifetime of a token, in seconds (draft -11 §11.5). */
 export const tokenLifetime = 3600
 
 /** A token to sign, whose issue is recorded or about to be. */
-export interface IssuedToken extends Required<Pick<TokenSubject, 'resource' | 'issue' | 'user'>> {
+export interface IssuedToken extends Pick<UserTokenSubject, 'resource' | 'issue' | 'user'> {
   kind: TokenKind
   account: string | null
   /** The scope of the resource token that asked for an auth token. */
@@ -42,8 +42,6 @@ export async function signToken(
   agent: SigningAgent,
   { kind, resource, issue, user, account, asked }: IssuedToken,
 ): Promise<string> {
-  const { sub } = issue
-  if (sub === undefined) throw new TypeError('a token is issued for a user')
   const { issuer, keys } = context
   const { identity } = contentOf(context, { agent, resource, issue, user })
   const signer = await keys.signer()
@@ -51,7 +49,7 @@ export async function signToken(
     iss: issuer,
     dwk: draft11Tokens.person.issuerDocument.name,
     aud: resource,
-    sub,
+    sub: issue.sub,
     cnf: { jwk: publishedJwk(agent.key.jwk, draft11Jose) },
     iat: issue.issuedAt,
     exp: issue.expiresAt,

@@ -4,7 +4,7 @@ import { importVerificationKey } from 'countersign/signatures'
 import { decodeToken, issueToken, registeredNames, verifyToken } from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
 import type { ServerKeys } from '../../secrets/server-keys.js'
-import { contentOf, type TokenSubject } from '../token-content.js'
+import { contentOf, type UserTokenSubject } from '../token-content.js'
 
 /** The members of a token response that concern the access token. `scope` is always there, because the user may allow fewer. */
 export interface AccessTokenResponse {
@@ -22,16 +22,14 @@ export interface AccessTokenResponse {
 export async function issueAccessToken(
   context: ServerContext,
   signer: Signer,
-  subject: TokenSubject & Required<Pick<TokenSubject, 'user'>>,
+  subject: UserTokenSubject,
 ): Promise<AccessTokenResponse> {
-  const { agent, resource, issue, user } = subject
+  const { agent, resource, issue } = subject
   const scope = contentOf(context, subject).scope.join(' ')
-  const { sub } = issue
-  if (user === undefined || sub === undefined) throw new TypeError('an access token is issued for a user')
   const claims: AccessTokenClaims = {
     iss: context.issuer,
     aud: resource,
-    sub,
+    sub: issue.sub,
     client_id: agent.agent,
     scope,
     exp: issue.expiresAt,

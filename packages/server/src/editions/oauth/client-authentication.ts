@@ -121,7 +121,7 @@ async function requireUnused(
   const isUnused = await claimNonce({
     key: hashSecret(`oauth assertion\n${JSON.stringify([clientId, jti])}`),
     source: nonceSource({ agent: clientId, thumbprint, remoteAddress }),
-    lifetime: Math.ceil(Math.max(0, expiresAt - now())) + claimMargin,
+    lifetime: Math.ceil(expiresAt - now()) + claimMargin,
   })
   if (!isUnused) throw refused('its jti has already been used')
 }
