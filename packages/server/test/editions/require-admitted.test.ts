@@ -29,6 +29,7 @@ function open({
   hasBeenAllowed = true,
   rateFactor = 1,
   isOneUser = false,
+  resetIn = 10,
 }: {
   counts?: Partial<Record<Rate, number>>
   users?: number
@@ -38,6 +39,8 @@ function open({
   rateFactor?: number
   /** Whether all grants are from the same user. */
   isOneUser?: boolean
+  /** Seconds until the first window ends. */
+  resetIn?: number
 } = {}) {
   const attempts: Attempt[] = []
   const forgiven: string[] = []
@@ -53,7 +56,7 @@ function open({
     storage: {
       async countRequest(request: { attempts: Attempt[] }) {
         attempts.push(...request.attempts)
-        const all = attempts.map((_, at) => ({ count: counts[rates[at] as Rate] ?? 1, resetAt: now + 10 + at }))
+        const all = attempts.map((_, at) => ({ count: counts[rates[at] as Rate] ?? 1, resetAt: now + resetIn + at }))
         return { isBlocked, hasBeenAllowed, counts: all }
       },
       forgiveAttempts: async (keys: string[]) => void forgiven.push(...keys.map((key) => nameOf(key) ?? 'other')),
@@ -177,6 +180,8 @@ describe('the longer limits', () => {
   it('refuse for at least a second, and do not count toward the other limits', async () => {
     const { enter, forgiven } = open({ counts: { day: 1501 } })
     await expect(enter()).rejects.toMatchObject({ code: 'too_many_requests', retryAfter: 13 })
+    const ended = open({ counts: { day: 1501 }, resetIn: -3 })
+    await expect(ended.enter()).rejects.toMatchObject({ retryAfter: 1 })
     expect(forgiven).toEqual(['hour', 'small', 'unknown'])
   })
 })

@@ -10,7 +10,7 @@ const resource = 'https://calendar.example'
 
 /** Asks for a resource, with the limit that storage finds reached: of those that are searched, or of those that are counted. */
 async function ask(
-  found: { searched?: boolean; counted?: 'resource' | 'agent' | undefined } = {},
+  found: { searched?: boolean; counted?: 'resource' | 'agent' | undefined; left?: number } = {},
   { agent = bot as Given[1], of = resource } = {},
 ) {
   const counted: Limit[] = []
@@ -19,7 +19,7 @@ async function ask(
     countWithinLimits: async (limits: Limit[]) => {
       counted.push(...limits)
       const limit = limits[found.counted === 'resource' ? 0 : 1]
-      return found.counted && { limit, resetAt: now + 90 }
+      return found.counted && { limit, resetAt: now + (found.left ?? 90) }
     },
   }
   const limits = { resources: 7, openRequests: 1, capabilitiesOptional: false }
@@ -42,6 +42,7 @@ it('a resource that was counted today counts no more', async () => {
 
 it('an agent that asks for more resources learns when it may', async () => {
   await expect(ask({ counted: 'agent' })).rejects.toMatchObject({ code: 'too_many_requests', retryAfter: 90 })
+  await expect(ask({ counted: 'agent', left: 0 })).rejects.toMatchObject({ retryAfter: 1 })
 })
 
 it('limits are those of one agent, and of one resource', async () => {

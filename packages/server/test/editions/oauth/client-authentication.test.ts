@@ -134,6 +134,11 @@ describe('authenticateClient without authentication', () => {
     expect(await refusalOf({ client_id: `https://${'a'.repeat(505)}` }, { findClient })).toMatchObject(invalidClient)
   })
 
+  it('looks for a client_id of 512 characters', async () => {
+    const id = `https://${'a'.repeat(504)}`
+    expect(await authenticate({ client_id: id }, { findClient: async () => client })).toMatchObject({ clientId: id })
+  })
+
   it('reports a form without a client_id as malformed', async () => {
     expect(await refusalOf({ grant_type: 'refresh_token' })).toMatchObject({ status: 400, name: 'invalid_request' })
   })
@@ -206,6 +211,7 @@ describe('authenticateClient with an assertion (B18)', () => {
     ['with x5u', { header: { x5u: 'https://evil.example/chain.pem' } }, 'its header contains x5u'],
     ['with an empty kid', { header: { kid: '' } }, 'its kid is not a string'],
     ['with a kid of 257 characters', { header: { kid: 'k'.repeat(257) } }, 'its kid is not a string'],
+    ['with a kid of 256 characters', { header: { kid: 'k'.repeat(256) } }, 'no key for ES256 with its kid'],
     ['with a kid of another party', { header: { kid: 'aauth' } }, 'no key for ES256 with its kid'],
     ['without iss', { iss: undefined }, 'its iss is not its sub'],
     ['with another iss', { iss: 'https://other.example/client.json' }, 'its iss is not its sub'],
@@ -244,12 +250,10 @@ describe('authenticateClient with an assertion (B18)', () => {
 
   it('rejects critical extensions', async () => {
     const [, payload, signature] = (await sign()).split('.')
-    for (const header of [
-      { crit: ['b64'], b64: true },
-      { crit: [], exp: now },
-    ]) {
+    for (const header of [{ crit: ['b64'], b64: true }, { crit: [], exp: now }, { b64: true }]) {
       const assertion = `${encode({ alg: 'ES256', kid: ec.kid, ...header })}.${payload}.${signature}`
-      expect((await refusalOf(asserted(assertion))).description).toContain('its header contains crit')
+      const member = 'crit' in header ? 'crit' : 'b64'
+      expect((await refusalOf(asserted(assertion))).description).toContain(`its header contains ${member}`)
     }
   })
 

@@ -43,3 +43,28 @@ it('key sets that were never valid count toward the limits of their host, even f
   expect(await find(21)).toBe('too_many_fetches')
   expect(await find(0)).toBe('found')
 })
+
+it('a key set is used for five minutes, without what is no key, and is missing if it has none', async () => {
+  const { options, pages, clock, requests } = createWeb()
+  const findKeySet = createKeySetFinder({ ...options, issuer })
+  const url = 'https://client.example/jwks.json'
+  const find = async () => findKeySet(url, { mayFetch: true })
+  pages.set(url, () => published({ keys: [{ kid: 'a' }, 'b', null, []] }, { 'cache-control': 'max-age=9000' }))
+  for (const [seconds, fetches] of [
+    [0, 1],
+    [299, 1],
+    [1, 2],
+  ] as const) {
+    clock.now += seconds
+    expect(await find()).toEqual({ keys: [{ kid: 'a' }] })
+    expect(requests).toHaveLength(fetches)
+  }
+  clock.now += 300
+  for (const document of [{ keys: { a: 1 } }, {}, [], null]) {
+    pages.set(url, () => published(JSON.stringify(document)))
+    expect(await find()).toBeUndefined()
+  }
+  // It is not used once it has expired.
+  pages.delete(url)
+  expect(await codeOf(find())).toBe('client_unreachable')
+})

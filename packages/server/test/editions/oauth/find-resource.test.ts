@@ -168,6 +168,12 @@ describe('the scopes of a resource', () => {
     expect(found.scopes).toEqual(scopes)
   })
 
+  it('are up to 256', async () => {
+    const supported = Array.from({ length: 256 }, (_, index) => `s${index}`)
+    const found = await find({ scopes_supported: supported, scope_descriptions: undefined })
+    expect(found.scopes).toEqual(supported)
+  })
+
   it.each<[string, unknown]>([
     ['none', []],
     ['no valid one', ['openid', 'a b']],

@@ -32,7 +32,20 @@ it('accepts usable documents', async () => {
   expect(await problemsOf(settings)).toEqual([])
 })
 
+it.each<OAuthSettings>([
+  {},
+  { defaultResource: 'https://other.example/mcp' },
+  { onlyResources: ['https://other.example/mcp'], defaultResource: 'https://OTHER.example/mcp/' },
+  { onlyResources: [], resources: [resourceDocument], defaultResource: resourceDocument.resource },
+  { registration: true },
+  { registration: { redirectUris: ['https://www.editor.example/callback'] } },
+  { clients: [{ client_id: 'a'.repeat(64), client_name: 'A', redirect_uris: ['http://127.0.0.1/'] }] },
+])('accepts %j', async (settings) => {
+  expect(await problemsOf(settings)).toEqual([])
+})
+
 it.each<[OAuthSettings, string]>([
+  [{ clients: [{ ...clientDocument, client_id: 'a'.repeat(65) }] }, 'oauth.clients[0]: must contain a client_id'],
   [{ clients: [{}] }, 'oauth.clients[0]: must contain a client_id'],
   [{ clients: [{ ...clientDocument, client_id: 'editor.example' }] }, 'oauth.clients[0]: must contain a client_id'],
   [{ clients: [{ ...clientDocument, client_id: 'app-1' }] }, 'a name of 1 to 64 letters, digits, hyphens'],
