@@ -25,6 +25,7 @@ import type {
   Statement,
   Unit,
 } from '../sql/engine.js'
+import { onlyOf } from '../sql/kept-query.js'
 import type { Tables } from '../sql/tables.js'
 import { DatabaseFailure, isConflict, isOutage } from './database-failure.js'
 import { type PoolConnection, PoolDriver } from './pool-driver.js'
@@ -178,8 +179,7 @@ const clockQuery = CompiledQuery.raw('select extract(epoch from now()) as now')
 
 async function readClock(connection: PoolConnection): Promise<number> {
   const { rows } = await connection.executeQuery<{ now: number }>(clockQuery)
-  if (!rows[0]) throw new TypeError('the database returned no time')
-  return Math.floor(rows[0].now)
+  return Math.floor(onlyOf(rows).now)
 }
 
 const lockedBy: Record<LockStrength, (rows: Lockable) => { execute(): Promise<unknown> }> = {

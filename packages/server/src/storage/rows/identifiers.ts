@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { type SqlBool, sql } from 'kysely'
 import type { RequestDisplay } from '../api/request-storage.js'
 import type { Statement, Unit } from '../sql/engine.js'
+import { onlyOf } from '../sql/kept-query.js'
 
 /** Returns a subquery for an agent's id. It yields no row if no row references the agent. */
 export function agentIdOf({ db }: Statement, identifier: string) {
@@ -57,8 +58,7 @@ async function insertInterned(
   const { rows } = await sql<{ id: number }>`
     insert into ${sql.table(table)} (${sql.join(columns)}) values (${sql.join(Object.values(row))})
     on conflict (${unique}) do update set ${unique} = excluded.${unique} returning id`.execute(db)
-  if (!rows[0]) throw new TypeError('a row was not inserted')
-  return rows[0].id
+  return onlyOf(rows).id
 }
 
 /**

@@ -37,7 +37,7 @@ export async function isUnchanged(unit: Unit, { userId, credentialRevision }: As
 
 /** Locks a user before a change to how they sign in. Returns undefined if they are not active, or their record as read is outdated. */
 export async function lockAsRead(unit: Unit, { userId, credentialRevision }: AsRead): Promise<FoundUser | undefined> {
-  const user = await lockUser(unit, userId, 'alone')
+  const user = await lockUser(unit, userId)
   return user?.disabled_at === null && user.credential_revision === credentialRevision ? user : undefined
 }
 
@@ -56,15 +56,14 @@ export async function raiseCredentialRevision({ db }: Unit, user: IdOfUser): Pro
 
 type IdOfUser = number | SelectQueryBuilder<Tables, 'session', { id: number }>
 
-/** Locks a user, so that their status does not change before the end of the transaction. */
-export async function lockUser(
-  unit: Unit,
-  user: string | { id: number },
-  strength: 'shared' | 'alone' = 'shared',
-): Promise<FoundUser | undefined> {
-  const [column, value] =
-    typeof user === 'string' ? (['public_id', idBytes(user)] as const) : (['id', user.id] as const)
-  return unit.locking(users(unit).where(`u.${column}`, '=', value), { u: strength }).executeTakeFirst()
+/** Locks a user, so that no one else changes them before the end of the transaction. */
+export async function lockUser(unit: Unit, userId: string): Promise<FoundUser | undefined> {
+  return unit.locking(users(unit).where('u.public_id', '=', idBytes(userId)), { u: 'alone' }).executeTakeFirst()
+}
+
+/** Like {@link lockUser}, but for the user to whom another row belongs. */
+export async function lockOwner(unit: Unit, id: number): Promise<FoundUser> {
+  return unit.locking(users(unit).where('u.id', '=', id), { u: 'alone' }).executeTakeFirstOrThrow()
 }
 
 /** The user columns that {@link toUser} reads, under this alias. */

@@ -137,6 +137,12 @@ class Placeholder {
 
 const time = new Placeholder(() => undefined)
 
+/** Returns the row of a statement that always returns one. */
+export function onlyOf<T>([row]: readonly T[]): T {
+  if (row === undefined) throw new TypeError('the database returned no row')
+  return row
+}
+
 // Ids and hashes are strings in code and bytes in the tables. Any other string becomes empty bytes, which match no row.
 
 const none = Buffer.alloc(0)

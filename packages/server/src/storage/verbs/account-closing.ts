@@ -32,7 +32,7 @@ const belongings = [
 /** Implements {@link AccountStorage.closeAccount}: returns false if the user's record has changed since it was read. */
 export async function closeAccount(unit: Unit, closing: AsRead): Promise<boolean> {
   const { userId, credentialRevision } = closing
-  const user = await lockUser(unit, userId, 'alone')
+  const user = await lockUser(unit, userId)
   if (!user || user.closed_at !== null || user.credential_revision !== credentialRevision) return false
   const { db, now } = unit
   const username = closedUsername(userId)

@@ -143,7 +143,7 @@ export async function setUserStatus(
   status: 'active' | 'disabled',
   by?: string,
 ): Promise<boolean> {
-  const user = await lockUser(unit, userId, 'alone')
+  const user = await lockUser(unit, userId)
   if (!user || user.closed_at !== null) return false
   if ((user.disabled_at === null) === (status === 'active')) return true
   const disabledAt = status === 'disabled' ? unit.now : null
@@ -157,7 +157,7 @@ export async function setUserStatus(
 /** Implements {@link AccountStorage.setPasswordHash}: returns the new credential revision; undefined if nothing was changed. */
 export async function setPasswordHash(unit: Unit, change: PasswordChange): Promise<number | undefined> {
   const { userId, passwordHash, keepSession, keepBrowser, by } = change
-  const user = by === undefined ? await lockAsRead(unit, change) : await lockUser(unit, userId, 'alone')
+  const user = by === undefined ? await lockAsRead(unit, change) : await lockUser(unit, userId)
   if (!user || user.closed_at !== null) return undefined
   return replacePassword(unit, user, { passwordHash, isAdded: by !== undefined, keepSession, keepBrowser, by })
 }
@@ -185,7 +185,7 @@ export async function replacePassword(
 /** Implements {@link AccountStorage.editUser}: returns false for an unknown user, a closed account, or other values than before. */
 export async function editUser(unit: Unit, edit: UserEdit): Promise<boolean> {
   const { userId, displayName, email, agentEmails, before, by } = edit
-  const user = await lockUser(unit, userId, 'alone')
+  const user = await lockUser(unit, userId)
   if (!user || user.closed_at !== null) return false
   if (before?.displayName !== undefined && before.displayName !== user.display_name) return false
   if (before?.email !== undefined && before.email !== user.email) return false
@@ -230,7 +230,7 @@ export async function unlockUser(
   unit: Unit,
   { userId, by }: { userId: string; by?: string | undefined },
 ): Promise<boolean> {
-  const user = await lockUser(unit, userId, 'alone')
+  const user = await lockUser(unit, userId)
   if (!user || user.closed_at !== null) return false
   await clearAccountAttempts(unit, user.username)
   await writeEvent(unit, { event: 'user.unlocked', userId: user.id, data: actorOf(by) })

@@ -11,14 +11,12 @@ import { StorageError } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
 import { agentIdOf, isOnHost } from '../rows/identifiers.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { cachedQuery, cachedQueryOfRows, contains, type Placeholders, padded } from '../sql/kept-query.js'
+import { cachedQuery, cachedQueryOfRows, contains, onlyOf, type Placeholders, padded } from '../sql/kept-query.js'
 import { revokeIssuesOfAgent } from './deliveries.js'
 
 /** Inserts the agent's row or marks it as seen, and locks it until the end of the transaction. Returns its other columns. */
 export async function markSeen(unit: Unit, agent: string): Promise<MarkedAgent> {
-  const [marked] = await marking(unit, { agent })
-  if (!marked) throw new TypeError('the agent was not marked as seen')
-  return marked
+  return onlyOf(await marking(unit, { agent }))
 }
 
 const marking = cachedQuery(({ db, clock }, { agent }: Placeholders<{ agent: string }>) =>

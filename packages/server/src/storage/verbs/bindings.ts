@@ -114,7 +114,7 @@ export async function listBindings(
 /** Implements {@link BindingStorage.removeBinding}. */
 export async function removeBinding(unit: Unit, removal: BindingRemoval): Promise<boolean> {
   const { userId, edition, agent, delegate, by } = removal
-  const user = await lockUser(unit, userId, 'alone')
+  const user = await lockUser(unit, userId)
   if (!user) return false
   const removed = await unit.db
     .deleteFrom('agent_binding')

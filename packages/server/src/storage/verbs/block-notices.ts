@@ -25,7 +25,7 @@ export async function notifyOfBlocks(
     .limit(1)
   const agent = await unit.locking(announced, { a: 'alone' }, 'passing').executeTakeFirst()
   if (!agent) return false
-  const room = emails ? most - (await countWaiting(unit, most)) : most
+  const room = emails ? most - (await countWaiting(unit)) : most
   if (room <= 0) return false
   const users = await considerUsers(unit, agent)
   const affected = users.filter(({ isAffected }) => isAffected).slice(0, room)
@@ -42,15 +42,15 @@ export async function notifyOfBlocks(
   return true
 }
 
-/** Returns how many emails about blocks have not been sent, counting up to `most`. */
-async function countWaiting({ db }: Unit, most: number): Promise<number> {
-  const waiting = db
+/** Returns how many emails about blocks have not been sent. */
+async function countWaiting({ db }: Unit): Promise<number> {
+  const { count } = await db
     .selectFrom('email')
-    .select('id')
+    .select((e) => e.fn.countAll().as('count'))
     .where('due_at', 'is not', null)
     .where('kind', '=', 'agent_blocked')
-    .limit(most)
-  return (await waiting.execute()).length
+    .executeTakeFirstOrThrow()
+  return Number(count)
 }
 
 /** Returns the next users, and whether they give access to the agent, or to one on the host. */

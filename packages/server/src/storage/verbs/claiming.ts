@@ -3,7 +3,7 @@ import type { NonceClaim, NonceLimits } from 'countersign/signatures'
 import type { OfSignedRequest } from '../api/request-storage.js'
 import { StorageError } from '../api/storage-error.js'
 import type { Lasting, Statement, Unit } from '../sql/engine.js'
-import { maxRows } from '../sql/kept-query.js'
+import { maxRows, onlyOf } from '../sql/kept-query.js'
 import { claimNonce, countNonces, forgetNonces, requireCounted, takeNonces } from './nonces.js'
 
 /** Turns work in one transaction into a verb. */
@@ -155,11 +155,6 @@ function createQuarantine() {
 
 function holderOf({ agent, thumbprint }: NonceClaim['source']): string {
   return agent ?? thumbprint
-}
-
-function onlyOf<T>([outcome]: readonly T[]): T {
-  if (outcome === undefined) throw new TypeError('the verb returned no outcome')
-  return outcome
 }
 
 interface Claimed<W> {

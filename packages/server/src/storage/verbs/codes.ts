@@ -18,7 +18,15 @@ import { commonScope, grantEnded, lastEndOf, requireCurrent, requireSubjects } f
 import type { FoundRequest } from '../rows/requests.js'
 import { planSubjects, storeSubjects, subjectColumns, toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
-import { cachedInsertion, cachedQuery, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
+import {
+  cachedInsertion,
+  cachedQuery,
+  hashBytes,
+  hashText,
+  idBytes,
+  onlyOf,
+  type Placeholders,
+} from '../sql/kept-query.js'
 import { agentBlocked, requireHostUnblocked, requireUnblocked } from './agents.js'
 import { generateTokenIssue, markUsed, storeIssue } from './grants.js'
 import { useAgentToken } from './received-revocations.js'
@@ -158,8 +166,7 @@ const consumption = cachedQuery(({ db, clock }, { requestId }: Placeholders<{ re
 )
 
 async function consumeCode(unit: Unit, { row }: FoundCode): Promise<void> {
-  const [consumed] = await consumption(unit, { requestId: row.request_id })
-  if (!consumed) throw new TypeError('a locked code was redeemed')
+  onlyOf(await consumption(unit, { requestId: row.request_id }))
 }
 
 async function createRefreshToken(

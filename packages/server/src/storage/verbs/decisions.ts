@@ -23,7 +23,7 @@ import {
 } from '../rows/requests.js'
 import { isUnchanged, lockAsRead } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
-import { cachedQuery, hashBytes, idBytes, type Placeholders } from '../sql/kept-query.js'
+import { cachedQuery, hashBytes, idBytes, onlyOf, type Placeholders } from '../sql/kept-query.js'
 import { bindAgent } from './bindings.js'
 import { createCode } from './codes.js'
 import { markUsed } from './grants.js'
@@ -180,8 +180,7 @@ const decisionUpdate = cachedQuery(
 )
 
 async function recordDecision(unit: Unit, { id }: FoundRequest, status: 'allowed' | 'denied'): Promise<void> {
-  const [recorded] = await decisionUpdate(unit, { id, status })
-  if (!recorded) throw new TypeError('a locked request was decided')
+  onlyOf(await decisionUpdate(unit, { id, status }))
 }
 
 async function grant(unit: Unit, row: DecidedRow, scope: string, decision: RequestDecision) {

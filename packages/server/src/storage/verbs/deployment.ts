@@ -2,6 +2,7 @@ import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import type { InvalidatedByRestore } from '../api/deployment-storage.js'
 import { actorOf, writeEvent } from '../rows/audit.js'
 import type { Statement, Unit } from '../sql/engine.js'
+import { onlyOf } from '../sql/kept-query.js'
 
 /** Number of seconds for which a server that was started before a shorter token lifetime was configured may keep running. */
 const overlap = 3600
@@ -52,8 +53,7 @@ export async function findLongestTokenLifetime({ db, clock }: Statement): Promis
 /** Implements {@link DeploymentStorage.readClock}: returns Unix seconds. */
 export async function readClock({ db, clock }: Statement): Promise<number> {
   const { rows } = await sql<{ now: number }>`select ${clock} as now`.execute(db)
-  if (!rows[0]) throw new TypeError('the database returned no time')
-  return rows[0].now
+  return onlyOf(rows).now
 }
 
 /**

@@ -10,7 +10,7 @@ import type {
   RedeemedDevice,
 } from '../api/device-storage.js'
 import { writeEvent } from '../rows/audit.js'
-import { lockAsRead, lockUser, toUser, userColumns, userIdOf } from '../rows/users.js'
+import { lockAsRead, lockOwner, lockUser, toUser, userColumns, userIdOf } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, generateId, hashBytes, hashText, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
 import { endRequests } from './bindings.js'
@@ -70,9 +70,10 @@ async function hasMost({ db, now }: Unit, userId: number, most: number): Promise
 async function lockCode(unit: Unit, codeHash: string) {
   const named = unit.db.selectFrom('device').selectAll().where('code_hash', '=', hashBytes(codeHash))
   const found = await named.executeTakeFirst()
-  const user = found && (await lockUser(unit, { id: found.user_id }, 'alone'))
+  if (!found) return undefined
+  const user = await lockOwner(unit, found.user_id)
   // Read again: another transaction may have changed the row before this one had the lock.
-  const row = user && (await named.executeTakeFirst())
+  const row = await named.executeTakeFirst()
   return row && { user, row }
 }
 
@@ -244,7 +245,7 @@ export async function disconnectDevice(unit: Unit, { id, userId, by }: DeviceDis
   const { db, now } = unit
   const found = await findDevice(unit, { id })
   if (!found || (userId !== undefined && found.userId !== userId)) return false
-  const user = await lockUser(unit, found.userId, 'alone')
+  const user = await lockUser(unit, found.userId)
   const disconnected = await db
     .updateTable('device')
     .set({ disconnected_at: now })

@@ -142,7 +142,7 @@ export async function confirmEmail(
   unit: Unit,
   { userId, email, change, language }: EmailConfirmation,
 ): Promise<boolean> {
-  const user = await lockUser(unit, userId, 'alone')
+  const user = await lockUser(unit, userId)
   if (!user || user.disabled_at !== null) return false
   if (user.email !== email) {
     if (user.email !== change?.replaces || user.credential_revision !== change.credentialRevision) return false

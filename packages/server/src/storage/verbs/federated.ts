@@ -57,7 +57,7 @@ export async function linkFederated(
   await unit.exclusive(identityLock(link))
   const known = await findFederatedUser(unit, link)
   if (known) return known.id === link.userId ? 'linked' : 'taken'
-  const user = await lockUser(unit, link.userId, 'alone')
+  const user = await lockUser(unit, link.userId)
   if (!user || user.closed_at !== null) return 'unknown_user'
   await insertIdentity(unit, link, user.id)
   await recordCredentialChange(unit, user.id, { event: 'identity.linked', data: { issuer: link.issuer } })

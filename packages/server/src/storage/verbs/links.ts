@@ -1,7 +1,7 @@
 import type { FoundLink, LinkStorage, NewLink } from '../api/link-storage.js'
 import type { User } from '../api/user.js'
 import { actorOf, writeEvent } from '../rows/audit.js'
-import { type FoundUser, listFactors, lockUser, toUser, users } from '../rows/users.js'
+import { type FoundUser, listFactors, lockOwner, lockUser, toUser, users } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { generateId, hashBytes, idText } from '../sql/kept-query.js'
 import type { Row } from '../sql/tables.js'
@@ -11,7 +11,7 @@ import { insertPasskey, recordNewPasskey } from './passkeys.js'
 /** Implements {@link LinkStorage.createLink}. */
 export async function createLink(unit: Unit, link: NewLink): Promise<'created' | 'has_factor' | 'unknown'> {
   const { userId, tokenHash, purpose, lifetime, sentTo, by } = link
-  const user = await lockUser(unit, userId, 'alone')
+  const user = await lockUser(unit, userId)
   if (!user || user.disabled_at !== null || (sentTo !== undefined && sentTo !== user.email)) return 'unknown'
   if (purpose === 'invite' && (await listFactors(unit, userId)).length > 0) return 'has_factor'
   const id = generateId()
@@ -30,14 +30,13 @@ export async function createLink(unit: Unit, link: NewLink): Promise<'created' |
   return 'created'
 }
 
-/** Implements {@link LinkStorage.findLink}. */
+/** Implements {@link LinkStorage.findLink}. A disabled user has no links: disabling deletes them. */
 export async function findLink(statement: Statement, tokenHash: string): Promise<FoundLink | undefined> {
   const row = await users(statement)
     .innerJoin('one_time_link as l', 'l.user_id', 'u.id')
     .select('l.purpose')
     .where('l.token_hash', '=', hashBytes(tokenHash))
     .where('l.expires_at', '>', statement.clock)
-    .where('u.disabled_at', 'is', null)
     .executeTakeFirst()
   return row && { user: toUser(row), purpose: row.purpose }
 }
@@ -77,10 +76,11 @@ async function lockLink(unit: Unit, tokenHash: string): Promise<LockedLink | und
   const { db, now } = unit
   const named = db.selectFrom('one_time_link').selectAll().where('token_hash', '=', hashBytes(tokenHash))
   const found = await named.executeTakeFirst()
-  const user = found && (await lockUser(unit, { id: found.user_id }, 'alone'))
+  if (!found) return undefined
+  const user = await lockOwner(unit, found.user_id)
   // Read again: another transaction may have used the link before this one had the lock.
-  const link = user && (await named.where('expires_at', '>', now).executeTakeFirst())
-  return link && user.disabled_at === null ? { user, link } : undefined
+  const link = await named.where('expires_at', '>', now).executeTakeFirst()
+  return link && { user, link }
 }
 
 /** Records that a link is used. The change that it is used for deletes it. */

@@ -15,7 +15,7 @@ import {
 } from '../rows/granted-scopes.js'
 import { userIdOf } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
-import { cachedInsertion, generateId, idBytes, idText } from '../sql/kept-query.js'
+import { cachedInsertion, generateId, idBytes, idText, onlyOf } from '../sql/kept-query.js'
 import type { NewRow, Row } from '../sql/tables.js'
 import { findRemembered, type GrantKeys, heldAtResource, recordRevocation, replaced } from './grants.js'
 
@@ -125,8 +125,7 @@ export async function removePermissions(unit: Unit, { grantId, userId, names }: 
 
 /** Stores the permissions that are left of a grant. As it takes over the tokens, it counts as used when the grant was. */
 async function insertRest(unit: Unit, row: NewRow<'consent_grant'>, kept: readonly GrantedScope[]): Promise<GrantKeys> {
-  const [made] = await grantInsertion(unit, [{ ...row, public_id: generateId(), expires_at: lastEnd(kept) }])
-  if (!made) throw new TypeError('the grant was not inserted')
+  const made = onlyOf(await grantInsertion(unit, [{ ...row, public_id: generateId(), expires_at: lastEnd(kept) }]))
   await insertPermissions(unit, made.id, kept, 0)
   return made
 }
@@ -179,7 +178,7 @@ async function insertGrant(
   { request, userId, remembered, account, call }: NewGrant,
   permissions: readonly GrantedScope[],
 ): Promise<CreatedGrant> {
-  const [made] = await grantInsertion(unit, [
+  const inserted = await grantInsertion(unit, [
     {
       public_id: generateId(),
       edition: request.edition,
@@ -199,7 +198,7 @@ async function insertGrant(
       revoked_by: null,
     },
   ])
-  if (!made) throw new TypeError('the grant was not inserted')
+  const made = onlyOf(inserted)
   if (made.holds_many || permissions.length > uncounted) requireFew(await findHeld(unit, made), permissions)
   await insertPermissions(unit, made.id, permissions, 0)
   return { ...made, isFirst: !made.has_others }

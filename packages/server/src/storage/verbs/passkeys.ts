@@ -105,7 +105,7 @@ export async function usePasskey(unit: Unit, use: { credentialId: string; counte
 /** Implements {@link PasskeyStorage.removePasskey}: `changed` if the user's record has changed since it was read. */
 export async function removePasskey(unit: Unit, removal: PasskeyRemoval): Promise<RemovedPasskey> {
   const { credentialId, by } = removal
-  const user = by === undefined ? await lockAsRead(unit, removal) : await lockUser(unit, removal.userId, 'alone')
+  const user = by === undefined ? await lockAsRead(unit, removal) : await lockUser(unit, removal.userId)
   if (!user) return by === undefined ? 'changed' : 'unknown'
   const removed = await unit.db
     .deleteFrom('passkey')

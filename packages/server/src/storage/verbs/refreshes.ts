@@ -18,7 +18,7 @@ import { commonScope, grantEnded, scopeToGrant } from '../rows/granted-scopes.js
 import { auditDelegate } from '../rows/requests.js'
 import { knownSubjects, subjectColumns, toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
-import { cachedQueryOfRows, hashBytes, hashText, idBytes, type Placeholders } from '../sql/kept-query.js'
+import { cachedQueryOfRows, hashBytes, hashText, idBytes, onlyOf, type Placeholders } from '../sql/kept-query.js'
 import { blockedHosts, hostBlockedAt, isHostBlocked } from './agents.js'
 import { generateTokenIssue, markUsed } from './grants.js'
 import { exceedsAuditLimit } from './throttle.js'
@@ -96,9 +96,7 @@ const recordUse = recording(lockingGrants('alone'))
 
 /** Evaluates a refresh token and writes its use. */
 export async function useRefreshToken(unit: Unit, refresh: Refresh): Promise<JudgedRefresh> {
-  const [judged] = await recordUse(unit, await judgeRefreshes(unit, [refresh]), [refresh])
-  if (!judged) throw new TypeError('the refresh returned no outcome')
-  return judged
+  return onlyOf(await recordUse(unit, await judgeRefreshes(unit, [refresh]), [refresh]))
 }
 
 function recording(lock: ReturnType<typeof lockingGrants>) {

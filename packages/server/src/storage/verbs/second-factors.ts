@@ -64,7 +64,7 @@ async function addRecoveryCodes({ db }: Unit, userId: number, hashes: readonly s
 /** Implements {@link SecondFactorStorage.removeSecondFactor}. */
 export async function removeSecondFactor(unit: Unit, removal: SecondFactorRemoval): Promise<RemovedPasskey> {
   const { by } = removal
-  const user = by === undefined ? await lockAsRead(unit, removal) : await lockUser(unit, removal.userId, 'alone')
+  const user = by === undefined ? await lockAsRead(unit, removal) : await lockUser(unit, removal.userId)
   if (!user) return by === undefined ? 'changed' : 'unknown'
   if (!(await removeRows(unit, user.id))) return 'unknown'
   await recordCredentialChange(unit, user.id, { event: 'factor.removed', by })

@@ -72,7 +72,6 @@ async function endOldest(unit: Unit, userId: number, newest: number, most: numbe
         .where('user_id', '=', userId)
         .where('id', '!=', newest)
         .where('idle_expires_at', '>', now)
-        .orderBy('created_at', 'desc')
         .orderBy('id', 'desc')
         .limit(Number.MAX_SAFE_INTEGER)
         .offset(most - 1),
@@ -197,7 +196,7 @@ export async function endSessionById(
   unit: Unit,
   { userId, id, by }: { userId: string; id: string; by?: string | undefined },
 ): Promise<boolean> {
-  const user = await lockUser(unit, userId, 'alone')
+  const user = await lockUser(unit, userId)
   if (!user) return false
   const ended = await unit.db
     .deleteFrom('session')
@@ -216,7 +215,7 @@ export async function endSessions(
   unit: Unit,
   { userId, exceptIdHash, by }: { userId: string; exceptIdHash?: string | undefined; by?: string | undefined },
 ): Promise<number> {
-  const user = await lockUser(unit, userId, 'alone')
+  const user = await lockUser(unit, userId)
   if (!user) return 0
   await raiseCredentialRevision(unit, user.id)
   const ended = await removeSessions(unit, user.id, exceptIdHash)

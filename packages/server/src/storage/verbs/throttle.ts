@@ -10,7 +10,14 @@ import type {
 } from '../api/throttle-storage.js'
 import { foldUsername } from '../api/user.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
-import { cachedInsertion, cachedQuery, cachedQueryOfRows, hashBytes, type Placeholders } from '../sql/kept-query.js'
+import {
+  cachedInsertion,
+  cachedQuery,
+  cachedQueryOfRows,
+  hashBytes,
+  onlyOf,
+  type Placeholders,
+} from '../sql/kept-query.js'
 import type { Row, Tables } from '../sql/tables.js'
 import { blockersOf } from './agents.js'
 
@@ -19,8 +26,7 @@ export async function countAttempt(statement: Statement, attempt: Attempt): Prom
 }
 
 async function count(statement: Statement, keyHash: Uint8Array, window: number): Promise<AttemptCount> {
-  const [row] = await countOne(statement, { keyHash, window })
-  if (!row) throw new TypeError('an attempt was not counted')
+  const row = onlyOf(await countOne(statement, { keyHash, window }))
   return { count: row.count, resetAt: row.reset_at }
 }
 
@@ -187,23 +193,13 @@ export async function attemptWithinLimits(
 
 const attemptInsertion = cachedInsertion('attempt')
 
+/** Subtracts one attempt from each counter. A counter that drops to zero is deleted. */
 export async function forgiveAttempts(unit: Unit, keys: readonly string[]): Promise<void> {
   const { db } = unit
   const hashes = keys.map(hashBytes)
   const kept = db.selectFrom('attempt').select('key_hash').where('key_hash', 'in', hashes).orderBy('key_hash')
   if (hashes.length > 1) await unit.lockRows('whole', kept)
-  await decrementAttempts(unit, hashes)
-}
-
-/** Subtracts one attempt from each counter. A counter that drops to zero is deleted. */
-async function decrementAttempts({ db }: Unit, hashes: readonly Buffer[]): Promise<void> {
-  const last = await db
-    .deleteFrom('attempt')
-    .where('key_hash', 'in', hashes)
-    .where('count', '<=', 1)
-    .returning('key_hash')
-    .execute()
-  if (last.length === hashes.length) return
+  await db.deleteFrom('attempt').where('key_hash', 'in', hashes).where('count', '<=', 1).execute()
   await db
     .updateTable('attempt')
     .set((e) => ({ count: e('count', '-', 1) }))
