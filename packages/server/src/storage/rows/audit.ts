@@ -9,8 +9,9 @@ import { agentIdOf, internAgent, internResource, resourceIdOf } from './identifi
 import { findUserId, findUserIdByName, userIdOf } from './users.js'
 
 /** An event, with the internal ids of the rows that it is about. */
-export interface AuditEntry<Name extends string = AuditEventName> extends Pick<AuditEvent, 'ip' | 'data'> {
+export interface AuditEntry<Name extends string = AuditEventName> extends Pick<AuditEvent, 'data'> {
   event: Name
+  ip?: string | null | undefined
   userId?: number | null | undefined
   agentId?: number | undefined
   resourceId?: number | undefined

@@ -159,7 +159,7 @@ export async function confirmDevice(
   }
   await db.deleteFrom('device').where('id', '=', row.id).execute()
   const data = { name: row.name, jkt: hashText(row.device_jkt) }
-  await writeEvent(unit, { event: 'device.denied', userId: user.id, ip: row.ip ?? undefined, data })
+  await writeEvent(unit, { event: 'device.denied', userId: user.id, ip: row.ip, data })
   return true
 }
 

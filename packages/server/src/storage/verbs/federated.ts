@@ -79,12 +79,7 @@ export async function unlinkFederated(
     others.some((identity) => otherWays.issuers.includes(identity.issuer)) ||
     factors.some(({ kind }) => kind === 'password' || (kind === 'passkey' && otherWays.passkey))
   if (!hasOther) return 'only_way'
-  await unit.db
-    .deleteFrom('federated_identity')
-    .where('issuer', '=', issuer)
-    .where('subject', '=', subject)
-    .where('user_id', '=', user.id)
-    .execute()
+  await unit.db.deleteFrom('federated_identity').where('issuer', '=', issuer).where('subject', '=', subject).execute()
   await recordCredentialChange(unit, user.id, { event: 'identity.unlinked', data: { issuer } })
   return 'unlinked'
 }

@@ -78,7 +78,7 @@ function share(people: readonly RevokingUser[], { places, perUser }: { places: n
     if (fits(ended)) {
       shares.single.push(person)
       entries = ended
-    } else if (byClient < ended && !isDisabled(person) && fits(byClient)) {
+    } else if (!isDisabled(person) && fits(byClient)) {
       shares.byClient.push(person)
       entries = byClient
     } else {
