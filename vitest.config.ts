@@ -107,7 +107,7 @@ const together = [
   'packages/server/test/outbound/re-encode/image-header.test.ts',
   'packages/server/test/storage/{bytes-per-flow,checkpointer,event-names,postgres-entry,sql-storage,usage}.test.ts',
   'packages/server/test/storage/sqlite-{atomicity,entry,lasting,unusable,violations}.test.ts',
-  'packages/server/test/storage/sqlite/{checkpoint,checkpoint.schedule,writer}.test.ts',
+  'packages/server/test/storage/sqlite/{checkpoint,checkpoint.schedule,open-database,writer}.test.ts',
   'packages/server/test/storage/{api,verbs}/**/*.test.ts',
 ]
 /** Only `npm run test:long` runs benchmarks, installs and the faults that take long; random kills have their script. */

@@ -1,3 +1,4 @@
+import type { Storage } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
 import { sqlStorage } from '../../src/storage/sql-storage.js'
 
@@ -45,8 +46,12 @@ describe('a transaction that failed because of a conflict', () => {
   })
 
   it('is not retried if it failed on its own', async () => {
-    const { storage, runs } = failing(1, false)
-    await expect(storage.endSession('id')).rejects.toThrow('could not serialize access')
-    expect(runs()).toBe(1)
+    const nonce = { key: 'key', source: { agent: undefined, thumbprint: 'key', network: '192.0.2' }, lifetime: 130 }
+    const verbs = [(storage: Storage) => storage.endSession('id'), (storage: Storage) => storage.claimNonce(nonce)]
+    for (const verb of verbs) {
+      const { storage, runs } = failing(1, false)
+      await expect(verb(storage)).rejects.toThrow('could not serialize access')
+      expect(runs()).toBe(1)
+    }
   })
 })

@@ -47,9 +47,17 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       const passkey = { credentialId: 'key', publicKey: new Uint8Array([1]), counter: 0 }
       await storage.addPasskey({ ...(await readNow(storage, user.id)), ...passkey })
       expect(await unlink({ passkey: false, issuers: [] })).toBe('only_way')
+      const others = { issuer: link.issuer, subject: 'bob' }
+      const { user: bob } = await storage.createFederatedUser({ ...others, username: 'bob' })
+      world.now += 1
+      await storage.linkFederated({ issuer: link.issuer, subject: 'alice-2', userId: user.id })
       expect(await unlink()).toBe('unlinked')
       expect(await storage.findFederatedUser(link)).toBeUndefined()
-      expect(await storage.listFederated(user.id)).toMatchObject([{ issuer: 'https://other.example' }])
+      expect(await storage.findFederatedUser(others)).toMatchObject({ id: bob.id })
+      expect(await storage.listFederated(user.id)).toEqual([
+        { issuer: 'https://other.example', subject: 'a', createdAt: start },
+        { issuer: link.issuer, subject: 'alice-2', createdAt: start + 1 },
+      ])
       expect(await storage.listEvents({ event: 'identity.unlinked' })).toMatchObject([
         { userId: user.id, data: { issuer: link.issuer } },
       ])

@@ -187,6 +187,8 @@ export function agentContract(name: string, makeStorage: MakeStorage): void {
       expect(await isBlocked('https://client.example:8443/a.json')).toBe(true)
       expect(await isBlocked('https://client.example:9443/a.json')).toBe(false)
       expect(await isBlocked('https://client.example/a.json')).toBe(false)
+      await storage.setAgentBlocked({ agent: 'https://[2001:db8::1]', blocked: true, by: 'operator' })
+      expect(await isBlocked('https://[2001:db8::1]:8443/a.json')).toBe(true)
       const { id } = await storage.createAuthRequest(newRequest({ agent: 'https://client.example/a.json' }))
       expect(id).toBeTruthy()
     })

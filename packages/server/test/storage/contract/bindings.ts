@@ -178,19 +178,26 @@ export function bindingContract(name: string, makeStorage: MakeStorage): void {
       const { storage } = world
       const alice = await newUser(storage)
       const { refresh } = await refreshable(storage, binding, {}, alice)
-      const kept = await refreshable(storage, { edition, agent, delegate: null }, {}, alice)
+      const kept = [
+        await refreshable(storage, { edition, agent, delegate: null }, {}, alice),
+        await refreshable(storage, { ...bot, edition: 'other' }, {}, alice),
+      ]
       const open = newRequest(binding)
-      const others = newRequest({ edition, agent, delegate: 'aauth:other@agent.example' })
-      for (const request of [open, others]) await storage.createAuthRequest(request)
+      const others = [
+        newRequest({ edition, agent, delegate: 'aauth:other@agent.example' }),
+        newRequest({ ...bot, edition: 'other' }),
+      ]
+      for (const request of [open, ...others]) await storage.createAuthRequest(request)
       const removal = { ...bot, userId: alice.id, by: alice.id }
       expect(await storage.removeBinding({ ...removal, userId: (await newUser(storage)).id })).toBe(false)
       expect(await storage.removeBinding({ ...removal, delegate: null })).toBe(false)
       expect(await storage.removeBinding(removal)).toBe(true)
       expect(await storage.removeBinding(removal)).toBe(false)
       expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('grant_ended')
-      expect(outcomeOf(await storage.refreshGrant(kept.refresh))).toBe('refreshed')
+      for (const each of kept) expect(outcomeOf(await storage.refreshGrant(each.refresh))).toBe('refreshed')
       expect(await storage.findAuthRequest(open.tokenHash)).toMatchObject({ status: 'revoked' })
-      expect(await storage.findAuthRequest(others.tokenHash)).toMatchObject({ status: 'open' })
+      for (const { tokenHash } of others)
+        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'open' })
       expect(await storage.listEvents({ event: 'agent.unbound' })).toMatchObject([
         { userId: alice.id, agent, data: { by: alice.id, edition, delegate, grants: 1, requests: 1 } },
       ])

@@ -227,6 +227,8 @@ export function deliveryContract(name: string, makeStorage: MakeStorage): void {
         ['expired', 0],
         ['unsupported', 1],
       ])
+      expect(await storage.listDeliveries({ userId: user.id, limit: 1 })).toHaveLength(1)
+      expect(await outcomes((await newUser(storage)).id)).toEqual([])
       const event = { event: 'revocation.undelivered', agent, resource, grantId: expect.any(String) }
       const data = { edition, attempts: 1, reason: 'unsupported' }
       expect(await storage.listEvents({ event: event.event })).toEqual([

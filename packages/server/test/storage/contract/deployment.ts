@@ -71,14 +71,16 @@ export function deploymentContract(name: string, makeStorage: MakeStorage): void
       const { storage } = world
       const user = await newUser(storage)
       const idHash = freshHash()
-      await storage.createSession({
-        idHash,
-        ...asRead(user),
-        factorAddedAt: 0,
-        idleSeconds: 300,
-        lifetime: 1000,
-        most: 50,
-      })
+      const session = { ...asRead(user), factorAddedAt: 0, idleSeconds: 300, lifetime: 1000, most: 50 }
+      // What has ended by itself is not counted.
+      await storage.createSession({ ...session, idHash: freshHash(), lifetime: 1 })
+      await boundRequest(storage, { lifetime: 1 }, user)
+      await allowedRequest(storage, {}, { handle: { handleHash: freshHash(), handleLifetime: 1 } }, user)
+      const token = { tokenHash: freshHash(), idleSeconds: 1, lifetime: 1000 }
+      await refreshable(storage, {}, {}, user, token)
+      await storage.revokeRefreshToken((await refreshable(storage, {}, {}, user)).refresh)
+      world.now += 1
+      await storage.createSession({ ...session, idHash })
       const open = await boundRequest(storage, {}, user)
       const allowed = await allowedRequest(storage, {}, {}, user)
       const { refresh, grantId } = await refreshable(storage, {}, {}, user)

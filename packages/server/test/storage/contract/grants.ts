@@ -368,10 +368,14 @@ export function grantContract(name: string, makeStorage: MakeStorage): void {
       await storage.refreshGrant(live.refresh)
       world.now = start + day
       await storage.revokeGrant({ grantId: removed.grantId, by: 'test' })
+      world.now = start + 2 * day
+      await storage.refreshGrant(live.refresh)
       const kept = async () => (await storage.listGrants()).map(({ id }) => id)
       world.now = start + 401 * day - 1
       await storage.sweep()
       expect(await kept()).toEqual([live.grantId, expired.grantId, removed.grantId])
+      const days = (await storage.listGrantUsage({ userId: live.user.id })).map(({ day: of }) => of)
+      expect(days).toEqual([start + 2 * day - (start % day)])
       world.now = start + 401 * day
       await storage.sweep()
       expect(await kept()).toEqual([live.grantId, expired.grantId])

@@ -85,7 +85,9 @@ export function logoContract(name: string, makeStorage: MakeStorage): void {
 
     test('a removed logo is gone, and can be claimed again', async () => {
       await kept()
+      await kept(named(1))
       await world.storage.removeLogo(agent)
+      expect(await logoOf(named(1))).toBeDefined()
       expect(await logoOf()).toBeUndefined()
       expect(await world.storage.readLogo(`logo of ${agent}`)).toBeUndefined()
       await world.storage.removeLogo(agent)

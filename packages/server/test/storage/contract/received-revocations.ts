@@ -83,8 +83,12 @@ export function receivedRevocationContract(name: string, makeStorage: MakeStorag
       expect(await storage.findPolledRequest(pollHash)).toMatchObject({ status: 'revoked' })
       const again = storage.recordPoll({ ...poll, agentToken: agentToken('second') })
       await expect(again).rejects.toMatchObject({ code: 'token_revoked' })
+      const open = newRequest({ delegate: 'bot', pollHash: freshHash() })
+      await storage.createAuthRequest(open)
       // Nothing depends on a request that does not exist.
       await storage.recordPoll({ ...poll, pollHash: freshHash(), agentToken: agentToken('third') })
+      expect(await revoke('third')).toBe(true)
+      expect(await storage.findAuthRequest(open.tokenHash)).toMatchObject({ status: 'open' })
       expect(await storage.findViolations()).toEqual([])
     })
 
@@ -212,19 +216,21 @@ export function receivedRevocationContract(name: string, makeStorage: MakeStorag
 
     test('another issuer’s revocation is recorded once, for its own tokens only, until they have expired everywhere', async () => {
       const { storage } = world
-      const record = (jti: string, of = issuer) =>
-        storage.recordRevocation({ edition, issuer: of, jti, expiresAt: start + 100, most: 2 })
+      const record = (jti: string, of = issuer, expiresAt = start + 100) =>
+        storage.recordRevocation({ edition, issuer: of, jti, expiresAt, most: 2 })
       expect(await record('one')).toBe(true)
       expect(await record('one')).toBe(true)
       expect(await storage.isRevoked({ issuer, jti: 'one' })).toBe(true)
       expect(await storage.isRevoked({ issuer, jti: 'two' })).toBe(false)
       expect(await storage.isRevoked({ issuer: files, jti: 'one' })).toBe(false)
+      expect(await record('one', files, start + 101)).toBe(true)
       world.now = start + 159
       await storage.sweep()
       expect(await storage.isRevoked({ issuer, jti: 'one' })).toBe(true)
       world.now = start + 160
       expect(await storage.sweep()).toBe(1)
       expect(await storage.isRevoked({ issuer, jti: 'one' })).toBe(false)
+      expect(await storage.isRevoked({ issuer: files, jti: 'one' })).toBe(true)
     })
 
     test('of parallel revocations by an issuer, only as many as allowed are recorded, and no other issuer is affected', async () => {

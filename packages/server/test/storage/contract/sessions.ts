@@ -110,9 +110,10 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       const { idHash } = await session(user.id, { factorAddedAt: start })
       world.now = start + 20
       const renewal = { idHash, newIdHash: freshHash(), credentialRevision: 1, factorAddedAt: start + 10 }
-      expect(await storage.reauthenticate(renewal)).toMatchObject({ authTime: start + 10 })
+      const amr = ['pwd', 'otp'] as const
+      expect(await storage.reauthenticate({ ...renewal, amr })).toMatchObject({ authTime: start + 10, amr: [] })
       const again = { ...renewal, idHash: renewal.newIdHash, newIdHash: freshHash(), factorAddedAt: start }
-      expect(await storage.reauthenticate(again)).toMatchObject({ authTime: start + 20 })
+      expect(await storage.reauthenticate({ ...again, amr })).toMatchObject({ authTime: start + 20, amr })
     })
 
     test('active sessions are listed, most recently used first, with their device and network', async () => {
@@ -161,9 +162,22 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.endSessionById({ userId: other.id, id })).toBe(false)
       expect(await storage.findSession(idHash)).toBeDefined()
       expect(await storage.endSessionById({ userId: user.id, id })).toBe(true)
+      expect(await readNow(storage, user.id)).toMatchObject({ credentialRevision: 1 })
       expect(await storage.endSessionById({ userId: user.id, id })).toBe(false)
       expect(await storage.findSession(idHash)).toBeUndefined()
       expect(await storage.listEvents({ event: 'session.ended' })).toHaveLength(1)
+    })
+
+    test('signing out ends the session, and what was read of its user no longer counts', async () => {
+      const { storage } = world
+      const [user, other] = [await newUser(storage), await newUser(storage)]
+      const [ended, kept] = [await session(user.id), await session(user.id)]
+      await storage.endSession(ended.idHash)
+      await storage.endSession(freshHash())
+      expect(await storage.findSession(ended.idHash)).toBeUndefined()
+      expect(await storage.findSession(kept.idHash)).toMatchObject({ user: { credentialRevision: 1 } })
+      expect(await readNow(storage, other.id)).toEqual({ userId: other.id, credentialRevision: 0 })
+      expect(await storage.listEvents({ event: 'session.ended' })).toMatchObject([{ userId: user.id }])
     })
 
     test('all sessions of a user can be ended, or all but one', async () => {
@@ -178,9 +192,9 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.endSessions({ userId: user.id })).toBe(1)
       expect(await storage.endSessions({ userId: user.id })).toBe(0)
       expect(await storage.findSession(stranger.idHash)).toBeDefined()
-      expect(await storage.listEvents({ event: 'sessions.ended' })).toMatchObject([
-        { userId: user.id, data: { count: 2 } },
-        { userId: user.id, data: { count: 1 } },
+      expect((await storage.listEvents({ event: 'sessions.ended' })).map(({ data }) => data)).toEqual([
+        { count: 2, others: true },
+        { count: 1 },
       ])
     })
 

@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { createWriter } from '../../../src/storage/sqlite/writer.js'
 import { temporaryFile } from '../temporary-file.js'
 
@@ -38,6 +38,29 @@ it('commits concurrent writes together, and resolves none of them before the com
   )
   expect(seenWhenAnswered).toEqual([1, 2, 3].map(() => ['a', 'b', 'c']))
   expect(executed.filter((sql) => sql === 'commit')).toHaveLength(1)
+})
+
+it('commits at most 16 writes together', async () => {
+  const { writer, executed, keep, seen } = open()
+  await Promise.all(Array.from({ length: 40 }, (_, index) => writer.write(false, keep(`value ${index}`))))
+  const writes = executed
+    .join(';')
+    .split('commit')
+    .map((sql) => sql.split('insert into kept values').length - 1)
+  expect(writes).toEqual([16, 16, 8, 0])
+  expect(seen()).toHaveLength(40)
+})
+
+it('keeps at most 400 statements prepared', () => {
+  const { writer, writing } = open()
+  const prepare = vi.spyOn(writing, 'prepare')
+  const use = (number: number) => writer.connection.execute({ sql: `select ${number}`, parameters: [] })
+  for (let number = 0; number < 400; number += 1) use(number)
+  use(0)
+  expect(prepare).toHaveBeenCalledTimes(400)
+  use(400)
+  expect(use(0).rows).toEqual([{ 0: 0 }])
+  expect(prepare).toHaveBeenCalledTimes(402)
 })
 
 it('rolls back a failed write, but nothing that was written with it', async () => {
