@@ -66,7 +66,7 @@ export class FairQueue<T> {
       }
       const yielding = share.inside(yieldingKey)
       let fullest = yielding ?? share.fullest
-      if (fullest && (yielding || fullest.held > Math.max(own?.held ?? 0, 1))) {
+      if (fullest && (yielding || fullest.held > (own?.held ?? 1))) {
         for (let inside = fullest.fullest; inside; inside = inside.fullest) fullest = inside
         return fullest
       }
@@ -200,8 +200,6 @@ class RingNode<T> {
   remove(): void {
     this.previous.next = this.next
     this.next.previous = this.previous
-    this.next = this
-    this.previous = this
   }
 }
 

@@ -64,6 +64,5 @@ const MAX_NAME = 60
  * Does not determine whether they do.
  */
 export function lookAlikeHost(host: string): boolean {
-  const [authority = ''] = host.split(/[/?#]/)
-  return /(?:^|\.)xn--/i.test(authority)
+  return /^(?:[^/?#]*\.)?xn--/i.test(host)
 }

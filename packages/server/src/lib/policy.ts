@@ -93,7 +93,6 @@ export interface PolicyRule {
  * Every spelling of a resource has the same outcome, because a resource chooses its spelling itself.
  */
 export function policyOfRules(rules: readonly PolicyRule[], otherwise: Policy = alwaysPrompt): Policy {
-  if (rules.length === 0 && otherwise === alwaysPrompt) return alwaysPrompt
   const keyed = rules.map((rule) => ({ ...rule, resource: resourceKey(rule.resource ?? '*') }))
   return function configuredPolicy(asked) {
     const request = { ...asked, resource: resourceKey(asked.resource) }
@@ -204,13 +203,14 @@ interface ResourceWords {
  */
 export function permissionsOf(
   names: readonly string[],
-  { scopeDescriptions: descriptions = {}, actsAs = false }: ResourceWords,
+  { scopeDescriptions = {}, actsAs }: ResourceWords,
   readRisk: ReadPermission,
 ): NamedPermission[] {
+  const descriptions = new Map(Object.entries(scopeDescriptions))
   return names.map((name) => {
     if (actsAs && name === 'openid') return { name, identity: name, actsAs, risk: 'change' }
     if (isIdentityScope(name)) return { name, identity: name, risk: readRisk(name).risk }
-    const description = cleanText(Object.hasOwn(descriptions, name) ? (descriptions[name] ?? '') : '', maxDescription)
+    const description = cleanText(descriptions.get(name) ?? '', maxDescription)
     return {
       name: cleanText(name, maxDescription),
       risk: readRisk(name).risk,

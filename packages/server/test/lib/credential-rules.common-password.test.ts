@@ -19,6 +19,7 @@ describe('isCommonPassword', () => {
     'wMq8vT2z',
     '12345abcde!x',
     'dra-99-gon',
+    'aardvark lantern',
   ])('accepts %s', (password) => {
     expect(isCommonPassword(password)).toBe(false)
   })
@@ -27,6 +28,8 @@ describe('isCommonPassword', () => {
     for (const password of ['rosalind', 'Rosalind!!1', '2026rosalind', 'r0salind7'])
       expect(isCommonPassword(password, 'rosalind')).toBe(true)
     expect(isCommonPassword('rosalindfranklin', 'rosalind')).toBe(false)
+    expect(isCommonPassword('rosalind!!1', 'ROSALIND')).toBe(true)
+    expect(isCommonPassword('8432-9917', '8432-9917')).toBe(true)
     expect(isCommonPassword('8432-9917-55', '007')).toBe(false)
   })
 

@@ -25,3 +25,41 @@ it('accepts a username of 128 UTF-16 units, a password of 8 to 1,024 characters,
   expect(problems).toEqual(['password_too_short', undefined, undefined, 'password_too_long'])
   expect([241, 242].map((length) => isEmail(`${'a'.repeat(length)}@home.example`))).toEqual([true, false])
 })
+
+it.each([
+  ['', 'username_invalid'],
+  [' zoe', 'username_invalid'],
+  ['zoe ', 'username_invalid'],
+  ['zoe  ann', 'username_invalid'],
+  ['zoe\n', 'username_invalid'],
+  ['zo\u200be', 'username_invalid'],
+  ['zo\u2800e', 'username_invalid'],
+  [`e${'\u0301'.repeat(4)}`, 'username_invalid'],
+  [`e${'\u0301'.repeat(3)}`, undefined],
+  ['zoe жж', undefined],
+  ['zoж ann', 'username_mixed'],
+  // Mathematical letters belong to no script until they are normalized.
+  ['𝐳ж', 'username_mixed'],
+])('the username %j has the problem %s', (username, problem) => {
+  expect(usernameProblem(username)).toBe(problem)
+})
+
+it.each(['QWERTY123', 'rosalind7'])('refuses the common password %s', (password) => {
+  expect(passwordProblem(password, 'Rosalind')).toBe('password_common')
+})
+
+it.each([
+  ['zoe@home.example', true],
+  ['zoe+a.b@mail.home.example', true],
+  ['zoe@home', false],
+  ['home.example', false],
+  ['zoe@@home.example', false],
+  ['zoe@home@home.example', false],
+  ['zoe ann@home.example', false],
+  ['zoe@home.example ', false],
+  [' zoe@home.example', false],
+  ['Zoe <zoe@home.example>', false],
+  ['<zoe@home.example', false],
+])('%j is an email address: %s', (email, expected) => {
+  expect(isEmail(email)).toBe(expected)
+})

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { FairQueue } from '../../src/lib/fair-queue.js'
+import { FairQueue, networkPath } from '../../src/lib/fair-queue.js'
 
 interface Item {
   path: readonly string[]
@@ -81,6 +81,35 @@ it('within a network, serves yielding items last except every eighth turn, and d
   expect(served[7]).toMatch(/^new/)
   expect(served.slice(8, 10).every((item) => item?.startsWith('old'))).toBe(true)
   expect(served.slice(10).every((item) => item?.startsWith('new'))).toBe(true)
+})
+
+it('serves the yielding items of a network by sender in turn, and again after seven others', () => {
+  const queue = new FairQueue<string>()
+  const add = (sender: string, count: number, yields: boolean) => {
+    for (let number = 0; number < count; number++)
+      queue.push(`${sender}${number}`, { path: ['a', sender], yields }, roomy)
+  }
+  add('x', 3, true)
+  add('y', 1, true)
+  add('z', 14, false)
+  const others = (from: number) => Array.from({ length: 7 }, (_, number) => `z${from + number}`)
+  expect(drain(queue)).toEqual([...others(0), 'x0', ...others(7), 'y0', 'x1', 'x2'])
+})
+
+it('when full, displaces a yielding item even if the newcomer’s sender has more', () => {
+  const queue = new FairQueue<string>()
+  const limits = { capacity: 4, most: 4 }
+  queue.push('new', { path: ['a', 'y'], yields: true }, limits)
+  fill(queue, ['a', 'x'], 3, limits)
+  expect(queue.push('a/x 3', { path: ['a', 'x'] }, limits)).toBe('new')
+})
+
+it.each([
+  [undefined, ['unknown']],
+  ['203.0.113.9', ['203.0', '203.0.113', '203.0.113.9']],
+  ['2001:db8:1:2::3', ['2001:db8', '2001:db8:1', '2001:db8:1:2']],
+])('an address of %s has the path %j', (address, path) => {
+  expect(networkPath(address)).toEqual(path)
 })
 
 it('gives yielding items their network’s share next to other networks', () => {

@@ -26,6 +26,7 @@ describe('cleanText', () => {
   it('truncates 10,000 characters at the limit, including an ellipsis', () => {
     expect(cleanText('a'.repeat(10_000), 60)).toBe(`${'a'.repeat(59)}…`)
     expect(cleanText('a'.repeat(60), 60)).toBe('a'.repeat(60))
+    expect(cleanText('a'.repeat(5000), 6000)).toHaveLength(4000)
   })
 
   it('counts code points and never splits one', () => {
@@ -43,6 +44,7 @@ describe('cleanText', () => {
 
   it('returns an empty text for a limit of zero', () => {
     expect(cleanText('a', 0)).toBe('')
+    expect(cleanText('ab', 1)).toBe('…')
   })
 
   it('never exceeds the limit, never leaves an invisible character and is idempotent', () => {

@@ -57,7 +57,9 @@ describe('a text that identifies no resource', () => {
     'https://notes.example/mc p',
     'https://notes.example/mcp?a=\\b',
     'https://nótes.example/mcp',
-    `https://notes.example/${'a'.repeat(512)}`,
+    // A URL parser reads the Kelvin sign as a k.
+    'https://\u212aeys.example/mcp',
+    `https://notes.example/${'a'.repeat(491)}`,
   ])('has no canonical form, equals not even itself, and has no metadata: %s', (text) => {
     expect([canonicalResource(text), sameResource(text, text), metadataUrlOf(text)]).toEqual([
       undefined,
@@ -65,6 +67,11 @@ describe('a text that identifies no resource', () => {
       undefined,
     ])
   })
+})
+
+it('has at most 512 characters', () => {
+  const longest = `https://notes.example/${'a'.repeat(490)}`
+  expect(canonicalResource(longest)).toBe(longest)
 })
 
 describe('metadataUrlOf', () => {
