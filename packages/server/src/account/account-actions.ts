@@ -202,7 +202,7 @@ function signedOut(context: ServerContext, { browser }: SignedInVisit, what: Sig
 }
 
 /** The account's form handlers, by the form's `action`. */
-export const accountActions: ReadonlyMap<string, AccountHandler> = new Map<string, AccountHandler>([
+export const accountActions: ReadonlyMap<string | undefined, AccountHandler> = new Map<string, AccountHandler>([
   ['reauthenticate', confirmUser],
   ['passkey', confirmUser],
   ['remove-agent', removeAgent],

@@ -24,17 +24,17 @@ export async function showAccountPage(context: ServerContext, visit: Visit, page
 }
 
 /** The forms of a user who must set up a second factor first. */
-const beforeSetUp: ReadonlySet<string> = new Set(['set-up-factor', 'reauthenticate', 'passkey', 'logout'])
+const beforeSetUp: ReadonlySet<string | undefined> = new Set(['set-up-factor', 'reauthenticate', 'passkey', 'logout'])
 
 /** `POST /account`: handles every account form. */
 export async function submitAccountForm(context: ServerContext, visit: Visit): Promise<Response> {
   const { form, formOf, session } = visit
-  const action = accountActions.get(form.get('action') ?? '')
+  const action = accountActions.get(form.get('action'))
   if (!action) throw new PageError('bad_form')
   if (!session) return seeOther(accountPaths.signIn)
   if (formOf !== viewerOf(session)) throw accountChanged(context, visit, accountDestination(accountPaths.agents))
   const signedIn = { ...visit, session, path: accountPaths.agents }
-  const isAllowed = beforeSetUp.has(form.get('action') ?? '')
+  const isAllowed = beforeSetUp.has(form.get('action'))
   return (isAllowed ? undefined : await setUpFirst(context, signedIn, accountPaths.agents)) ?? action(context, signedIn)
 }
 

@@ -50,8 +50,6 @@ export interface DecisionFacts extends DecisionTerms {
   changes: readonly AgentChange[]
   /** The access that the agent already has. */
   holdings: Holdings
-  /** The user's live remembered grant for the same agent, delegate, resource and account. */
-  remembered: Grant | undefined
   /**
    * When the user last allowed anything to this delegate of the agent, in Unix seconds. A delegate that the user has never allowed anything
    * counts as new.
@@ -59,8 +57,8 @@ export interface DecisionFacts extends DecisionTerms {
   lastAllowed: number | undefined
   /** When the user last allowed anything to the agent, for any delegate. */
   agentLastAllowed: number | undefined
-  /** Whether the remembered grant allows this request without a page. */
-  allowsWithoutPage: boolean
+  /** The user's remembered grant that allows this request without a page; undefined if there is none. */
+  withoutPage: Grant | undefined
   /** The duration that is preselected on the page. */
   preset: Extent
 }
@@ -121,27 +119,25 @@ export async function decisionFacts(
       grant.remembered && grant.delegate === delegate && grant.resource === resource && grant.account === account,
   )
   const changes = await agentChanges(context, request, own.newest)
-  const granted = remembered?.scope.split(' ') ?? []
   const requested = request.scope.split(' ')
   const isDevice = stored.agent === context.issuer
   const lastAllowed = own.newest.find((grant) => isDevice || grant.delegate === delegate)?.createdAt
+  const allows = (grant: Grant) =>
+    terms.mayRemember &&
+    !terms.forbidden &&
+    (context.transports.of(request).acceptsGrant?.(request) ?? true) &&
+    !demands(request, 'consent') &&
+    changes.every(({ what }) => what === 'keys') &&
+    grant.display.agent.name === display.agent.name &&
+    grant.display.agent.fingerprint === display.agent.fingerprint &&
+    requested.every((name) => grant.scope.split(' ').includes(name))
   return {
     leftOut,
     changes,
     holdings: await holdingsOf(context, request, own),
-    remembered,
     lastAllowed,
     agentLastAllowed: own.newest[0]?.createdAt,
-    allowsWithoutPage:
-      remembered !== undefined &&
-      terms.mayRemember &&
-      !terms.forbidden &&
-      (context.transports.of(request).acceptsGrant?.(request) ?? true) &&
-      !demands(request, 'consent') &&
-      changes.every(({ what }) => what === 'keys') &&
-      remembered.display.agent.name === display.agent.name &&
-      remembered.display.agent.fingerprint === display.agent.fingerprint &&
-      requested.every((name) => granted.includes(name)),
+    withoutPage: remembered && allows(remembered) ? remembered : undefined,
     preset: presetOf(terms.durations, {
       isFirst: lastAllowed === undefined,
       isModest: requested.every((name) => isModest(context.readRisk(name))),
@@ -172,7 +168,7 @@ async function proofFor(
   { session: { user, authTime, amr, provedFor }, about }: SignedInVisit,
   { request, sensitive, step }: { request: AuthRequest; sensitive: boolean; step: Step },
 ): Promise<ProofKind | undefined> {
-  const isForThis = provedFor !== null && provedFor === about?.tokenHash && authTime >= request.createdAt
+  const isForThis = provedFor === about?.tokenHash && authTime >= request.createdAt
   const age = context.now() - authTime
   const isTooOld = age > signInAge[isForThis ? 'decision' : step]
   if (isTooOld && (demands(request, 'login') || demands(request, 'select_account'))) return 'sign-in'
@@ -187,7 +183,7 @@ async function proofFor(
 
 /** Whether the agent demands something of the user before or during the decision (OpenID Connect Core §3.1.2.1). */
 function demands({ prompt }: AuthRequest, what: 'login' | 'consent' | 'select_account'): boolean {
-  return prompt?.split(' ').includes(what) ?? false
+  return prompt?.split(' ').includes(what) === true
 }
 
 /** How many previous grants are considered. */
@@ -261,7 +257,7 @@ function extentsOf(
 
 /** The durations that do not exceed a maximum in seconds, or the maximum if all do. */
 function durationsWithin(most: number, durations: readonly Duration[]): readonly [Duration, ...Duration[]] {
-  const [first = most, ...rest] = durations.filter((duration) => duration !== 'until-removed' && duration <= most)
+  const [first = most, ...rest] = durations.filter((duration) => Number(duration) <= most)
   return [first, ...rest]
 }
 
@@ -282,7 +278,7 @@ function presetOf(durations: Extents, of: { isFirst: boolean; isModest: boolean 
   const longest = of.isModest ? (of.isFirst ? day : 30 * day) : hour
   const [narrowest] = durations
   if (narrowest === 'once') return narrowest
-  return durations.findLast((duration) => typeof duration === 'number' && duration <= longest) ?? narrowest
+  return durations.findLast((duration) => Number(duration) <= longest) ?? narrowest
 }
 
 /** Permission to do something dangerous always expires. */

@@ -62,7 +62,6 @@ export async function removedScopes(
   request: AuthRequest,
   { live, ended }: OwnGrants,
 ): Promise<string[]> {
-  if (ended.length === 0) return []
   const parties = partiesOf(request, transports.accountOf(request))
   const isOwn = (grant: Grant) => !grant.call && partiesOf(grant, grant.account) === parties
   const held = scopesOf(live.filter(isOwn))
@@ -94,7 +93,7 @@ export async function holdingsOf(
     : 0
   const revokedButUsable = ended.filter(({ revokedAt }) => (revokedAt ?? 0) > aliveSince)
   const requested = resourceKey(resource)
-  const isElsewhere = (grant: Grant) => grant.resource !== resource && resourceKey(grant.resource) !== requested
+  const isElsewhere = (grant: Grant) => resourceKey(grant.resource) !== requested
   const here = live.filter((grant) => !isElsewhere(grant) && !grant.call)
   return {
     same: scopesOf(here.filter((grant) => grant.delegate === delegate && grant.account === account)),

@@ -75,19 +75,20 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
   const answered = await respondUnlessOpen(context, visit, stored)
   if (answered) return answered
   const { session } = visit
-  const person = session && { ...visit, session }
-  const first = person && (await setUpFirst(context, person, link.path))
+  const signedIn = session && { ...visit, session }
+  const first = signedIn && (await setUpFirst(context, signedIn, link.path))
   if (first) return first
-  const facts = person && (await decisionFacts(context, person, stored))
-  if (!person || !facts || facts.proof === 'sign-in') {
+  const viewer = signedIn && { person: signedIn, facts: await decisionFacts(context, signedIn, stored) }
+  if (!viewer || viewer.facts.proof === 'sign-in') {
     if (link.state !== undefined) await context.storage.rememberState(link.tokenHash, link.state)
     const way = requestWay(link, stored)
-    const again = person && (facts?.dangers.length === 0 ? 'login' : 'request')
+    const again = viewer && (viewer.facts.dangers.length === 0 ? 'login' : 'request')
     return signInPageAt(context, visit, { way, again, username: context.transports.of(stored).usernameOf?.(stored) })
   }
-  const mayAllowWithoutPage = facts.allowsWithoutPage && !policyDenial(context, stored)
-  if (facts.remembered && mayAllowWithoutPage && comesFromAgent(visit.request, pagesOf(stored))) {
-    const allowed = await allowRemembered(context, person, { link, stored, grantId: facts.remembered.id })
+  const { person, facts } = viewer
+  const grant = policyDenial(context, stored) ? undefined : facts.withoutPage
+  if (grant && comesFromAgent(visit.request, pagesOf(stored))) {
+    const allowed = await allowRemembered(context, person, { link, stored, grantId: grant.id })
     if (allowed) return allowed
   }
   const bound = await context.storage.bindRequest({

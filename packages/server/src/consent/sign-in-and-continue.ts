@@ -32,7 +32,7 @@ export async function showSignUp(context: ServerContext, visit: Visit): Promise<
 
 type Action = (context: ServerContext, visit: Visit, link: ConsentLink | undefined) => Promise<Response>
 
-const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
+const actions: ReadonlyMap<string | undefined, Action> = new Map<string, Action>([
   ['login', onTheWay(signIn)],
   ['second-step', onTheWay(signInWithCode)],
   ['passkey', onTheWay(signInWithPasskey)],
@@ -49,7 +49,7 @@ const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
 /** `POST /account/sign-in`, `/account/sign-up` and `/account/language`: handle the forms on these pages. */
 export async function submitEntranceForm(context: ServerContext, visit: Visit): Promise<Response> {
   const { form } = visit
-  const action = actions.get(form.get('action') ?? '')
+  const action = actions.get(form.get('action'))
   if (!action) throw new PageError('bad_form')
   const link = await findLink(context, form)
   const path = link?.path ?? localPath(form.get('return_to'))

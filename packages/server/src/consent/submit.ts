@@ -26,7 +26,7 @@ type Action = (context: ServerContext, visit: Visit, link: ConsentLink) => Promi
 const signOut: Action = async (context, visit) => seeOther(visit.path, await endSession(context, visit))
 
 /** The handlers of the forms on a request's pages, by `action`. */
-const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
+const actions: ReadonlyMap<string | undefined, Action> = new Map<string, Action>([
   ['login', onTheWay(signIn)],
   ['second-step', onTheWay(signInWithCode)],
   ['passkey', onTheWay(signInWithPasskey)],
@@ -49,7 +49,7 @@ export async function submitForm(context: ServerContext, arrival: Arrival, path:
   })
   const { form } = visit
   const consent = form.get('consent')
-  const action = consent === undefined ? actions.get(form.get('action') ?? '') : decisions.get(consent)
+  const action = consent === undefined ? actions.get(form.get('action')) : decisions.get(consent)
   if (!action) throw new PageError('bad_form')
   const link = requireLink(read)
   return action(context, { ...visit, path: link.path }, link)
