@@ -200,7 +200,7 @@ it.each<[string, Scene, Facts['proof']]>([
   ['longer before the page', { request: login, ...at(61) }, 'sign-in'],
   ['ten minutes before the decision', { request: login, ...at(600), step: 'decision' }, undefined],
   ['longer before the decision', { request: login, ...at(601), step: 'decision' }, 'sign-in'],
-  ['ten minutes ago for the request', { request: login, ...at(600, { provedFor: 'h' }), ...proved }, undefined],
+  ['ten minutes ago for the request', { ...proved, request: login, ...at(600, { provedFor: 'h' }) }, undefined],
   ['longer ago for the request', { ...proved, request: login, ...at(601, { provedFor: 'h' }) }, 'sign-in'],
   ['long ago, to select an account', { request: { ...login, prompt: 'select_account' }, ...at(61) }, 'sign-in'],
   ['long ago, which the agent does not mind', { request: { ...login, prompt: 'consent' }, ...at(999) }, undefined],
