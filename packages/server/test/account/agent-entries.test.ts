@@ -1,7 +1,20 @@
+import { readPermission } from 'countersign/editions'
 import type { Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
-import { agentEntry, endOf, statesOf } from '../../src/account/agent-entries.js'
+import {
+  agentEntry,
+  byParties,
+  delegatesOf,
+  endedGrants,
+  endOf,
+  eventsOf,
+  isFound,
+  liveGrants,
+  shownGrants,
+  shownParties,
+  statesOf,
+} from '../../src/account/agent-entries.js'
 import { allowedRequest, newUser, times } from '../storage/fixtures.js'
 
 type Ended = Parameters<typeof endOf>[0]
@@ -100,4 +113,180 @@ it.each<[string, Parameters<typeof entryOf>, object]>([
   ['that ends', [{ expiresAt: now + 1 }, { expiresAt: now + 5 }], { ends: now + 5 }],
 ])('an entry of access %s', (_what, grants, expected) => {
   expect(entryOf(...grants)).toMatchObject(expected)
+})
+
+it('an entry shows all that is known about an agent', () => {
+  const call = { method: 'DELETE', target: `/${'x'.repeat(400)}`, digest: undefined }
+  const display = {
+    agent: { name: '“Planner”', bearer: true, fingerprint: 'old' },
+    resource: { scopeDescriptions: { 'a.read': 'See' } },
+  }
+  const first = {
+    id: 'g',
+    agent: 'https://agent.example/client.json',
+    delegate: 'd'.repeat(201),
+    account: 'c'.repeat(201),
+    scope: 'a.read b.read',
+    call,
+    display,
+    permissions: [
+      { name: 'a.read', expiresAt: now + 9 },
+      { name: 'b.read', expiresAt: null },
+    ],
+  }
+  const second = { scope: 'a.read c.read', permissions: [{ name: 'a.read', expiresAt: now + 5 }], expiresAt: now + 5 }
+  const context = { now: () => now, readRisk: (name: string) => readPermission(name, []) } as unknown as Parameters<
+    typeof agentEntry
+  >[0]
+  const state = { blocked: 'agent', fingerprint: 'new' } as const
+  const given = { logos: new Map([[first.agent, '/logo']]), states: new Map([[first.agent, state]]) }
+  const grants = [{ ...granted, ...first } as unknown as Grant, { ...granted, ...second }] as const
+  expect(agentEntry(context, grants, given)).toEqual({
+    id: 'g',
+    agentHost: 'agent.example',
+    delegate: `${'d'.repeat(199)}…`,
+    resourceHost: 'api.example',
+    account: `${'c'.repeat(199)}…`,
+    agentName: 'Planner',
+    logo: '/logo',
+    blocked: 'agent',
+    bearer: true,
+    hasChanged: true,
+    able: [
+      { name: 'a.read', description: 'See', risk: 'read', until: now + 9 },
+      { name: 'b.read', description: undefined, risk: 'read' },
+      { name: 'c.read', description: undefined, risk: 'read' },
+    ],
+    call: `DELETE /${'x'.repeat(291)}…`,
+    more: 0,
+    since: now - 90 * day,
+    lastUsed: undefined,
+    isUnused: true,
+    ends: undefined,
+  })
+})
+
+it('an entry shows 256 permissions, and how many more there are', () => {
+  const scope = Array.from({ length: 258 }, (_, at) => `p${at}.read`).join(' ')
+  const { able, more, agentName, hasChanged, blocked, call } = entryOf({ scope })
+  expect([able.length, more]).toEqual([256, 2])
+  expect([agentName, hasChanged, blocked, call]).toEqual([undefined, false, undefined, undefined])
+})
+
+it.each<[string, Partial<Grant>, string]>([
+  ['an agent', {}, 'agent.example'],
+  ['an agent with a path', { agent: 'https://agent.example/a' }, 'agent.example/a'],
+  [
+    'a client',
+    { agent: 'https://agent.example/a', display: { agent: { bearer: true }, resource: {} } },
+    'agent.example',
+  ],
+  ['a registered client', { agent: 'client-1', display: { agent: { bearer: true }, resource: {} } }, 'client-1'],
+  [
+    'a client of the resource’s host',
+    { agent: 'https://api.example/a', display: { agent: { bearer: true }, resource: {} } },
+    'api.example/a',
+  ],
+])('pages name %s by its host', (_what, changes, agentHost) => {
+  expect(shownParties({ ...granted, ...changes })).toEqual({
+    agentHost,
+    delegate: undefined,
+    resourceHost: 'api.example',
+    account: undefined,
+  })
+})
+
+const searched = {
+  ...granted,
+  agent: 'https://agent.example',
+  resource: 'https://api.example/mcp',
+  delegate: 'laptop',
+  account: 'work',
+  display: { agent: { name: 'Planner' }, resource: {} },
+} as unknown as Grant
+
+it.each([
+  ['', true],
+  ['AGENT.example', true],
+  ['api.example/mcp', true],
+  ['HTTPS://API.example:443/mcp/', true],
+  ['Laptop', true],
+  ['Work', true],
+  ['planNER', true],
+  ['other', false],
+])('the filter %j finds a grant: %s', (text, expected) => {
+  expect(isFound(searched, text)).toBe(expected)
+  if (text !== '') expect(isFound({ ...granted, agent: 'x', resource: 'y' }, text)).toBe(false)
+})
+
+it('groups grants by all their parties, in the order of the newest', () => {
+  const grants = [{}, { delegate: 'd' }, { account: 'x' }, { agent: 'https://b.example' }, { call: { method: 'GET' } }]
+  const listed = [...grants, ...grants].map((changes) => ({ ...granted, call: null, ...changes }) as unknown as Grant)
+  const groups = byParties(listed)
+  expect(groups.map((group) => group.length)).toEqual([2, 2, 2, 2, 2])
+  expect(groups.map(([first]) => first)).toEqual(listed.slice(0, 5))
+  const spelled = { ...granted, call: null, resource: 'HTTPS://api.example/' } as unknown as Grant
+  expect(byParties([listed[0] as Grant, spelled])).toHaveLength(1)
+})
+
+/** A storage with this many grants of the same agent, of which every other one is of another delegate. */
+function storageWith(count: number) {
+  const all = times(count, (index) => ({ ...granted, id: `${index}`, delegate: index % 2 === 0 ? null : 'other' }))
+  const searches: { after?: string; limit: number }[] = []
+  const listGrants = async (filter: { after?: string; limit: number }) => {
+    searches.push(filter)
+    const from = filter.after === undefined ? 0 : Number(filter.after) + 1
+    return all.slice(from, from + filter.limit)
+  }
+  return { searches, context: { storage: { listGrants } } as unknown as Parameters<typeof liveGrants>[0] }
+}
+
+it('reads all live grants with the same parties to end them, and 2,000 to show them', async () => {
+  const whole = storageWith(2600)
+  expect(await liveGrants(whole.context, granted)).toHaveLength(1300)
+  expect(whole.searches).toMatchObject(
+    [undefined, '499', '999', '1499', '1999', '2499'].map((after) => ({ after, live: true, limit: 500 })),
+  )
+  const shown = storageWith(2600)
+  expect(await shownGrants(shown.context, granted)).toHaveLength(1000)
+  expect(shown.searches).toHaveLength(4)
+  const few = storageWith(499)
+  expect(await liveGrants(few.context, granted)).toHaveLength(250)
+  expect(few.searches).toHaveLength(1)
+  const ended = storageWith(3)
+  expect((await endedGrants(ended.context, granted)).map(({ id }) => id)).toEqual(['0', '2', granted.id])
+  expect(ended.searches).toMatchObject([{ live: false }])
+  expect(await endedGrants(storageWith(0).context, granted)).toEqual([granted, granted])
+})
+
+it('lists the newest events at a resource, in ten of its spellings', async () => {
+  const letters = Array.from('api.example')
+  const spellings = letters.map((letter) => granted.resource.replace(letter, letter.toUpperCase()))
+  const asked: object[] = []
+  const storage = {
+    async listGrants() {
+      const other = { ...granted, delegate: 'other', resource: 'https://b.example' }
+      return [other, ...[':443', '/', ':443/'].map((end) => granted.resource + end), ...spellings].map((resource) =>
+        typeof resource === 'string' ? { ...granted, resource } : resource,
+      )
+    },
+    async listEvents(filter: object) {
+      asked.push(filter)
+      return [1, 3].map((at) => ({ at: at + asked.length * 10 }))
+    },
+  }
+  const context = { storage } as unknown as Parameters<typeof eventsOf>[0]
+  const events = await eventsOf(context, granted, 3)
+  expect(asked).toHaveLength(10)
+  expect(asked).not.toContainEqual(expect.objectContaining({ resource: 'https://b.example' }))
+  expect(asked[0]).toMatchObject({ agent: granted.agent, newest: true, limit: 3, resource: granted.resource })
+  expect(events.map(({ at }) => at)).toEqual([103, 101, 93])
+})
+
+it('reads the delegates of events only if there are grants', async () => {
+  const listGrants = async () => [{ id: 'g', delegate: 'd' }]
+  const context = { storage: { listGrants } } as unknown as Parameters<typeof delegatesOf>[0]
+  const event = (grantId?: string) => ({ grantId }) as unknown as Parameters<typeof delegatesOf>[2][number]
+  expect(await delegatesOf(context, 'alice', [event(), event('g')])).toEqual(new Map([['g', 'd']]))
+  expect(await delegatesOf(context, 'alice', [event()])).toEqual(new Map())
 })

@@ -1,6 +1,6 @@
+import { readPermission } from 'countersign/editions'
 import { expect, it } from 'vitest'
 import { canExtend, decisionFacts, policyDenial } from '../../src/consent/facts.js'
-import { createPermissionReader } from '../../src/lib/policy.js'
 
 type Context = Parameters<typeof decisionFacts>[0]
 type Visit = Parameters<typeof decisionFacts>[1]
@@ -92,7 +92,7 @@ function setUp(scene: Scene) {
       callOf: () => (transport as { call?: object }).call,
     },
     policy: () => scene.policy ?? 'ask',
-    readRisk: createPermissionReader([]),
+    readRisk: (name: string) => readPermission(name, []),
     durations: [hour, day, 30 * day, 'until-removed'],
     longestToken: () => hour,
     passkeys: {},

@@ -1,6 +1,6 @@
+import { readPermission } from 'countersign/editions'
 import { expect, it } from 'vitest'
 import { consentModel } from '../../src/consent/model.js'
-import { createPermissionReader } from '../../src/lib/policy.js'
 
 type Input = Parameters<typeof consentModel>[0]
 
@@ -26,7 +26,7 @@ const input = {
   firstTime: true,
   requestedBefore: false,
   now: 110,
-  readRisk: createPermissionReader([]),
+  readRisk: (name: string) => readPermission(name, []),
   judgeName: () => undefined,
   tokenLifetime: 600,
   logo: '/agents/logos/1',
