@@ -41,8 +41,8 @@ const space = 0x20
 
 const literals: Readonly<Record<number, string>> = { 116: 'true', 102: 'false', 110: 'null' }
 
-/** What may come next outside of strings, numbers and literals. */
-const [atValue, atFirstItem, atName, atFirstName, atColon, atEnd] = [0, 1, 2, 3, 4, 5]
+/** What may come next outside of strings, numbers and literals: after a value in an array or object, its `end`, or a comma. */
+type Next = 'value' | 'first item' | 'name' | 'first name' | 'colon' | 'end'
 
 /** The positions within a number, and whether it may end there. */
 const [noNumber, afterMinus, afterZero, inInteger, afterPoint, inFraction, afterE, afterSign, inExponent] = [
@@ -140,7 +140,7 @@ export class JsonScanner {
   /** Whether the container at each depth is an array. */
   readonly #arrays = new Uint8Array(deepest + 1)
   #isBegun = false
-  #next = atValue as number
+  #next: Next = 'value'
   #isString = false
   #isName = false
   #escape = 0
@@ -184,18 +184,18 @@ export class JsonScanner {
     this.#isBegun = true
     const next = this.#next
     const isArray = this.#arrays[this.depth] === 1
-    const mayBeValue = next === atValue || next === atFirstItem
-    const mayBeName = next === atName || next === atFirstName
+    const mayBeValue = next === 'value' || next === 'first item'
+    const mayBeName = next === 'name' || next === 'first name'
     if (byte === quote && (mayBeValue || mayBeName)) {
       this.#isString = true
       this.#isName = mayBeName
       this.#text = this.#handler.string(mayBeName) ? '' : undefined
-    } else if (byte === colon && next === atColon) this.#next = atValue
-    else if (byte === comma && next === atEnd && this.depth > 0) this.#next = isArray ? atValue : atName
+    } else if (byte === colon && next === 'colon') this.#next = 'value'
+    else if (byte === comma && next === 'end' && this.depth > 0) this.#next = isArray ? 'value' : 'name'
     else if ((byte === brace || byte === bracket) && mayBeValue) this.#open(byte === bracket)
     else if (
       byte === (isArray ? endBracket : endBrace) &&
-      (next === atEnd || next === atFirstItem || next === atFirstName)
+      (next === 'end' || next === 'first item' || next === 'first name')
     )
       this.#close()
     else if (mayBeValue) this.#startBare(byte)
@@ -207,7 +207,7 @@ export class JsonScanner {
     this.#handler.open(isArray)
     this.depth += 1
     this.#arrays[this.depth] = Number(isArray)
-    this.#next = isArray ? atFirstItem : atFirstName
+    this.#next = isArray ? 'first item' : 'first name'
   }
 
   #close(): void {
@@ -217,7 +217,7 @@ export class JsonScanner {
 
   /** At the outermost level, values may follow each other. */
   #endValue(): void {
-    this.#next = this.depth === 0 ? atValue : atEnd
+    this.#next = this.depth === 0 ? 'value' : 'end'
   }
 
   #startBare(byte: number): void {
@@ -244,7 +244,7 @@ export class JsonScanner {
       this.#text += chunk.toString('latin1', from, Math.min(at, from + longestText - this.#text.length))
     if (at === chunk.length) return at
     this.#isString = false
-    if (this.#isName) this.#next = atColon
+    if (this.#isName) this.#next = 'colon'
     else this.#endValue()
     this.#handler.endString(this.#text, this.#isName)
     return at + 1

@@ -21,27 +21,26 @@ const lineEnds: ReadonlySet<number> = new Set([0x0d, 0x85, 0xa8, 0xa9])
  * Finds the object or array with which a body starts, after comments and anything else that lenient parsers skip.
  */
 export function createStartFinder(): StartFinder {
-  let state: 'start' | 'slash' | 'hash' | 'line' | 'line end' | 'block' | 'star' | 'other' = 'start'
+  let state: 'start' | 'slash' | 'line' | 'line end' | 'block' | 'star' | 'other' = 'start'
   let isCertain = true
 
   function read(byte: number): typeof state {
     if (state === 'block' || state === 'star')
       return byte === star ? 'star' : state === 'star' && byte === slash ? 'start' : 'block'
-    if (state === 'hash' && starts[byte] === 1 && byte !== lineFeed && !lineEnds.has(byte)) return 'hash'
-    if (state === 'hash' || state === 'line' || state === 'line end') {
+    if (state === 'line' || state === 'line end') {
       if (byte === lineFeed) return 'start'
       return lineEnds.has(byte) || (state === 'line end' && starts[byte] === 1) ? 'line end' : 'line'
     }
     if (state === 'slash' && byte === star) return 'block'
     // Some parsers skip the character alone, others the line.
-    if (byte === hash) return 'hash'
+    if (byte === hash) return 'line end'
     if (state === 'slash' && byte === slash) return 'line'
     return starts[byte] === 0 ? 'other' : byte === slash ? 'slash' : 'start'
   }
 
   const find = (chunk: Uint8Array) => {
     for (const [at, byte] of chunk.entries()) {
-      if (starts[byte] === 2 && /^(?:start|slash|hash|line end)$/.test(state)) return at
+      if (starts[byte] === 2 && /^(?:start|slash|line end)$/.test(state)) return at
       isCertain &&= blanks[byte] === 1
       // Zero bytes occur anywhere in UTF-16.
       if (byte !== 0) state = read(byte)
@@ -105,7 +104,6 @@ export function watchAnyType(isBinary: boolean, fields: FieldCheck): Watch {
       read(chunk.subarray(at))
     },
     end() {
-      if (!mayBeJson) return
       scanner.end()
       mentions?.end()
       requireNoMention()

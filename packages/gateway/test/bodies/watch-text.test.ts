@@ -28,6 +28,9 @@ describe('createStartFinder', () => {
     ['# {', 2],
     ['# a {', -1],
     ['#\r[', 2],
+    ['# \x85 \xa8 {', 6],
+    ['#\r\n\n{', 4],
+    ['#a\r\n{', 4],
     ['#a\r b{', -1],
     ['x{', undefined],
     ['\xc3\xa4{', undefined],
@@ -85,6 +88,9 @@ describe('watchAnyType', () => {
     ['[{a: "\\"}]', odd],
     ['[{a: method}]', []],
     ['{a:\0}', odd],
+    [`{a:${' '.repeat(8187)}verb}`, odd],
+    [`{a:${' '.repeat(8187)}proto}`, odd],
+    [`{a:${' '.repeat(8187)}prototype}`, []],
   ])('%j', (body, seen) => {
     expect(text(body)).toEqual(seen)
     expect(text(`${body}${' '.repeat(9000)}`)).toEqual(seen)
