@@ -103,8 +103,7 @@ export function collisionsIn({ routes, mcp = [], otherwise, accept }: ReadableSe
 
 /** Whether a route is valid on its own. */
 function isRoute(route: Partial<Route>): route is Route {
-  const { method, path, require } = route
-  return method !== undefined && path !== undefined && !!require && routeProblems(route).length === 0
+  return routeProblems(route).length === 0
 }
 
 /** Only a gateway with MCP servers may omit routes. */

@@ -20,12 +20,18 @@ import { type UpstreamOptions, upstreamProblem } from '../upstream.js'
 const text = (longest: number) => z.string().min(1).max(longest)
 const whole = (most: number) => z.int().min(1).max(most)
 
+/** Adds a problem, if there is one, with a setting or a part of it. */
+function report(
+  context: { addIssue(issue: { code: 'custom'; path: PropertyKey[]; message: string }): void },
+  message: string | undefined,
+  path: PropertyKey[] = [],
+): void {
+  if (message !== undefined) context.addIssue({ code: 'custom', path, message })
+}
+
 /** A string with a custom check. */
 function judged(problemOf: (value: string) => string | undefined) {
-  return z.string().superRefine((value, context) => {
-    const message = problemOf(value)
-    if (message !== undefined) context.addIssue({ code: 'custom', message })
-  })
+  return z.string().superRefine((value, context) => report(context, problemOf(value)))
 }
 
 /** The URL may contain a password, so messages never repeat the URL. */
@@ -35,23 +41,17 @@ function redisProblem(text: string): string | undefined {
 }
 
 const networks = z.custom<string[]>().superRefine((values, context) => {
-  const refuse = (path: number[], message: string | undefined) =>
-    message !== undefined && context.addIssue({ code: 'custom', path, message })
-  if (!Array.isArray(values)) return void refuse([], 'must be a list of addresses or networks: ["127.0.0.1"]')
+  if (!Array.isArray(values)) return report(context, 'must be a list of addresses or networks: ["127.0.0.1"]')
   const wrong = values.map((value: unknown) => trustedNetworkProblem(typeof value === 'string' ? value : ''))
-  for (const [at, message] of wrong.entries()) refuse([at], message)
-  if (wrong.every((message) => message === undefined)) refuse([], trustedNetworksProblem(values))
+  for (const [at, message] of wrong.entries()) report(context, message, [at])
+  if (wrong.every((message) => message === undefined)) report(context, trustedNetworksProblem(values))
 })
 
 const allowedNetwork = z.custom<AllowedNetwork>().superRefine((value, context) => {
-  for (const { path, problem } of allowedNetworkProblems(value))
-    context.addIssue({ code: 'custom', path: [...path], message: problem })
+  for (const { path, problem } of allowedNetworkProblems(value)) report(context, problem, [...path])
 })
 
-const accept = z.custom<('aauth' | 'oauth')[]>().superRefine((value, context) => {
-  const message = acceptProblem(value)
-  if (message !== undefined) context.addIssue({ code: 'custom', message })
-})
+const accept = z.custom<('aauth' | 'oauth')[]>().superRefine((value, context) => report(context, acceptProblem(value)))
 
 /** The members of a route. Rules that no single type can express are in `routeProblems`, which is checked even if a member is invalid. */
 export const routeShape = {
@@ -81,10 +81,7 @@ const scopeTable = (kind: keyof McpTable) =>
   z
     .record(text(2048), z.string().max(4096))
     .superRefine((table, context) => {
-      for (const name of Object.keys(table)) {
-        const message = mcpNameProblem(kind, name)
-        if (message !== undefined) context.addIssue({ code: 'custom', path: [name], message })
-      }
+      for (const name of Object.keys(table)) report(context, mcpNameProblem(kind, name), [name])
     })
     .optional()
 
@@ -110,8 +107,7 @@ const mcp = z
   .superRefine((values, context) => {
     for (const [at, { path }] of values.entries()) {
       const first = values.findIndex((other) => other.path === path)
-      const message = `is also the path of mcp[${first}]: merge the two tables`
-      if (first < at) context.addIssue({ code: 'custom', path: [at, 'path'], message })
+      if (first < at) report(context, `is also the path of mcp[${first}]: merge the two tables`, [at, 'path'])
     }
   })
 

@@ -43,7 +43,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 export async function readGatewaySettings(
   path: string,
   env: Environment,
-  flags: ReadonlyMap<string, unknown> = new Map(),
+  flags?: ReadonlyMap<string, unknown>,
 ): Promise<ReadGatewaySettings> {
   const { collisions, ...read } = await readProbedSettings(path, env, flags)
   if (collisions.length > 0) throw new ConfigurationError(read.file, collisions)
@@ -61,8 +61,8 @@ export async function readProbedSettings(
   flags: ReadonlyMap<string, unknown> = new Map(),
 ): Promise<ReadGatewaySettings & { collisions: readonly ConfigurationProblem[] }> {
   const { file, settings, problems, collisions, warnings } = await judgeFile(path, env, flags)
-  if (!settings || problems.length > 0) throw new ConfigurationError(file, [...problems, ...collisions])
-  return { file, settings, collisions, warnings }
+  if (problems.length > 0) throw new ConfigurationError(file, [...problems, ...collisions])
+  return { file, settings: settings as GatewaySettings, collisions, warnings }
 }
 
 /**
@@ -78,14 +78,14 @@ export async function loadGatewayConfig(
   const { file, settings, keyFiles, warnings, ...found } = await judgeFile(path, env, flags)
   const keys = await readKeys(file, keyFiles)
   const problems = [...found.problems, ...found.collisions, ...keys.problems]
-  const [signer, ...otherSigners] = keys.signers
-  if (!settings || !signer || problems.length > 0) throw new ConfigurationError(file, problems, keys.cause)
-  return { file, settings, signer, otherSigners, warnings }
+  if (problems.length > 0) throw new ConfigurationError(file, problems, keys.cause)
+  const [signer, ...otherSigners] = keys.signers as [Signer, ...Signer[]]
+  return { file, settings: settings as GatewaySettings, signer, otherSigners, warnings }
 }
 
 interface JudgedFile {
   file: string
-  /** Undefined if schema validation fails. */
+  /** Undefined if schema validation fails, in which case there are problems. */
   settings: GatewaySettings | undefined
   /** The files that can be read, by setting. */
   keyFiles: readonly (readonly [setting: string, keyFile: string])[]

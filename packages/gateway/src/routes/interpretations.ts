@@ -90,7 +90,7 @@ function pagesOf(names: readonly string[]): string[][] {
   const pages: string[][] = []
   if (/data|payload|route|pagecontext/i.test(last)) {
     if (dataNames.test(last)) pages.push(names.slice(0, -1))
-    const html = /^(.*)\.html__data\.json$/i.exec(last)?.[1]
+    const html = /(.*)\.html__data\.json$/i.exec(last)?.[1]
     if (html !== undefined) pages.push(names.with(-1, html))
   }
   for (let at = 0; at < names.length - 1; at++) {

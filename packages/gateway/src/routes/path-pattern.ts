@@ -35,7 +35,7 @@ export function pathPatternProblem(path: unknown): string | undefined {
     if (parameters.length > 1) return 'has two parameters in one segment'
     if (!literal.test(rest)) return `has an invalid segment: ${part}`
   }
-  const parsed = parsePath(path.replaceAll(/\{[^{}]*\}/g, 'x').replace(/\*$/, 'x'))
+  const parsed = parsePath(path.replaceAll(/\{[^{}]*\}/g, 'x'))
   if (typeof parsed === 'string') return `has ${parsed}, but requests with such a path are refused`
   return parsed.encoded && 'has an encoded delimiter: only a parameter can match one'
 }
@@ -47,7 +47,7 @@ export function parsePathPattern(path: string): PathPattern {
 }
 
 function parseSegment(part: string): Segment {
-  const [, before = part, parameter, after = ''] = /^([^{]*)(\{[^{}]*\})(.*)$/.exec(part) ?? []
+  const [, before = part, parameter, after = ''] = /^([^{]*)(\{[^{}]*\})(.*)/.exec(part) ?? []
   return { before, after, free: parameter !== undefined }
 }
 

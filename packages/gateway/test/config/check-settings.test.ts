@@ -53,9 +53,11 @@ describe('contradictionsIn', () => {
     expect(problemsIn({ edition: 'draft-11', authServers: ['https://ps.example', 'ps.example'] })).toEqual([
       expect.stringMatching(/^authServers\[1\] must be https/),
     ])
-    expect(problemsIn({ edition: 'draft-11', authServers: 'any', accept: ['aauth', 'oauth'] })).toEqual([
-      'authServers cannot be combined with oauth in accept: OAuth clients use one auth server, so set authServer',
-    ])
+    const mcp = [{ path: '/a' }, { path: '/b', accept: ['aauth', 'oauth'] }]
+    for (const change of [{ accept: ['aauth', 'oauth'] }, { mcp }])
+      expect(problemsIn({ edition: 'draft-11', authServers: 'any', ...change })).toEqual([
+        'authServers cannot be combined with oauth in accept: OAuth clients use one auth server, so set authServer',
+      ])
   })
 
   const form = 'must be https:// and a lower-case domain name, without a path, trailing slash or default port'
@@ -196,6 +198,21 @@ describe('contradictionsIn', () => {
       ['instances is 2, so each instance would accept the same signed request once: set redis as their shared memory'],
     ],
     [{ instances: 2, redis: 'redis://127.0.0.1' }, []],
+    [{ instances: 'x' }, []],
+    [
+      { stateFolder: 'state', redis: 'redis://127.0.0.1' },
+      [
+        'stateFolder needs edition: "draft-11", in which auth servers report revoked tokens',
+        'stateFolder cannot be combined with redis, which stores the revoked tokens',
+      ],
+    ],
+    [
+      { edition: 'draft-0', authServers: ['https://ps.example'] },
+      [
+        'authServers cannot be combined with authServer',
+        'authServers needs edition: "draft-11"; in January 2026, set authServer',
+      ],
+    ],
     [{ verifyOnly: true }, ['trustProxy must contain the proxy’s address: all other callers get 404']],
     [{ verifyOnly: true, trustProxy: ['127.0.0.1'] }, []],
     [
@@ -319,6 +336,11 @@ describe('warningsOf', () => {
       ['upstream.preserveHost has no effect with verifyOnly: set the Host header in the proxy.'],
     ],
     [{ verifyOnly: true, upstream: { preserveHost: false } }, {}, []],
+    [
+      { verifyOnly: true, cors: { origins: '*' }, upstream: { preserveHost: true } },
+      {},
+      [expect.stringMatching(/^cors /), expect.stringMatching(/^upstream/)],
+    ],
     [{ verifyOnly: true, routes: [open, { ...open, method: 'HEAD' }] }, {}, []],
     [
       {

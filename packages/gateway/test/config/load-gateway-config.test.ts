@@ -107,6 +107,22 @@ it.each<[string, string | undefined, RegExp]>([
   expect(more.length).toBe(2)
 })
 
+it('reports a key of another edition that is missing or that has another use', async () => {
+  const other = { edition: 'draft-11', authServers: 'any' }
+  const of = async (keyFile: string) =>
+    problemsOf(loadGatewayConfig(await fileWith({ otherEditions: [{ ...other, keyFile }] }), {}))
+  expect(await of('api-key.json')).toEqual(['otherEditions[0].keyFile api-key.json: each edition needs its own key'])
+  expect(await of('other.json')).toEqual([
+    expect.stringMatching(/^otherEditions\[0\]\.keyFile .*other\.json: the file does not exist/),
+  ])
+  const file = await fileWith({ otherEditions: [{ ...other, keyFile: 'other.json' }] })
+  const key = await generatePrivateJwk()
+  writeFileSync(join(file, '..', 'other.json'), JSON.stringify(key))
+  const { signer, otherSigners } = await loadGatewayConfig(file, {})
+  expect(otherSigners).toMatchObject([{ jwk: { x: key.x } }])
+  expect(signer.thumbprint).not.toBe(otherSigners[0]?.thumbprint)
+})
+
 it('reports a key file that is a folder as unreadable', async () => {
   expect(await problemsOf(loadGatewayConfig(await fileWith({ keyFile: '.' }), {}))).toEqual([
     expect.stringMatching(unreadable),
