@@ -4,6 +4,7 @@ import {
   createRedirectRewrite,
   endsConnection,
   forwardedHeaders,
+  isWithheld,
   namesAnotherRequest,
   passedTrailers,
   responseHeaders,
@@ -223,4 +224,44 @@ it('remembers the traits of names of up to 64 characters, at most 1000 at a time
   expect(traitsOf('x-kept')).toBe(kept)
   readAnother()
   expect(traitsOf('x-kept')).not.toBe(kept)
+})
+
+it.each([
+  ['Authorization', 'Bearer a', undefined, false],
+  ['Authorization', 'Bearer a', 'tokens', true],
+  ['authorization', 'DPoP a, BEARER b', 'tokens', true],
+  ['Authorization', 'Basic a', 'tokens', false],
+  ['Authorization', 'x-bearer a', 'tokens', false],
+  ['Authorization', 'bearers a', 'tokens', false],
+  ['Authorization', 'Basic a', 'all', true],
+  ['X-Authorization', 'Bearer a', 'all', false],
+  ['X-Authorization', 'Bearer a', 'tokens', false],
+] as const)('%s: %s is withheld, with %s: %s', (name, value, withheld, expected) => {
+  expect(isWithheld(traitsOf(name), value, withheld)).toBe(expected)
+})
+
+it('a response has neither identity headers nor, with OAuth, another challenge', () => {
+  const lines = ['X-AAuth-Level', 'a', 'WWW-Authenticate', 'b', 'www_authenticate', 'c', 'X-Other', 'd']
+  expect(responseHeaders(lines, true)).toEqual(['X-Other', 'd'])
+  expect(responseHeaders(lines, false)).toEqual(lines.slice(2))
+})
+
+it('only redirects are rewritten, wherever they are', () => {
+  const rewrite = createRedirectRewrite(new URL('https://api.example'), new URL('http://albums.internal'))
+  const url = 'http://albums.internal/a'
+  const rewritten = (names: string[]) => rewrite(['X', 'y', ...names.flatMap((name) => [name, url])]).slice(2)
+  const others = ['X-Location', 'Locations', 'X-Refresh', 'Refreshes']
+  expect(rewritten(others)).toEqual(others.flatMap((name) => [name, url]))
+  const redirects = ['Location', 'content-location', 'REFRESH']
+  expect(rewritten(redirects)).toEqual(redirects.flatMap((name) => [name, 'https://api.example/a']))
+  for (const [refresh, expected] of [
+    [`5;url=${url}`, '5;url=https://api.example/a'],
+    [`5; URL = "${url}" x`, '5; URL = "https://api.example/a" x'],
+    [`0,'${url}'`, "0,'https://api.example/a'"],
+    [`1.5 ${url}`, '1.5 https://api.example/a'],
+    [`5;url="${url}`, '5;url="https://api.example/a'],
+    ['5', '5'],
+    [`x;url=${url}`, `x;url=${url}`],
+  ])
+    expect(rewrite(['Refresh', refresh as string])).toEqual(['Refresh', expected])
 })

@@ -30,6 +30,10 @@ it.each([
   ['/index.php', ['/index.php']],
   ['/a/index.html', ['/a/index.html']],
   ['/a/Index.php', ['/a/Index.php', '/']],
+  ['/a/index.php5', ['/a/index.php5']],
+  ['/a/xindex.php', ['/a/xindex.php']],
+  ['/a/b.segments', ['/a/b.segments']],
+  ['/a/b.SEGMENTS/c', ['/a/b.SEGMENTS/c', '/a/b']],
   ['/x.php/a/b', ['/x.php/a/b', '/x.php', '/a/b', '/a/b']],
   ['/a/index.php/b', ['/a/index.php/b', '/a/index.php', '/b', '/a/b']],
   ['/a/__data.json', ['/a/__data.json', '/a']],
@@ -186,6 +190,8 @@ describe('OData', () => {
     ['/x/Users(1)', called, undefined],
     ['/Users(1)/x', called, 'Users('],
     ['/S.Users(1)/x', called, 'S.Users('],
+    ['/S.T.Users(1)/x', called, 'S.T.Users('],
+    ['/S.Other(1)/x', called, undefined],
   ])('%s is a call of no route: %s', (path, sets, name) => {
     const given = parsed(path, { decoded: names(path).map((each) => decodeURIComponent(each)) })
     const judge = () => requireNamedCalls(given, chosen, sets)
@@ -195,6 +201,7 @@ describe('OData', () => {
 })
 
 it('collects all readings of a path, and those with too many items', () => {
+  expect(readingsOf(parsed('/a/x.php'), new Set()).paths).toEqual([['a', 'x.php']])
   const { paths, unlisted } = readingsOf(parsed('/x.php/a,b'), new Set())
   expect(paths.map((each) => each.join('/'))).toEqual([
     'x.php/a,b',

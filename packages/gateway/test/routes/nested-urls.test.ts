@@ -76,6 +76,7 @@ describe('the path of a URL', () => {
     ['https://h.example/users', ['a', 'batch'], [['users']]],
     ['//h.example/users', ['a', 'batch'], [['users']]],
     ['mailto:a', ['a', 'batch'], [['a']]],
+    ['ahttp:b', ['a', 'batch'], [['b']]],
   ])('%s in a batch at %j may have these segments', (url, own, names) => {
     expect(pathsOfUrl(url, own)?.map((path) => path.names)).toEqual(names)
   })
@@ -83,6 +84,9 @@ describe('the path of a URL', () => {
   it.each([
     'http:admin',
     'HTTPS:/admin',
+    '/a//b',
+    '/a%2Fb',
+    '/a%00',
     'h:80/admin',
     'x:/admin',
     'https://h^.example/a',

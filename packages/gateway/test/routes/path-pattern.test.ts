@@ -216,6 +216,13 @@ describe('in folded form', () => {
     ['/files/*', '/files.x/a', true],
     ['/files/*', '/filesx/a', false],
     ['/r/a{id}', '/r/a', true],
+    ['/r/a{id}b/c', '/r/a/c', true],
+    ['/r/a{id}b/c', '/r/ab/c', true],
+    ['/r/a{id}b/c', '/r/b/c', false],
+    ['/r/a{id}b/*', '/r/axb.json/c', true],
+    ['/r/a{id}b/*', '/r/axc.json/c', false],
+    ['/r/a{id}b/*', '/r/axb/c', true],
+    ['/a-b', '/a_b', false],
     ['/a', '/b', false],
   ])('%s matches %s: %s', (pattern, path, expected) => {
     expect(foldedFits(fold(pattern), names(path))).toBe(expected)
@@ -234,6 +241,8 @@ describe('in folded form', () => {
     ['/users-x', 'users.x', true],
     ['/users-x', 'usersyx', false],
     ['/users-x', 'users--x', false],
+    ['/users-x', 'users', false],
+    ['/users-x', 'users-', false],
     ['/{id}', 'a_b', true],
   ])('%s matches %s in a path that was read: %s', (pattern, last, expected) => {
     expect(foldedFits(fold(pattern), [last], { own: [], last })).toBe(expected)
@@ -242,7 +251,8 @@ describe('in folded form', () => {
   it('does not take a name that all own patterns have for another spelling', () => {
     const read = { own: [parse('/users_x')], last: 'users_x' }
     expect(foldedFits(fold('/users-x'), ['users_x'], read)).toBe(false)
-    expect(foldedFits(fold('/users-x'), ['users_x'], { ...read, own: [parse('/users_x'), parse('/{id}')] })).toBe(true)
+    for (const other of ['/{id}', '/users.x', '/users_x{id}', '/'])
+      expect(foldedFits(fold('/users-x'), ['users_x'], { ...read, own: [parse('/users_x'), parse(other)] })).toBe(true)
   })
 
   it.each([
@@ -252,6 +262,9 @@ describe('in folded form', () => {
     ['/{id}.x/a', '/{id}/*', true],
     ['/files.{id}/a', '/files/*', true],
     ['/files{id}/a', '/files/*', false],
+    ['/abc{id}/z', '/a{x}c/*', false],
+    ['/abc.{id}/z', '/a{x}c/*', true],
+    ['/abd.{id}/z', '/a{x}c/*', false],
     ['/Users', '/users', true],
   ])('%s is within %s: %s', (one, other, expected) => {
     expect(isFoldedWithin(fold(one), fold(other))).toBe(expected)

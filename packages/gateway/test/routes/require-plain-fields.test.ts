@@ -111,6 +111,7 @@ it.each<[string, string[], Partial<RequestHead>, string | undefined]>([
     {},
     'Connection is longer than 1024 characters.',
   ],
+  ['a Connection with empty options', ['Connection', ', close,'], {}, undefined],
   ['a chunked body', ['Transfer-Encoding', 'Chunked'], {}, undefined],
   [
     'another transfer coding',
