@@ -162,6 +162,17 @@ it('keeps a name revoked if the record of its enrollment is damaged (T28)', asyn
   expect(await store.enroll({ ...laptop, thumbprint: 'key-2' }, false)).toBe('revoked')
 })
 
+it('no longer lists a name that was removed', async () => {
+  const folder = newFolder()
+  const store = fileDelegates(folder)
+  await store.enroll(laptop, false)
+  const named = () =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => path.includes('name-'))
+  expect(named()).toHaveLength(1)
+  await store.remove('laptop-7')
+  expect(named()).toEqual([])
+})
+
 it('refuses a damaged revocation instead of ignoring it (T28)', async () => {
   const folder = newFolder()
   const store = fileDelegates(folder)

@@ -190,7 +190,9 @@ describe('the Response of a process with a listener', () => {
 
   it.each<[string, () => Response, new () => Error]>([
     ['an invalid status', () => new Response('a', { status: 99 }), RangeError],
-    ['a body for a status without one', () => new Response('a', { status: 304 }), TypeError],
+    ['a body for 204', () => new Response('a', { status: 204 }), TypeError],
+    ['a body for 205', () => new Response('a', { status: 205 }), TypeError],
+    ['a body for 304', () => new Response('a', { status: 304 }), TypeError],
     ['an invalid header', () => new Response('a', { headers: { 'a b': 'c' } }), TypeError],
     ['an invalid status text', () => new Response('a', { statusText: 'a\nb' }), TypeError],
     ['JSON of a value that has no JSON form', () => Response.json(undefined), TypeError],

@@ -244,6 +244,14 @@ describe('parsers before aauth', () => {
     })
   })
 
+  it('a body that was set to null is a different body', async () => {
+    const before: RequestHandler = (req, _res, next) => {
+      req.body = null
+      next()
+    }
+    expect(await send(json({ a: 1 }), { before })).toMatchObject(refused(500, 'server_error', 'a different body'))
+  })
+
   it.each<[string, RequestHandler]>([
     ['express.json', express.json()],
     ['express.raw', express.raw({ type: '*/*' })],

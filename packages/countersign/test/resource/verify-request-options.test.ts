@@ -61,6 +61,11 @@ it.each<[string, object, string]>([
   ['no signer', { signer: undefined }, 'signer is not a signer'],
   ['a misspelled option', { denylist: {} }, 'createResource has no option denylist: did you mean denyList?'],
   ['a misspelled nested option', { denyList: { whenUnreachabel: 'accept' } }, 'did you mean whenUnreachable?'],
+  ['a misspelled option of a scope', { scopes: { a: { description: 'A', oauht: true } } }, 'did you mean oauth?'],
+  ['a scope without a description', { scopes: { a: { oauth: true } } }, 'scopes: a needs a description'],
+  ['an option of a scope that is no boolean', { scopes: { a: { description: 'A', oauth: 'yes' } } }, 'true or false'],
+  ['two scopes under one name', { scopes: { 'a b': 'A' } }, 'scopes: "a b" is not the name of one scope'],
+  ['a misspelled interop option', { interop: { unsignedBodys: [] } }, 'did you mean unsignedBodies?'],
   ['a list of scopes', { scopes: ['calendar.read'] }, 'scopes must be an object'],
 ])('rejects a resource with %s', (_, wrong, message) => {
   expect(() => createResource({ ...options, ...wrong })).toThrow(message)

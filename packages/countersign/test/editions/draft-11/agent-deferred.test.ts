@@ -180,6 +180,17 @@ describe('a deferred response', () => {
     expect(searchParams.get('callback')).toMatch(/^https:\/\/agent\.example\/callback\?state=[\w-]{32}$/)
   })
 
+  it.each([
+    ['http://127.0.0.1:9000/callback', /^http:\/\/127\.0\.0\.1:9000\/callback\?state=[\w-]{32}$/],
+    // The port is not known yet.
+    ['http://127.0.0.1/callback', /^$/],
+    ['com.example.agent:/callback', /^$/],
+  ])('opens a page that returns to the redirectUri %s, if a browser can', async (redirectUri, callback) => {
+    const stage = openStage({ redirectUri })
+    await stage.agent.fetch(data)
+    expect(new URL(stage.asked[0]?.url ?? '').searchParams.get('callback') ?? '').toMatch(callback)
+  })
+
   it('that needs no page is only polled, until the server requires a page', async () => {
     const stage = openStage()
     stage.personServer.token = (seen) =>

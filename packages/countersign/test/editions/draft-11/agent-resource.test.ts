@@ -51,6 +51,59 @@ describe('a resource that runs its own interaction', () => {
     expect(await stage.agent.tokens()).toHaveLength(1)
   })
 
+  it('leaves no response unread that it replaces with another one', async () => {
+    const bodies: { url: string; isDone: boolean }[] = []
+    const stage = openStage({
+      async fetch(input, init) {
+        const { url } = new Request(input instanceof Request ? input.url : input)
+        const response = await stage.fetch(input, init)
+        const reader = response.body?.getReader()
+        if (!reader) return response
+        const read = { url, isDone: false }
+        bodies.push(read)
+        const body = new ReadableStream({
+          async pull(controller) {
+            const { done, value } = await reader.read()
+            if (value) controller.enqueue(value)
+            if (!done) return
+            read.isDone = true
+            controller.close()
+          },
+          cancel() {
+            read.isDone = true
+          },
+        })
+        return new Response(body, response)
+      },
+    })
+    const required = 'error=invalid_input, required_input=("x-order" "@method")'
+    const { api } = stage
+    const { poll, token, abandon } = stage.personServer
+    stage.personServer.abandon = async (seen) => {
+      await abandon(seen)
+      return new Response('gone')
+    }
+    stage.api = async (seen) => {
+      if (!seen.covered.includes('x-order'))
+        return new Response('no', { status: 401, headers: { 'signature-error': required } })
+      const { status, headers } = await api(seen)
+      return new Response('body', { status, headers })
+    }
+    let polls = 0
+    stage.personServer.poll = (seen) => (++polls % 2 === 1 ? pendingResponse(seen.url, {}) : poll(seen))
+    await (await stage.agent.fetch(data, { headers: { 'x-order': '1' } })).text()
+    stage.resourceDocument = { access_mode: 'person-token' }
+    stage.personServer.token = async (seen) =>
+      seen.body.includes('"none"') ? pendingResponse('/pending/1', {}) : token(seen)
+    stage.api = () => new Response('data')
+    await (await stage.newAgent().fetch(data)).text()
+    runInteractions(stage)
+    const parallel = ['/a', '/b'].map((path) => stage.newAgent().fetch(ids.resource + path))
+    for (const response of await Promise.all(parallel)) await response.text()
+    expect(bodies.length).toBeGreaterThan(9)
+    expect(bodies.filter(({ isDone }) => !isDone)).toEqual([])
+  })
+
   it('may use JWTs with any sub as session tokens', async () => {
     const stage = openStage()
     const jwtFor = (sub: unknown) => ['{"alg":"ES256"}', JSON.stringify({ sub }), 'signature'].map(encoded).join('.')

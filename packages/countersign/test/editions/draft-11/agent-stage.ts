@@ -77,7 +77,7 @@ export interface Stage {
 
 export const requirement = (value: string) => ({ 'aauth-requirement': value })
 
-export const unauthorized = (headers: Record<string, string>) => new Response('', { status: 401, headers })
+export const unauthorized = (headers: Record<string, string>) => new Response(null, { status: 401, headers })
 
 /** A person server and a resource as the protocol describes them, over a map of origins. The user allows everything unless told otherwise. */
 export function openStage({

@@ -503,7 +503,19 @@ describe('a refused signature or token', () => {
     const stage = openStage({ id })
     stage.api = () => unauthorized({ 'agent-auth': 'httpsig' })
     for (const _ of [1, 2]) await stage.newAgent().fetch(data)
-    const said = warned.mock.calls.map(([message]) => String(message)).filter((text) => text.includes('January'))
+    const saidOfJanuary = () =>
+      warned.mock.calls.map(([message]) => String(message)).filter((text) => text.includes('January'))
+    const said = saidOfJanuary()
+    for (const response of [
+      new Response('', { status: 403, headers: { 'agent-auth': 'httpsig' } }),
+      unauthorized({ 'agent-auth': 'httpsig', ...requirement('requirement=payment') }),
+      unauthorized({}),
+      new Response('data'),
+    ]) {
+      stage.api = () => response
+      await stage.newAgent({ id: 'https://matching.example' }).fetch(data)
+    }
+    expect(saidOfJanuary()).toEqual(said)
     expect(said).toEqual([expect.stringContaining(`${ids.resource}: it requires AAuth of January 2026`)])
   })
 

@@ -77,6 +77,15 @@ describe('a revoked token', () => {
     await revoke(one, revokes('j1'))
     const { response } = await two.send(await requestWith(await tokenOf('auth', { jti: 'j1' })), read)
     expect(said(response).problem).toBe('error=revoked_jwt')
+    expect((await two.send(await requestWith(await tokenOf('auth', { jti: 'j2' })), read)).verified).toBeDefined()
+  })
+
+  it('may have the longest jti, and be the one that lives longest', async () => {
+    const stage = openStage()
+    const jti = 'j'.repeat(256)
+    expect((await revoke(stage, revokes(jti, now + 3660))).status).toBe(200)
+    const { response } = await stage.send(await requestWith(await tokenOf('auth', { jti })), read)
+    expect(said(response).problem).toBe('error=revoked_jwt')
   })
 
   it('is forgotten once it has expired', async () => {
@@ -110,6 +119,10 @@ describe('a revocation is refused', () => {
     ['without jti', JSON.stringify({ exp: now }), {}, 400, 'invalid_request'],
     ['without exp', JSON.stringify({ jti: 'j1' }), {}, 400, 'invalid_request'],
     ['for longer than a token lives', revokes('j1', now + 3661), {}, 400, 'invalid_request'],
+    ['with an empty jti', revokes(''), {}, 400, 'invalid_request'],
+    ['with a jti that is too long', revokes('j'.repeat(257)), {}, 400, 'invalid_request'],
+    ['with a negative exp', revokes('j1', -1), {}, 400, 'invalid_request'],
+    ['with an exp that is not a whole number', revokes('j1', now + 0.5), {}, 400, 'invalid_request'],
     ['as a form', 'jti=j1', { fields: { 'content-type': 'text/plain' } }, 415, 'invalid_request'],
   ]
   it.each(rows)('%s', async (_if, body, parts, status, error) => {

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { once, setMaxListeners } from 'node:events'
 import { createAgent } from 'countersign/agent'
 import { draft11Agent, draft11ResourceWith } from 'countersign/editions/draft-11'
 import {
@@ -292,6 +292,7 @@ describe('P40: a request that waits for its user', () => {
     })
     const target = new URL(deferralIn(await ask()).location).pathname
     const gone = new AbortController()
+    setMaxListeners(0, gone.signal)
     let answered = 0
     const polls = Array.from({ length: 201 }, async () => {
       const message = await requestWith(await tokenOf('agent'), { target, fields: { prefer: 'wait=20' } })
@@ -392,7 +393,8 @@ describe.each(['in process', 'over HTTP'])('our agent at such an API, %s', (how)
 it('refuses options that cannot work', () => {
   for (const wrong of ['http://api.example/connect', `${page}?a=1`, `${page}#a`, 'connect'])
     expect(() => createSessions({ page: wrong })).toThrow('page must be an https URL')
-  expect(() => createSessions({ page, lifetime: 0.5 })).toThrow('lifetime')
+  for (const lifetime of [0.5, 0, -1]) expect(() => createSessions({ page, lifetime })).toThrow('lifetime')
+  expect(() => createSessions({ page, lifetime: 1 })).not.toThrow()
   const { resource } = openStage()
   expect(() => createSessions({ page }).around(resource, () => new Response())).toThrow('draft11ResourceWith')
   const sessions = createSessions({ page })
