@@ -67,11 +67,12 @@ export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions
 
   const gone = movesOfExpired(stored, at)
   const until = at + tokenLifetime + retirementMargin
-  const moves = [...gone]
-  if (next) {
-    moves.push({ kid: next.kid, from: 'next', to: 'active' })
-    for (const { kid } of active) moves.push({ kid, from: 'active', to: 'retiring', retireAt: until })
-  }
+  const retiring = next ? active.map(({ kid }) => ({ kid, until })) : []
+  const moves: KeyMove[] = [
+    ...gone,
+    ...(next ? [{ kid: next.kid, from: 'next', to: 'active' } as const] : []),
+    ...retiring.map(({ kid }) => ({ kid, from: 'active', to: 'retiring', retireAt: until }) as const),
+  ]
   const notBefore = at + publishedBeforeUse
   const add = await generateSigningKey(masterKey, { state: 'next', notBefore, edition, alg })
   if (moves.length > 0) await storage.moveKeys(moves, { add, by })
@@ -79,7 +80,7 @@ export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions
   const following = spare ?? add
   return {
     activated: next?.kid,
-    retiring: next ? active.map(({ kid }) => ({ kid, until })) : [],
+    retiring,
     gone: gone.map(({ kid }) => kid),
     next: following.kid,
     nextReadyAt: following.notBefore ?? at,

@@ -99,10 +99,9 @@ export function requireSeparateKeys(
   let separate: Signer | undefined
   async function requireSeparate(signer: Signer): Promise<Signer> {
     if (signer === separate) return signer
-    const [published, ...taken] = await Promise.all([own, ...others].map((each) => each.publicKeys()))
-    const shared = [signer.jwk, ...(published ?? [])].find((jwk) =>
-      taken.flat().some((other) => isSharedKey(jwk, other)),
-    )
+    const taken = (await Promise.all(others.map((each) => each.publicKeys()))).flat()
+    const published = [signer.jwk, ...(await own.publicKeys())]
+    const shared = published.find((jwk) => taken.some((other) => isSharedKey(jwk, other)))
     if (shared)
       throw new TypeError(
         `keys: the key ${shared.kid} is also one of another edition; create keys for this edition alone`,
@@ -241,7 +240,7 @@ function createRefreshTokens(
     readRefreshToken(edition, token) {
       const bytes = Buffer.from(token.slice('aart_'.length), 'base64url')
       if (bytes.length !== tokenBytes.family + tokenBytes.generation + tokenBytes.mac) return undefined
-      const family = bytes.toString('hex', 0, tokenBytes.family).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+      const family = bytes.toString('hex', 0, tokenBytes.family).replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
       const named = { family, generation: bytes.readUInt32BE(tokenBytes.family) }
       // The whole text is compared, because base64url can spell the same bytes in several ways.
       const expected = Buffer.from(refreshTokenOf(edition, named))

@@ -105,7 +105,7 @@ async function openStoredKeys(
 }
 
 function requireSecret(stored: readonly StoredKey[]): StoredKey {
-  const secret = stored.find(({ purpose, state }) => purpose === 'secret' && state === 'active')
+  const secret = stored.find(({ purpose }) => purpose === 'secret')
   if (!secret) throw new KeyError('no_active_key', 'The database contains signing keys, but no secret.')
   return secret
 }

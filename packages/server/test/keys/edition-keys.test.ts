@@ -5,6 +5,9 @@ import {
   rotateKeysWhenDue,
   rotationDueAt,
   type SigningKeys,
+  storedDeviceKeys,
+  storedDraft11DeviceKeys,
+  storedDraft11Keys,
   storedKeys,
   storedOAuthKeys,
 } from 'countersign-server'
@@ -78,6 +81,18 @@ it('do not exist until they are requested', async () => {
   await expect(rotateKeys(storage, { masterKey, tokenLifetime: 600, edition: 'oauth' })).rejects.toThrow(
     'There are no keys for the oauth edition yet',
   )
+})
+
+it.each([
+  ['devices of January', storedDeviceKeys, 'january-devices', 'EdDSA'],
+  ['draft -11', storedDraft11Keys, 'draft-11', 'Ed25519'],
+  ['devices of draft -11', storedDraft11DeviceKeys, 'draft-11-devices', 'Ed25519'],
+])('for %s are stored under their own name', async (_what, open, edition, alg) => {
+  const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
+  const keys = await open({ storage, masterKey })
+  const stored = await storage.listKeys()
+  expect(stored.map((key) => [key.edition, key.alg, key.purpose])).toEqual(Array(2).fill([edition, alg, 'sign']))
+  expect((await keys.signer()).jwk).toMatchObject({ kty: 'OKP', crv: 'Ed25519' })
 })
 
 it('cannot be moved to another edition in the database', async () => {

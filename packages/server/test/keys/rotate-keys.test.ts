@@ -41,6 +41,8 @@ describe('rotateKeys', () => {
     expect(two.gone).toEqual([first])
     const gone = (await server.storage.listKeys()).find(({ kid }) => kid === first)
     expect(gone).toMatchObject({ state: 'gone', private: null })
+    server.clock.now += 5
+    expect((await server.keys.signer()).kid).toBe(two.activated)
   })
 
   it('refuses a next key that caches may not know, reports when it may sign, and changes nothing', async () => {
@@ -49,7 +51,9 @@ describe('rotateKeys', () => {
     const before = await server.storage.listKeys()
     const refused = server.rotate()
     await expect(refused).rejects.toThrow(KeyError)
-    await expect(refused).rejects.toMatchObject({ code: 'next_key_too_new', readyAt: server.clock.now + 1 })
+    const readyAt = server.clock.now + 1
+    await expect(refused).rejects.toMatchObject({ name: 'KeyError', code: 'next_key_too_new', readyAt })
+    await expect(refused).rejects.toThrow(`cannot sign before ${new Date(readyAt * 1000).toISOString()}:`)
     expect(await server.storage.listKeys()).toEqual(before)
   })
 
@@ -65,6 +69,7 @@ describe('rotateKeys', () => {
     const server = await createServer()
     server.clock.now += 700
     await expect(server.rotate({ masterKey: randomBytes(32) })).rejects.toMatchObject({ code: 'master_key_wrong' })
+    await expect(server.rotate({ masterKey: randomBytes(31) })).rejects.toThrow(TypeError)
   })
 
   it('activates one of two next keys, and keeps the other as the next one', async () => {
@@ -73,14 +78,58 @@ describe('rotateKeys', () => {
     await server.storage.moveKeys([{ kid: next?.kid ?? '', from: 'next', to: 'gone' }])
     const added = await Promise.all([server.rotate(), server.rotate()])
     server.clock.now += 605
+    expect((await server.keys.publicKeys()).map(({ kid }) => kid)).not.toContain(next?.kid)
     const { activated, next: spare, nextReadyAt } = await server.rotate()
     expect(new Set([activated, spare])).toEqual(new Set(added.map((each) => each.next)))
     expect(nextReadyAt).toBe(server.clock.now)
   })
 
+  it('ends a key whose last token has expired, also if no key can be activated, and no other', async () => {
+    const server = await createServer()
+    const first = (await server.keys.signer()).kid
+    server.clock.now += 605
+    const { next } = await server.rotate()
+    expect((await server.rotate({ allowUnpublished: true })).gone).toEqual([])
+    expect((await server.states())[first]).toBe('retiring')
+    const [spare] = (await server.storage.listKeys()).filter(({ state }) => state === 'next')
+    await server.storage.moveKeys([{ kid: spare?.kid ?? '', from: 'next', to: 'gone' }])
+    server.clock.now += 664
+    expect(await server.rotate()).toMatchObject({ activated: undefined, retiring: [], gone: [] })
+    await server.storage.moveKeys([{ kid: first, from: 'retiring', to: 'gone' }])
+    const [added] = (await server.storage.listKeys()).filter(({ state }) => state === 'next')
+    await server.storage.moveKeys([{ kid: added?.kid ?? '', from: 'next', to: 'gone' }])
+    server.clock.now += 1
+    const [over, ...more] = (await server.rotate()).gone
+    expect([(await server.states())[over ?? ''], more]).toEqual(['gone', []])
+    expect((await server.states())[next]).toBe('active')
+  })
+
+  it('starts a key at a whole second', async () => {
+    const server = await createServer()
+    server.clock.now += 700.75
+    expect((await server.rotate()).nextReadyAt).toBe(Math.floor(server.clock.now) + 605)
+  })
+
+  it('fails if the keys cannot be written, or a key has an algorithm for which none can be generated', async () => {
+    const server = await createServer()
+    const stored = await server.storage.listKeys()
+    const unknown = async () => stored.map((key) => ({ ...key, alg: 'RS256', notBefore: 0 }))
+    const options = { masterKey, tokenLifetime, now: server.now }
+    await expect(rotateKeys({ ...server.storage, listKeys: unknown }, options)).rejects.toThrow(
+      'no keys can be generated for the algorithm RS256',
+    )
+    const withoutNext = async () => stored.filter(({ state }) => state !== 'next')
+    const down = new StorageError('unavailable', 'the database is down')
+    const storage = { ...server.storage, listKeys: withoutNext, addKey: () => Promise.reject(down) }
+    await expect(rotateKeys(storage, options)).rejects.toBe(down)
+  })
+
   it('refuses a database without keys', async () => {
     const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
-    await expect(rotateKeys(storage, { masterKey, tokenLifetime })).rejects.toMatchObject({ code: 'no_active_key' })
+    await expect(rotateKeys(storage, { masterKey, tokenLifetime })).rejects.toMatchObject({
+      code: 'no_active_key',
+      message: 'There are no keys yet: the server creates them when it first starts.',
+    })
   })
 
   it('lets only one of two concurrent rotations succeed', async () => {

@@ -26,6 +26,9 @@ describe('storedKeys', () => {
       'sign active',
       'sign next',
     ])
+    const secret = stored.find(({ purpose }) => purpose === 'secret')
+    expect(secret).toMatchObject({ alg: 'HS256', kid: expect.stringMatching(/^secret-[0-9a-f]{16}$/) })
+    expect(first.secret).toHaveLength(32)
     const second = await storedKeys({ storage, masterKey, now })
     expect(await storage.listKeys()).toEqual(stored)
     expect(second.secret).toEqual(first.secret)
@@ -64,9 +67,15 @@ describe('storedKeys', () => {
     await storedKeys({ storage, masterKey })
     const stored = await storage.listKeys()
     const next = stored.find(({ state }) => state === 'next')
-    const swapped = stored.map((key) => (key.state === 'active' && next ? { ...key, private: next.private } : key))
-    const tampered = { ...storage, listKeys: async () => swapped }
-    await expect(storedKeys({ storage: tampered, masterKey })).rejects.toMatchObject({ code: 'master_key_wrong' })
+    const active = stored.find(({ state, purpose }) => state === 'active' && purpose === 'sign')
+    for (const [one, other] of [
+      [active, next],
+      [next, active],
+    ]) {
+      const swapped = stored.map((key) => (key.kid === one?.kid ? { ...key, private: other?.private ?? '' } : key))
+      const tampered = { ...storage, listKeys: async () => swapped }
+      await expect(storedKeys({ storage: tampered, masterKey })).rejects.toMatchObject({ code: 'master_key_wrong' })
+    }
   })
 
   it('signs with the newest active key if there are several, and with none if there is none', async () => {
@@ -128,6 +137,32 @@ describe('storedKeys', () => {
     clock.now += 1
     await keys.signer()
     expect(reads).toBe(2)
+  })
+
+  it('reports keys that cannot be decrypted once, and continues with the last ones', async () => {
+    const { clock, now } = createClock()
+    const storage = sqliteStorage(':memory:', { now, sweepInterval: 0 })
+    let isTampered = false
+    const listKeys = async () =>
+      (await storage.listKeys()).map((key) => (isTampered ? { ...key, private: 'v1.a.b.c' } : key))
+    const keys = await storedKeys({ storage: { ...storage, listKeys }, masterKey, now })
+    const { kid } = await keys.signer()
+    isTampered = true
+    await rotateKeys(storage, { masterKey, tokenLifetime: 600, now, allowUnpublished: true })
+    clock.now += 5
+    await expect(keys.signer()).rejects.toMatchObject({ code: 'master_key_wrong' })
+    expect((await keys.signer()).kid).toBe(kid)
+    isTampered = false
+    clock.now += 5
+    expect((await keys.signer()).kid).not.toBe(kid)
+  })
+
+  it('starts keys at a whole second', async () => {
+    const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
+    await storedKeys({ storage, masterKey, now: () => start + 0.75 })
+    expect((await storage.listKeys()).map(({ notBefore }) => notBefore)).toEqual(
+      expect.arrayContaining([start, start, start + 605]),
+    )
   })
 
   it('continues with the last loaded keys while the database is down', async () => {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createCipheriv, randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { openPrivateKey, sealPrivateKey } from '../../src/secrets/sealed-private-key.js'
 
@@ -15,6 +15,18 @@ it('decrypts what it sealed, for the same key', () => {
 })
 
 it.each([
+  ['january', ['countersign key', 'sign', 'key-1']],
+  ['oauth', ['countersign key', 'sign', 'key-1', 'oauth']],
+])('decrypts what earlier versions sealed for %s, with a nonce of 12 bytes', (edition, sealedWith) => {
+  const nonce = Buffer.from(iv, 'base64url')
+  expect(nonce).toHaveLength(12)
+  const cipher = createCipheriv('aes-256-gcm', masterKey, nonce).setAAD(Buffer.from(JSON.stringify(sealedWith)))
+  const encrypted = Buffer.concat([cipher.update('private'), cipher.final()])
+  const text = ['v1', ...[nonce, encrypted, cipher.getAuthTag()].map((part) => part.toString('base64url'))].join('.')
+  expect(openPrivateKey({ ...stored(text), edition }, masterKey).toString()).toBe('private')
+})
+
+it.each([
   ['nothing', null],
   ['another version', ['v2', iv, ciphertext, tag].join('.')],
   ['a version only', version],
@@ -22,7 +34,13 @@ it.each([
   ['no tag', [version, iv, ciphertext].join('.')],
   ['a fifth part', `${sealed}.a`],
 ])('refuses a private part with %s', (_case, text) => {
-  expect(() => openPrivateKey(stored(text), masterKey)).toThrow('private key of key-1 was not encrypted by this server')
+  expect(() => openPrivateKey(stored(text), masterKey)).toThrow(
+    expect.objectContaining({
+      name: 'KeyError',
+      code: 'master_key_wrong',
+      message: 'The private key of key-1 was not encrypted by this server.',
+    }),
+  )
 })
 
 it.each([

@@ -31,6 +31,7 @@ describe('minted secrets', () => {
     ['whose page was changed', secrets.csrfFor('browser-1', 'page-1').replace('page-1', 'page-2')],
     ['with trailing data', `${secrets.csrfFor('browser-1', 'page-1')}.x`],
     ['that is truncated', secrets.csrfFor('browser-1', 'page-1').slice(0, -1)],
+    ['with a dot in its mac', secrets.csrfFor('browser-1', 'page-1').replace(/.$/, '.$&')],
     ['without its mac', 'page-1'],
     ['with an empty mac', 'page-1.'],
     ['that is empty', ''],
@@ -134,6 +135,30 @@ describe('minted secrets', () => {
     ])('are not derived from %j', (named) => {
       expect(() => secrets.refreshTokenOf('one', named)).toThrow(TypeError)
     })
+  })
+
+  it('derives what earlier versions derived, and opens what they sealed', () => {
+    const image = new Uint8Array([1, 2, 3])
+    const family = '0190a8c4-7d3e-4b21-9f00-00ff10203040'
+    expect({
+      code: secrets.codeOf('request-1'),
+      refresh: secrets.refreshTokenOf('one', { family, generation: 3 }),
+      logo: secrets.logoIdOf('https://agent.example', image),
+      csrf: secrets.csrfFor('browser-1', 'page-1'),
+      notice: secrets.noticeFor('browser-1', 'text'),
+      known: secrets.openKnown('jOHftGLdeOz-eGnewUhcPKQ8siElRQeGpLCgnDxuBbQ', 'browser-1'),
+      sealed: secrets.unseal('purpose', 'CnUCEHgG8CaLjdfOopG1y8Go_ynDPqvrLxaQcdDEWkw'),
+    }).toEqual({
+      code: 'aacd_ojI5qIhlLZ1UxyzVVspKn2Vt_i0vJWtpxCoyR1Yh5lM',
+      refresh: 'aart_AZCoxH0-SyGfAAD_ECAwQAAAAANvIKoF6ssditZ7GzXi8pZlQZb7jJU8f-EtG-DBPriSHA',
+      logo: 'a5vUDHA7h-gt398mJ4FafEf2hFEf4g2TvZkDWmk-teg',
+      csrf: 'page-1.CwqVnV7krWrw-enAESqUGMIWkR4k67m49ad9Ov6EltA',
+      notice: 'text.0TzOg7eVvS2hP1ITUPkMPXADPRfV1njEdCcO8_TBGOE',
+      known: 'text',
+      sealed: 'text',
+    })
+    expect(secrets.readNotice(secrets.noticeFor('browser-1', 'text'), 'browser-1')).toBe('text')
+    expect(secrets.readNotice(secrets.csrfFor('browser-1', 'text'), 'browser-1')).toBeUndefined()
   })
 
   it('hashes to 43 characters of base64url', () => {
