@@ -5,6 +5,7 @@ import { renderActivity } from '../pages/account/activity-page.js'
 import { renderCloseAccount, renderYours } from '../pages/account/your-account-page.js'
 import { accountPaths } from '../pages/models/account-paths.js'
 import type { CloseAccountPage, YoursPage } from '../pages/models/yours-models.js'
+import { hashSecret } from '../secrets/server-keys.js'
 import type { UserExport } from '../storage/api/account-storage.js'
 import { longestTokenLifetime } from '../storage/api/storage.js'
 import { type AccountHandler, accountFrame, accountResponse, readNotice } from './account-handler.js'
@@ -80,7 +81,13 @@ export const closePage = async (
   )
 }
 
+/** Maximum number of times that a user can download their data in a window, in seconds: there may be much of it. */
+const downloads = { window: 3600, most: 10 } as const
+
 const download: AccountHandler = async (context, visit) => {
+  const key = hashSecret(`downloads of ${visit.session.user.id}`)
+  const reached = await context.storage.countWithinLimits([{ key, ...downloads }])
+  if (reached) throw new PageError('too_many_requests', { retryAfter: reached.resetAt - context.now() })
   const exported = await context.storage.exportUser(visit.session.user.id)
   if (!exported) throw new PageError('not_found', { retry: accountPaths.agents })
   return accountDownload(exported)

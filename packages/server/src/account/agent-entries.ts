@@ -11,7 +11,7 @@ import type { ListedGrant, RecordedEvent } from '../storage/api/storage.js'
 import { longestCall, shownEvents } from './activity-of.js'
 
 /** All of one user's grants to one agent at one resource, however it is spelled, for one account there, newest first. */
-type Grants = readonly [ListedGrant, ...ListedGrant[]]
+export type Grants = readonly [ListedGrant, ...ListedGrant[]]
 
 /** Finds a grant of the user who visits. @throws PageError `not_found` */
 export async function requireOwnGrant(

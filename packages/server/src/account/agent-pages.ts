@@ -20,6 +20,7 @@ import {
   endedGrants,
   endOf,
   eventsOf,
+  type Grants,
   isFound,
   requireOwnGrant,
   shownGrants,
@@ -33,8 +34,8 @@ import { extensionsOf } from './extensions.js'
 /** The minimum number of agents for which the list has a filter. */
 const filterFrom = 6
 
-/** The maximum number of grants that are read for a list, and of entries on a page. */
-const most = { grants: 500, entries: 50 }
+/** The maximum number of grants that are read for a list, and of entries and their permissions on a page. */
+const most = { grants: 500, entries: 50, permissions: 500 }
 
 /** Seconds between an action and its rows in a database that has its own clock. */
 const sameAct = 60
@@ -55,9 +56,9 @@ export const agentsPage: AccountHandler = async (context, visit) => {
   const grants = await context.storage.listGrants({ userId, live: true, limit: most.grants, after })
   const text = (searchParams.get('filter') ?? '').trim().slice(0, 200)
   const notice = await removedIn(context, visit)
-  const found = byParties(grants.filter((grant) => isFound(grant, text)))
-  const entries = found.slice((page - 1) * most.entries, page * most.entries)
-  const isLast = found.length <= page * most.entries
+  const pages = pagesOf(byParties(grants.filter((grant) => isFound(grant, text))))
+  const entries = pages[page - 1] ?? []
+  const isLast = page >= pages.length
   const olderGrants = grants.length === most.grants ? grants.at(-1)?.id : undefined
   const canFilter = byParties(grants).length >= filterFrom || text !== '' || after !== undefined
   const shown = entries.flat()
@@ -89,6 +90,24 @@ export const agentsPage: AccountHandler = async (context, visit) => {
     visit.messages,
   )
   return accountResponse(html, visit)
+}
+
+/** Splits entries into pages. An entry with more permissions than a page may have is alone on its page. */
+function pagesOf(entries: readonly Grants[]): Grants[][] {
+  const pages: Grants[][] = []
+  let page: Grants[] = []
+  let left = 0
+  for (const own of entries) {
+    const permissions = own.reduce((count, grant) => count + grant.permissions.length, 0)
+    if (pages.length === 0 || permissions > left || page.length === most.entries) {
+      page = []
+      pages.push(page)
+      left = most.permissions
+    }
+    page.push(own)
+    left -= permissions
+  }
+  return pages
 }
 
 /** The user's devices, and the link to connect one with a code. */

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createConcurrencyLimit, type FetchBudget } from 'countersign/discovery'
 import { type FetchDocument, fetchBytes, LruCache, networkOf } from 'countersign/node'
+import { HostRates } from '../../admission/rate-limit.js'
 import { DocumentCache } from './document-cache.js'
 import { isJson, parseJson } from './json.js'
 import { OAuthProblem } from './oauth-problem.js'
-import { HostRates } from './rate-limit.js'
 
 /** How documents are fetched; the same for clients and resources. */
 export interface DocumentFetchOptions {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { HostRates, RateLimit } from '../../../src/editions/oauth/rate-limit.js'
+import { HostRates, RateLimit } from '../../src/admission/rate-limit.js'
 
 const start = 1_800_000_000
 
