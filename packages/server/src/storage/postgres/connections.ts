@@ -12,8 +12,11 @@ export interface PostgresTimeouts {
   statement?: number
 }
 
-/** In milliseconds: the time that the network may add to a statement, and the maximum idle time within a transaction. */
-const patience = { network: 250, idleTransaction: 10_000 }
+/**
+ * In milliseconds: the time that the network may add to a statement, and the maximum idle times within a transaction and of a connection.
+ * A new connection plans every statement again, which costs more than 50 executions; some networks drop connections after four minutes.
+ */
+const patience = { network: 250, idleTransaction: 10_000, idleConnection: 120_000 }
 
 /** Connect timeout for long-running work, in milliseconds. */
 const firstConnection = 5000
@@ -48,6 +51,7 @@ function openPool(url: string, { connections = 10, timeouts = {} }: PoolOptions,
     statement_timeout: statement * 1000,
     query_timeout: statement * 1000 + patience.network,
     idle_in_transaction_session_timeout: patience.idleTransaction,
+    idleTimeoutMillis: patience.idleConnection,
     // The pool waits for it, which `pg`'s types omit, and does not use the connection if it fails.
     onConnect: (client) =>
       client.query(waits ? isolation : `${isolation}; set synchronous_commit = off`) as unknown as undefined,

@@ -32,26 +32,24 @@ export function requests(parts: Parts) {
   return requestsWithoutCodes(parts).select(codeRedeemable.as('code_alive'))
 }
 
-/** Requests with everything that they reference, and their current status. The caller narrows the query. */
+/**
+ * Requests with everything that they reference, and their current status. The caller narrows the query. Users are not joined, because
+ * PostgreSQL takes twice as long to plan a query with two more joins.
+ */
 export function requestsWithoutCodes({ db, clock }: Parts) {
   return db
     .selectFrom('auth_request as r')
     .innerJoin('agent as a', 'a.id', 'r.agent_id')
     .innerJoin('resource as s', 's.id', 'r.resource_id')
     .innerJoin('display as d', 'd.id', 'r.display_id')
-    .leftJoin('app_user as u', 'u.id', 'r.user_id')
-    .leftJoin('app_user as q', 'q.id', 'r.required_user_id')
     .select(['r.id', 'r.public_id', 'r.edition', 'r.agent_id', 'r.resource_id', 'r.display_id', 'r.user_id'])
     .select(['r.delegate', 'r.agent_jkt', 'r.scope', 'r.redirect_uri', 'r.state', 'r.status', 'r.revision'])
     .select(['r.browser_hash', 'r.prompt', 'r.extensions', 'r.binds_agent', 'r.created_at', 'r.expires_at'])
     .select(['r.decided_at', 'r.details', 'r.wrong_links', 'r.answered_at'])
-    .select([
-      'a.identifier as agent',
-      'a.blocked_at',
-      's.identifier as resource',
-      'd.display',
-      'u.public_id as bound_user',
-      'q.public_id as required_user',
+    .select(['a.identifier as agent', 'a.blocked_at', 's.identifier as resource', 'd.display'])
+    .select((e) => [
+      e.selectFrom('app_user').select('public_id').whereRef('id', '=', 'r.user_id').as('bound_user'),
+      e.selectFrom('app_user').select('public_id').whereRef('id', '=', 'r.required_user_id').as('required_user'),
     ])
     .select(sql<SqlBool>`r.status = 'open' and r.expires_at <= ${clock}`.as('has_expired'))
 }

@@ -3,7 +3,7 @@ import { migratePostgres, openPostgres as openEngine, postgresStorage } from 'co
 import { sqliteEngine, sqliteStorage } from 'countersign-server/sqlite'
 import { sql } from 'kysely'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   asRead,
   boundRequest,
@@ -64,12 +64,17 @@ async function createRole({ url }: TestDatabase): Promise<string> {
   return withUser(url, role)
 }
 
-it('reports the number of open connections, for the metrics', async () => {
+it('reports the number of open connections, for the metrics, and keeps them for two minutes', async () => {
   const { url } = await server.createDatabase(template)
   const storage = await opened(url)
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
   expect(storage.connections()).toEqual({ idle: 0, used: 0, waiting: 0 })
   await storage.countUsers()
+  await vi.advanceTimersByTimeAsync(119_000)
   expect(storage.connections()).toEqual({ idle: 1, used: 0, waiting: 0 })
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(storage.connections().idle).toBe(0)
 })
 
 describe('the serving role', () => {
