@@ -50,8 +50,13 @@ export function htmlResponse(
     'permissions-policy': permissionsPolicy,
   }
   if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter)
-  return withCookies(new Response(html, { status, headers }), cookies)
+  const response = withCookies(new Response(html, { status, headers }), cookies)
+  pages.set(response, html)
+  return response
 }
+
+/** The text of each page, because reading it from a response takes longer than compressing it. */
+const pages = new WeakMap<Response, string>()
 
 /** Redirects with 303 after a form is submitted, so that the form is never resubmitted (attacks C25). */
 export function seeOther(location: string, cookies: readonly string[] = []): Response {
@@ -86,7 +91,7 @@ export function pageFrame(context: ServerContext, visit?: Visit): PageFrame {
   }
 }
 
-/** Pages smaller than this, in bytes, are not compressed. */
+/** Pages with fewer characters are not compressed. */
 const least = 1000
 
 /** Maximum number of random padding bytes in a page. */
@@ -97,8 +102,8 @@ export function takesGzip(request: Request): boolean {
   return /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:[,;]|$))/i.test(request.headers.get('accept-encoding') ?? '')
 }
 
-/** Compresses a page if the client accepts gzip; returns any other response unchanged. */
-type Compress = (request: Request, response: Response) => Promise<Response>
+/** Compresses a page of {@link htmlResponse} if the client accepts gzip; returns any other response unchanged. */
+type Compress = (request: Request, response: Response) => Response
 
 /**
  * Creates the function that compresses pages. The file name in the gzip header has a random length, so that an attacker who injects text
@@ -108,23 +113,21 @@ type Compress = (request: Request, response: Response) => Promise<Response>
 export function createCompression(): Compress {
   const overloadPages = new Map<string, Buffer>()
 
-  function packedOnce(page: Buffer): Buffer {
-    const key = page.toString('latin1')
-    const known = overloadPages.get(key)
+  function packedOnce(page: string): Buffer {
+    const known = overloadPages.get(page)
     if (known) return known
     if (overloadPages.size >= mostKept) overloadPages.clear()
     const made = packed(page)
-    overloadPages.set(key, made)
+    overloadPages.set(page, made)
     return made
   }
 
-  return async function compress(request, response) {
+  return function compress(request, response) {
+    const page = pages.get(response)
+    if (page === undefined) return response
     const { status, headers } = response
-    if (!headers.get('content-type')?.startsWith('text/html')) return response
     headers.append('vary', 'accept-encoding')
-    if (!takesGzip(request)) return response
-    const page = Buffer.from(await response.arrayBuffer())
-    if (page.length < least) return new Response(page, { status, headers })
+    if (page.length < least || !takesGzip(request)) return response
     headers.set('content-encoding', 'gzip')
     return new Response(padded(status === overloaded ? packedOnce(page) : packed(page)), { status, headers })
   }
@@ -134,7 +137,7 @@ const overloaded = 503
 
 const mostKept = 32
 
-function packed(page: Buffer): Buffer {
+function packed(page: string): Buffer {
   return gzipSync(page, { level: constants.Z_BEST_SPEED })
 }
 
