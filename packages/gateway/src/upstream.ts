@@ -270,7 +270,7 @@ function problemOf(
   { mayRedirect = true }: UpstreamRequest,
 ): string | undefined {
   // This is the same limit as for requests. A client with this limit would not see the headers that the gateway adds.
-  if (rawHeaders.length > 2000) return 'a response with more than 1000 header lines'
+  if (rawHeaders.length / 2 > 1000) return 'a response with more than 1000 header lines'
   const status = statusCode as number
   if (status < 200 || status > 599) return `a response with status ${status}`
   // A client would send its access token to the other path, which may belong to another program.

@@ -186,6 +186,8 @@ describe('an API that accepts OAuth', () => {
     expect((await send('OPTIONS', '/events')).status).toBe(405)
     const signed = await exchange(port, message(await signedLines('/nothing')))
     expect(statusOf(signed)).toBe(404)
+    const badlySigned = ['Signature', 'sig=:AA==:', 'Signature-Input', 'sig=()', 'Signature-Key', 'sig=hwk']
+    expect((await send('GET', '/nothing', badlySigned)).status).toBe(404)
     expect((await send('POST', '/nothing', ['Content-Length', '1000000'])).status).toBe(401)
   })
 

@@ -42,7 +42,7 @@ function optedReadings(
     const text = each.join('/')
     read.push(text.split('/'))
     if (text.includes(';')) read.push(text.split('/').map((name) => name.replace(/;.*$/s, '')))
-    if (text.includes('#')) read.push((text.split('#', 1)[0] as string).split('/'))
+    if (text.includes('#')) read.push((text.split('#')[0] as string).split('/'))
   }
   return read
 }
@@ -135,7 +135,7 @@ const mostEntities = 8
 export function entityPaths(names: readonly string[], called: ReadonlySet<string>): string[][] {
   if (called.size === 0) return []
   const plain = names.map((name) => {
-    const [set] = name.split('(', 1) as [string]
+    const [set] = name.split('(') as [string]
     const unqualified = name.slice(set.lastIndexOf('.') + 1)
     return called.has(setOf(unqualified)) ? unqualified : name
   })
@@ -152,7 +152,7 @@ export function entityPaths(names: readonly string[], called: ReadonlySet<string
 }
 
 function setOf(name: string): string {
-  return foldName(name.split('(', 1)[0] as string)
+  return foldName(name.split('(')[0] as string)
 }
 
 /** The literal names in patterns, in folded form. */

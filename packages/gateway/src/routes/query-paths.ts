@@ -91,7 +91,7 @@ function segmentsOf(encoded: string, end: RegExp): string[] {
   const decoded = decodeSegment(encoded.replaceAll('+', ' '))
     .replace(/^[\0-\x20]+/, '')
     .trim()
-  const [path] = decoded.split(end, 1) as [string]
+  const [path] = decoded.split(end) as [string]
   const segments: string[] = []
   for (const segment of path.split(/[/\\]/))
     if (segment === '..') segments.pop()

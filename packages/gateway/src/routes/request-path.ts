@@ -87,7 +87,7 @@ export const ends = ['index', 'empty', 'nothing'] as const
 export type End = (typeof ends)[number]
 
 /** Folds the names in a path. The last name loses its extension (`.json`, `.tar.gz`). */
-export function foldNames(decoded: readonly string[], kept: Kept, dropped: End = 'index'): string[] {
+export function foldNames(decoded: readonly string[], kept: Kept, dropped?: End): string[] {
   return withoutEnd(
     decoded.map((name) => foldName(name, kept)),
     kept,
@@ -198,9 +198,8 @@ export function requirePath(rawTarget: string): ParsedPath {
 export function parsePath(path: string): ParsedPath | string {
   if (!plainPath.test(path)) return 'a character that must be encoded, or a % without two hex digits'
   const segments = path.slice(1).split('/')
-  const decoded = path.includes('%') ? segments.map(decodeSegment) : segments
-  const names = path.includes('%') ? decoded.flatMap((name) => name.split('/')) : segments
-  const excess = excessOf(countSegments(names))
+  const decoded = segments.map(decodeSegment)
+  const excess = excessOf(countSegments(decoded.flatMap((name) => name.split('/'))))
   if (excess !== undefined) return excess
   const last = segments.length - 1
   const parameters = path.indexOf(';')
@@ -271,9 +270,9 @@ function segmentProblem(segment: string, decoded: string): string | undefined {
       if (/[\\/;?#%\p{Cc}]/u.test(text.normalize('NFKC')) || /[\u2044\u2215\u2216]/.test(text))
         return 'a character that some servers convert to a delimiter'
   }
-  const [name] = decoded.split(';', 1) as [string]
+  const [name] = decoded.split(';') as [string]
   for (const part of name.split('/')) {
-    const [before] = part.split('#', 1) as [string]
+    const [before] = part.split('#') as [string]
     const folded = foldName(before)
     if (part === '') return 'an empty segment'
     if ((folded === '' && before !== '') || folded.startsWith('..')) return 'a dot segment, or a segment of spaces'

@@ -42,7 +42,7 @@ export function queryOf(rawTarget: string): string {
 export function requirePlainFields(message: RequestHead, withheld?: Withheld): void {
   const { rawTarget, rawHeaders, isFromProxy = false } = message
   // Node.js silently drops entries beyond the first 2,000.
-  if (rawHeaders.length > 2000)
+  if (rawHeaders.length / 2 > 1000)
     throw new AAuthError('headers_too_large', 'The request has more than 1000 header lines.')
   const coversField = coveredFields(message)
   for (let at = 0; at < rawHeaders.length; at += 2) {

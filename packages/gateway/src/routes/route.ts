@@ -97,10 +97,10 @@ export function strengthOf(level: Level): number {
 export function routeProblems(route: Partial<Route>): { member: keyof Route; problem: string }[] {
   const problems: { member: keyof Route; problem: string }[] = []
   const refuse = (member: keyof Route, problem: string | undefined) => problem && problems.push({ member, problem })
-  const { method, path = '', require, scope, accept, maxBody, body, encoded } = route
+  const { method, path, require, scope, accept, maxBody, body, encoded } = route
   refuse('method', methodProblem(method))
   refuse('path', pathPatternProblem(path))
-  if (!require || !levels.includes(require)) refuse('require', `must be one of ${levels.join(', ')}`)
+  if (!levels.includes(require as Level)) refuse('require', `must be one of ${levels.join(', ')}`)
   else if (require === 'authorization') {
     if (!/^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(scope ?? ''))
       refuse('scope', 'must be one or more scopes, separated by single spaces, such as "events.read"')
@@ -120,7 +120,7 @@ export function routeProblems(route: Partial<Route>): { member: keyof Route; pro
   for (const member of ['mayShadow', 'mayNameMethod', 'fallback', 'pathParameters'] as const)
     if (![undefined, true].includes(route[member])) refuse(member, 'can only be true')
   if (encoded !== undefined && !isEncodable(encoded)) refuse('encoded', 'must list %2F, %23 or %25')
-  else if (encoded && pathPatternProblem(path) === undefined && lastParameterOf(path) === -1)
+  else if (encoded && pathPatternProblem(path) === undefined && lastParameterOf(path as string) === -1)
     refuse('encoded', 'applies to the last parameter of the path, but the path has no parameter')
   return problems
 }

@@ -37,6 +37,8 @@ describe('a query with a path that requires more is rejected', () => {
     '/?/admin/users&x=1',
     '/?//Admin//users/',
     '/?%2Fadmin%2Fusers',
+    '/?/signed%20',
+    '/?/signed%0A',
     '/?%252Fadmin/users',
     '/?+/admin/users',
     '/?/x/../admin/users',
@@ -101,6 +103,20 @@ describe('a query with a path that requires more is rejected', () => {
     const query = (length: number) => Array.from({ length }, (_, at) => `a=/${at}`).join('&')
     expect(refusalOf(`/login?${query(100)}`)).toBe('passed')
     expect(refusalOf(`/login?${query(101)}`)).toBe('target_ambiguous')
+  })
+
+  it.each([
+    ['a=/x.php&b=/y.php', undefined],
+    ['a=/x.php&b=/y.php&c=/z.php', 'The query has paths with more than two script names.'],
+    ['a=/_next/page-data&b=/a.segments/_next', undefined],
+    ['a=/_next/page-data&b=/a.segments/_next&c=/page-data', 'The query has paths with more than four page-data names.'],
+    [`a=/${'a/'.repeat(127)}b&c=/${'a/'.repeat(127)}b`, undefined],
+    [`a=/${'a/'.repeat(127)}b&c=/${'a/'.repeat(128)}b`, 'The query has paths with more than 256 segments.'],
+  ])('and the paths in %.40s together: %s', (query, problem) => {
+    const judge = () =>
+      checkRequest({ method: 'GET', rawTarget: `/docs/a?${query}`, rawHeaders: [] }, { table, otherwise: 'refuse' })
+    if (problem === undefined) expect(judge).not.toThrow()
+    else expect(judge).toThrow(problem)
   })
 
   it('at an MCP server, if the path requires anything', async () => {

@@ -222,6 +222,10 @@ describe('the end of a folded path', () => {
     expect(foldNames(['a', 'index.html'], { case: false, endings: true })).toEqual(['a', 'index.html'])
     expect(foldNames(['a', ''], { case: false, endings: true })).toEqual(['a'])
     expect(foldNames(['A'], { case: true, endings: false })).toEqual(['A'])
+    expect(foldNames(['a', 'Index'], { case: true, endings: false })).toEqual(['a'])
+    expect(foldNames(['a', 'Default.aspx'], { case: true, endings: false })).toEqual(['a'])
+    expect(foldNames(['a', 'xindex', 'indexx'], { case: true, endings: false })).toEqual(['a', 'xindex', 'indexx'])
+    expect(foldNames(['a', 'defaults.x'], { case: true, endings: false })).toEqual(['a', 'defaults'])
   })
 
   it.each([

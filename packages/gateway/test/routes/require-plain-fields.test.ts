@@ -1,9 +1,12 @@
+import type { AAuthError } from 'countersign/resource'
 import { describe, expect, it } from 'vitest'
 import {
   isRestRoute,
   parameterLayers,
   parameterName,
   queryOf,
+  requireNoTokenInQuery,
+  requireNoTokenName,
   requirePlainFields,
   requirePlainFormField,
   requirePlainName,
@@ -18,12 +21,20 @@ const head = (rawHeaders: string[], more: Partial<RequestHead> = {}): RequestHea
   rawHeaders: ['Host', 'api.example', ...rawHeaders],
   ...more,
 })
-const problemOf = (message: RequestHead) => {
+const problemOf = (message: RequestHead, withheld?: 'tokens') => {
   try {
-    requirePlainFields(message)
+    requirePlainFields(message, withheld)
     return undefined
   } catch (error) {
-    return (error as Error).message
+    const { code, message: problem } = error as AAuthError
+    expect(code).toBe(
+      /characters|lines/.test(problem)
+        ? 'headers_too_large'
+        : problem.includes(' has two ')
+          ? 'header_duplicate'
+          : 'request_malformed',
+    )
+    return problem
   }
 }
 const signed = (...fields: string[]) => [
@@ -132,6 +143,19 @@ it.each<[string, string[], Partial<RequestHead>, string | undefined]>([
     {},
     'The request has more than 1000 header lines.',
   ],
+  ['an ordinary header that is signed', ['Accept', 'a', ...signed('accept')], {}, undefined],
+  [
+    'a cookie that overrides the method',
+    ['Accept', 'a', 'Cookie', 'a=1; _method=DELETE'],
+    {},
+    'The field _method is not accepted: send the intended request directly.',
+  ],
+  [
+    'a long name that overrides the method',
+    [],
+    { rawTarget: `/a?_method[${'x'.repeat(40)}=1` },
+    `The field _method[${'x'.repeat(24)} is not accepted: send the intended request directly.`,
+  ],
   ['a parameter', [], { rawTarget: '/a?b=1&method=x' }, undefined],
   [
     'a parameter that overrides the method',
@@ -153,6 +177,27 @@ it.each<[string, string[], Partial<RequestHead>, string | undefined]>([
   ],
 ])('%s', (_what, rawHeaders, more, problem) => {
   expect(problemOf(head(rawHeaders, more))).toBe(problem)
+})
+
+it('a signature covers no Authorization that is withheld', () => {
+  const authorized = (value: string) => head(['Accept', 'Bearer a', 'Authorization', value, ...signed('authorization')])
+  const problem = 'Authorization is not forwarded, so the signature must not cover it.'
+  expect([problemOf(authorized('Bearer a')), problemOf(authorized('Basic a'), 'tokens')]).toEqual([
+    undefined,
+    undefined,
+  ])
+  expect(problemOf(authorized('Bearer a'), 'tokens')).toBe(problem)
+})
+
+it('an access token is neither in the query nor in a field', () => {
+  const refused = expect.objectContaining({
+    code: 'request_malformed',
+    message: 'An access token must be in the Authorization header, not in the query or the body.',
+  })
+  expect(() => requireNoTokenInQuery('/a?b=1&access_token=c')).toThrow(refused)
+  expect(() => requireNoTokenInQuery('/access_token?b=1')).not.toThrow()
+  expect(() => requireNoTokenName('access_token')).toThrow(refused)
+  expect(() => requireNoTokenName('token')).not.toThrow()
 })
 
 it.each(['close', 'http2-settings', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'trailers', 'Upgrade'])(
@@ -229,6 +274,7 @@ it.each([
   [String.raw`\n\r\t\b\f`, '\n\r\t \f'],
   [String.raw`\"\\\/`, '"\\/'],
   [String.raw`\_me\thod`, '_me\thod'],
+  [String.raw`\ta\"1\_b`, '\ta"1_b'],
   ['a\\', 'a'],
   [String.raw`x\u0061\u0062y`, 'xaby'],
 ])('without escapes, %s is %j', (raw, text) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import {
+  acceptProblem,
   covers,
   coversNeed,
   encodedWithoutRaw,
@@ -11,6 +12,7 @@ import {
   requirementOf,
   routeProblems,
   strengthOf,
+  withAccept,
 } from '../../src/routes/route.js'
 
 it.each([
@@ -191,5 +193,73 @@ describe('requirements', () => {
       accept: ['aauth'],
     })
     expect(() => requirementOf(needOf([route('none')]))).toThrow(TypeError)
+  })
+})
+
+const onlyOAuth = 'must be ["aauth"], or ["aauth", "oauth"] for OAuth clients'
+it.each<[unknown, string | undefined]>([
+  [['aauth'], undefined],
+  [['aauth', 'oauth'], undefined],
+  [['oauth', 'aauth'], undefined],
+  [['oauth'], onlyOAuth],
+  [[], onlyOAuth],
+  [['aauth', 'basic'], onlyOAuth],
+  ['aauth', onlyOAuth],
+  [undefined, onlyOAuth],
+])('accept: %j: %s', (accept, problem) => {
+  expect(acceptProblem(accept)).toBe(problem)
+})
+
+describe('OAuth', () => {
+  const both = ['aauth', 'oauth'] as const
+  const route = (require: Route['require'], more: Partial<Route> = {}): Route => ({
+    method: 'GET',
+    path: '/a',
+    require,
+    ...(require === 'authorization' && { scope: 'a' }),
+    ...more,
+  })
+
+  it('is accepted by default for routes with scopes, if the gateway accepts it', () => {
+    const levels = ['none', 'signature', 'identity', 'authorization'] as const
+    const acceptIn = (accept: Route['accept']) => levels.map((level) => withAccept(route(level), accept).accept)
+    expect(acceptIn(both)).toEqual([['aauth'], ['aauth'], ['aauth'], both])
+    for (const accept of [['aauth'] as const, undefined]) expect(acceptIn(accept)).toEqual(levels.map(() => undefined))
+    expect(withAccept(route('authorization', { accept: ['aauth'] }), both).accept).toEqual(['aauth'])
+    expect(withAccept(route('signature', { accept: both }), both).accept).toEqual(both)
+  })
+
+  it('proves a request if all of its routes accept it', () => {
+    const [open, closed, either] = [route('none'), route('identity'), route('identity', { accept: both })]
+    const isEnough = (...routes: [Route, ...Route[]]) => needOf(routes).acceptsOAuth
+    expect([
+      isEnough(open),
+      isEnough(closed),
+      isEnough(either),
+      isEnough(open, either),
+      isEnough(either, closed),
+    ]).toEqual([false, false, true, true, false])
+    const need = needOf([either])
+    expect([open, closed, either].map((other) => isProofStricter(other, need, 'GET'))).toEqual([false, true, false])
+    expect(requirementOf(need)).toEqual({ require: 'identity', accept: both })
+    expect(requirementOf(needOf([closed]))).toEqual({ require: 'identity', accept: ['aauth'] })
+    expect(requirementOf(needOf([route('authorization')]))).toEqual({
+      require: 'authorization',
+      scope: 'a',
+      accept: ['aauth'],
+    })
+  })
+
+  it('has no effect on a route that requires nothing', () => {
+    const problemsOf = (given: Partial<Route>) =>
+      routeProblems(given).map(({ member, problem }) => `${member} ${problem}`)
+    expect(problemsOf(route('none', { accept: both }))).toEqual(['accept has no effect with require: "none"'])
+    expect(problemsOf(route('none', { accept: ['oauth'] }))).toEqual([`accept ${onlyOAuth}`])
+    expect(problemsOf(route('signature', { accept: both }))).toEqual([])
+    expect(problemsOf({ encoded: ['%2F'] })).toEqual([
+      'method must be a method in upper case, or *',
+      'path must be a path that starts with /',
+      'require must be one of none, signature, identity, user, authorization',
+    ])
   })
 })
