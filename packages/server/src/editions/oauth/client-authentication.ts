@@ -75,7 +75,7 @@ export async function authenticateClient(
   if (!client) throw oauthError('invalid_client', 'The client_id does not name a usable client.')
   const method = assertion ? 'private_key_jwt' : 'none'
   if (!client.authMethods.has(method)) {
-    const [allowed = method] = client.authMethods
+    const allowed = [...client.authMethods].join()
     throw oauthError('invalid_client', `The client's metadata does not allow ${method}: use ${allowed}.`)
   }
   if (assertion) {
@@ -101,7 +101,7 @@ function refuseSecrets(form: ClientRequest['form'], headers: ClientRequest['head
 
 async function requireKeys(
   { findKeySet }: ClientAuthenticationOptions,
-  { keys, isStale = false }: AuthenticatingClient,
+  { keys, isStale }: AuthenticatingClient,
   remoteAddress: string | undefined,
 ): Promise<ClientKeySet> {
   if (!keys) throw refused('the client has no keys')

@@ -51,7 +51,7 @@ const maxName = 80
  *
  * @param identifiers with `allowInsecureLoopback`, `http` on a loopback host with a port is accepted as well
  */
-export function isClientUrl(text: unknown, identifiers: IdentifierOptions = {}): text is string {
+export function isClientUrl(text: unknown, identifiers?: IdentifierOptions): text is string {
   return isFetchableUrl(text, identifiers) && text.length <= maxIdLength && new URL(text).href === text
 }
 
@@ -62,7 +62,7 @@ export function isClientUrl(text: unknown, identifiers: IdentifierOptions = {}):
  * @param url a `client_id` for which {@link isClientUrl} holds
  * @param document the parsed JSON
  */
-export function readClientDocument(url: string, document: unknown, identifiers: IdentifierOptions = {}): ReadClient {
+export function readClientDocument(url: string, document: unknown, identifiers?: IdentifierOptions): ReadClient {
   if (!isObject(document)) return { problem: 'it is not a JSON object' }
   if (document.client_id !== url) return { problem: 'its client_id is not the URL it was fetched from' }
   return readClientMetadata(url, document, identifiers)
@@ -78,7 +78,7 @@ export function readClientDocument(url: string, document: unknown, identifiers: 
 export function readClientMetadata(
   id: string,
   metadata: unknown,
-  identifiers: IdentifierOptions = {},
+  identifiers?: IdentifierOptions,
   registeredBy?: Client['registeredBy'],
 ): ReadClient {
   if (!isObject(metadata)) return { problem: 'it is not a JSON object' }
@@ -124,7 +124,10 @@ type Authentication = Pick<Client, 'authMethods' | 'keys'>
  * Reads how the client authenticates (draft-ietf-oauth-client-id-metadata-document §4.1). Anything secret is refused, because the document
  * is public.
  */
-function readAuthentication(metadata: Metadata, identifiers: IdentifierOptions): Authentication | { problem: string } {
+function readAuthentication(
+  metadata: Metadata,
+  identifiers: IdentifierOptions | undefined,
+): Authentication | { problem: string } {
   const secret = Object.keys(metadata).find((member) => member.startsWith('client_secret'))
   if (secret !== undefined) return { problem: `it contains ${secret}` }
   const { token_endpoint_auth_method: method, token_endpoint_auth_methods_supported: list } = metadata
@@ -150,7 +153,7 @@ const maxKeys = 100
 
 function readKeys(
   { jwks, jwks_uri: jwksUri }: Metadata,
-  identifiers: IdentifierOptions,
+  identifiers: IdentifierOptions | undefined,
 ): { found: ClientKeys[] } | { problem: string } {
   const found: ClientKeys[] = []
   if (jwks !== undefined) {

@@ -18,7 +18,6 @@ interface Entry<V> extends Stored {
 export class DocumentCache<V> {
   /** Least recently used first. */
   readonly #entries = new Map<string, Entry<V>>()
-  readonly #owned = new Map<string, number>()
   readonly #limit: number
   readonly #share: number
 
@@ -30,11 +29,7 @@ export class DocumentCache<V> {
   /** @param now Unix seconds */
   get(key: string, now: number): V | undefined {
     const entry = this.#entries.get(key)
-    if (!entry) return undefined
-    if (entry.expiresAt <= now) {
-      this.delete(key)
-      return undefined
-    }
+    if (!entry || entry.expiresAt <= now) return undefined
     this.#entries.delete(key)
     this.#entries.set(key, entry)
     return entry.value
@@ -47,7 +42,6 @@ export class DocumentCache<V> {
     else {
       this.#makeRoom(owner, now)
       this.#entries.set(key, { value, expiresAt, owner, isKept: false })
-      if (owner !== undefined) this.#owned.set(owner, (this.#owned.get(owner) ?? 0) + 1)
     }
   }
 
@@ -58,16 +52,12 @@ export class DocumentCache<V> {
   }
 
   delete(key: string): void {
-    const owner = this.#entries.get(key)?.owner
     this.#entries.delete(key)
-    if (owner === undefined) return
-    const left = (this.#owned.get(owner) ?? 0) - 1
-    if (left > 0) this.#owned.set(owner, left)
-    else this.#owned.delete(owner)
   }
 
   #makeRoom(owner: string | undefined, now: number): void {
-    const isShareUsed = owner !== undefined && (this.#owned.get(owner) ?? 0) >= this.#share
+    const owned = [...this.#entries.values()].filter((entry) => entry.owner === owner)
+    const isShareUsed = owner !== undefined && owned.length >= this.#share
     if (!isShareUsed && this.#entries.size < this.#limit) return
     const isInShare = (entry: Entry<V>) => !isShareUsed || entry.owner === owner
     const isEvicted =

@@ -116,7 +116,6 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
 
   /** A known URL counts as new for a short time after a failed fetch, so that a host in trouble is not flooded. */
   function isKnown(url: string, { holdsToken = false }: FetchCaller): boolean {
-    if (copies.get(url, now()) !== undefined) return true
     const wasValid = valid.get(url, now()) ?? (holdsToken && options.isProvenByToken)
     return wasValid && failed.get(url, now()) === undefined
   }
@@ -145,7 +144,6 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
       const expiresAt = startedAt + Math.min(Math.max(maxAge, ages.min), ages.max)
       const copy = { value, expiresAt, refetchAt: expiresAt }
       valid.set(url, true, startedAt + limits.knownAge)
-      failed.delete(url)
       copies.set(url, copy, { expiresAt: Math.max(expiresAt, startedAt + ages.lastCopy), owner }, startedAt)
       return copy
     }
@@ -163,10 +161,10 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
   }
 
   /** The last valid copy, if it may be used although a fetch failed. */
-  function lastCopy(url: string, { code }: OAuthProblem): Copy<T> | undefined {
+  function lastCopy(url: string): Copy<T> | undefined {
     const copy = copies.get(url, now())
     // Only briefly if this server is busy: otherwise, an attacker could keep a withdrawn document valid by keeping it busy.
-    return copy && code === 'too_many_fetches' && copy.refetchAt + limits.retryAge <= now() ? undefined : copy
+    return copy && copy.refetchAt + limits.retryAge <= now() ? undefined : copy
   }
 
   async function findNow(wanted: WantedDocument<T>, caller: FetchCaller): Promise<ReadDocument<T>> {
@@ -178,7 +176,7 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
         ? (flights.get(url) ?? startFetch(wanted, caller))
         : busy(url, 'too many requests are waiting for documents', 2))
       if (!(outcome instanceof OAuthProblem)) return found(outcome)
-      const last = lastCopy(url, outcome)
+      const last = lastCopy(url)
       if (last) return found(last)
       if (outcome.code !== 'too_many_fetches' && failureTime === 'equal')
         await delay(Math.max(0, limits.timeout - (performance.now() - startedAt)))
@@ -193,10 +191,9 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
       const { url } = wanted
       const { mayFetch, holdsToken } = caller
       const cached = copies.get(url, now())
-      if (cached && holdsToken) copies.keep(url)
-      if (cached && (!mayFetch || cached.refetchAt > now())) return found(cached)
-      if (!mayFetch) throw new OAuthProblem(`${what}_not_fetched`, `${url} is not fetched before sign-in.`)
-      const read = await findNow(wanted, caller)
+      if (!cached && !mayFetch) throw new OAuthProblem(`${what}_not_fetched`, `${url} is not fetched before sign-in.`)
+      const isUsed = cached && (!mayFetch || cached.refetchAt > now())
+      const read = isUsed ? found(cached) : await findNow(wanted, caller)
       if (holdsToken) copies.keep(url)
       return read
     },

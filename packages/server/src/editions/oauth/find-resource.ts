@@ -76,7 +76,7 @@ export function createResourceFinder(options: ResourceFinderOptions): ResourceFi
 
   return {
     async find(resource, caller) {
-      const known = byCanonical.get(canonicalResource(resource) ?? '')
+      const known = byCanonical.get(canonicalResource(resource))
       if (known) return known
       const url = urlOf(resource)
       const read = (document: unknown) => readResourceDocument(resource, issuer, document)

@@ -24,7 +24,7 @@ export function readListedDocuments(
   const resources = readEach(settings.resources, 'resources', problems, readResource)
   problems.push(
     ...repeated(clients, 'clients', ({ id }) => id),
-    ...repeated(resources, 'resources', ({ id }) => canonicalResource(id) ?? id),
+    ...repeated(resources, 'resources', ({ id }) => canonicalResource(id)),
     ...resourceProblems(settings, resources),
     ...registrationProblems(settings),
   )
@@ -97,9 +97,9 @@ function readResource(document: object): { value: OAuthResource } | { problem: s
 function repeated<T>(
   entries: readonly Entry<T>[],
   setting: string,
-  idOf: (value: T) => string,
+  idOf: (value: T) => string | undefined,
 ): ConfigurationProblem[] {
-  const seen = new Map<string, number>()
+  const seen = new Map<string | undefined, number>()
   return entries.flatMap(({ value, at }) => {
     const first = seen.get(idOf(value))
     if (first !== undefined)

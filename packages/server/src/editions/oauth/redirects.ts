@@ -71,14 +71,13 @@ const browserSchemes: ReadonlySet<string> = new Set(
  * @param listed the redirect URIs of the client, each of which was found usable. Those with a private-use scheme must be the operator's
  * @throws OAuthProblem `redirect_mismatch`: show a page, never redirect (OAuth 2.1 §4.1.2.1)
  */
-export function requireRedirect(sent: string | undefined, listed: readonly string[], issuer: string): string {
+export function requireRedirect(sent: string, listed: readonly string[], issuer: string): string {
   const problem = redirectProblem(sent, listed, issuer)
-  if (sent !== undefined && problem === undefined) return sent
+  if (problem === undefined) return sent
   throw new OAuthProblem('redirect_mismatch', `The redirect_uri ${problem}.`)
 }
 
-function redirectProblem(sent: string | undefined, listed: readonly string[], issuer: string): string | undefined {
-  if (sent === undefined) return 'is missing'
+function redirectProblem(sent: string, listed: readonly string[], issuer: string): string | undefined {
   if (!isListed(sent, listed)) return `is not listed by the client: ${JSON.stringify(sent.slice(0, 200))}`
   return isAt(issuer, sent) ? 'is at this server itself: list a URL of the client' : undefined
 }
