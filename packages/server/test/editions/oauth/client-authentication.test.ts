@@ -14,6 +14,7 @@ import {
   type AuthenticatingClient,
   authenticateClient,
   type ClientAuthenticationOptions,
+  clientIn,
 } from '../../../src/editions/oauth/client-authentication.js'
 
 const issuer = 'https://auth.example'
@@ -144,6 +145,25 @@ describe('authenticateClient without authentication', () => {
   })
 })
 
+describe('the client that a form names', () => {
+  it('is its client_id, or the sub of its assertion, which is not verified', async () => {
+    expect(clientIn(new Map([['client_id', 'a']]))).toBe('a')
+    const form = new Map([['client_assertion', await sign()]])
+    expect(clientIn(form)).toBe(clientId)
+    expect(clientIn(form.set('client_id', 'a'))).toBe('a')
+  })
+
+  it.each([
+    {},
+    { client_assertion: 'x' },
+    { client_assertion: `${encode({ alg: 'ES256' })}.${encode({ sub: 1 })}.AA` },
+  ])('must be in it: %j', (form) => {
+    expect(() => clientIn(new Map(Object.entries(form)))).toThrow(
+      expect.objectContaining({ error: 'invalid_request', message: 'The parameter client_id is missing.' }),
+    )
+  })
+})
+
 describe('authenticateClient with a secret', () => {
   it.each(['Basic YTpi', 'basic YTpi', 'BASIC', `Basic ${Buffer.from(`${clientId}:`).toString('base64')}`])(
     'refuses the header Authorization: %s, and names the scheme in the response',
@@ -161,6 +181,11 @@ describe('authenticateClient with a secret', () => {
   it('refuses client_secret, without a WWW-Authenticate header', async () => {
     expect(await refusalOf({ client_id: clientId, client_secret: 's' })).toMatchObject(invalidClient)
     expect(await refusalOf({ ...asserted(await sign()), client_secret: 's' })).toMatchObject(invalidClient)
+  })
+
+  it('accepts another scheme, which means nothing here', async () => {
+    const headers = { authorization: 'Bearer basic' }
+    expect(await authenticate({ client_id: clientId }, { headers })).toMatchObject({ method: 'none' })
   })
 
   it('treats an empty client_secret as absent', async () => {
@@ -195,6 +220,7 @@ describe('authenticateClient with an assertion (B18)', () => {
     ['whose aud is the token endpoint', { aud: tokenEndpoint }],
     ['that expires in 5 minutes, by a clock that is 5 s ahead', { exp: now + 305, iat: now + 5, nbf: now + 5 }],
     ['without iat', { iat: undefined }],
+    ['from the beginning of time', { iat: 0, nbf: 0 }],
     ['that is about to expire', { exp: now + 0.5 }],
     ['with a certificate thumbprint, which is ignored', { header: { x5t: 'AAAA' } }],
   ])('accepts an assertion %s', async (_name, changes) => {
@@ -246,6 +272,20 @@ describe('authenticateClient with an assertion (B18)', () => {
     expect(refusal).toMatchObject(invalidClient)
     expect(refusal.description).toContain(problem)
     expect(claimed).toEqual([])
+  })
+
+  it.each<[string, object, string, string]>([
+    ['a typ in an array', { typ: ['JWT'] }, JSON.stringify(claims), 'its typ is'],
+    ['a kid in an array', { kid: ['ec'] }, JSON.stringify(claims), 'its kid is not a string'],
+    [
+      'an endless exp',
+      {},
+      JSON.stringify({ ...claims, exp: 0 }).replace('"exp":0', '"exp":1e999'),
+      'its exp is not a time',
+    ],
+  ])('rejects %s', async (_name, header, payload, problem) => {
+    const assertion = `${encode({ alg: 'ES256', kid: ec.kid, ...header })}.${encode(payload)}.${encode('signature')}`
+    expect((await refusalOf(asserted(assertion))).description).toContain(problem)
   })
 
   it('rejects critical extensions', async () => {
@@ -416,6 +456,11 @@ describe('the keys of a client', () => {
     const refusal = await refusalOf(asserted(await sign()), { client: having({ ...ec.jwk, ...changes }) })
     expect(refusal).toMatchObject(invalidClient)
     expect(refusal.description).toContain('a key of the client cannot be used')
+  })
+
+  it('ignores a key on another curve with the kid of the assertion', async () => {
+    const refusal = await refusalOf(asserted(await sign()), { client: having({ ...ec.jwk, crv: 'P-384' }) })
+    expect(refusal.description).toContain('the client publishes no key for ES256 with its kid')
   })
 
   it('ignores a secret key with the kid of the assertion', async () => {

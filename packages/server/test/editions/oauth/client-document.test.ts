@@ -137,7 +137,9 @@ describe('a client’s document (B07)', () => {
     ['both jwks and jwks_uri', { jwks_uri: 'https://client.example/keys' }],
     ['an empty key set', { jwks: { keys: [] } }],
     ['a key set that is a list', { jwks: [publicKey] }],
+    ['a key set that is null', { jwks: null }],
     ['a key that is a string', { jwks: { keys: ['k'] } }],
+    ['a key that is a string among others', { jwks: { keys: [publicKey, 'k'] } }],
     ['keys outside of a list', { jwks: { keys: { 0: publicKey } } }],
     ['101 keys', { jwks: { keys: Array.from({ length: 101 }, () => publicKey) } }],
     ['an http jwks_uri', { jwks: undefined, jwks_uri: 'http://client.example/keys' }],
@@ -156,6 +158,11 @@ describe('a client’s document (B07)', () => {
   ])('is refused if it is %s', (_case, value) => {
     expect(readClientDocument(url, value)).toEqual({ problem: 'it is not a JSON object' })
     expect(readClientMetadata('c1', value)).toEqual({ problem: 'it is not a JSON object' })
+  })
+
+  it('is refused for the first of several reasons', () => {
+    expect(problemOf({ client_secret: 's', client_secret_expires_at: 0 })).toBe('it contains client_secret')
+    expect(problemOf({ grant_types: [], response_types: [] })).toBe('its grant_types do not contain authorization_code')
   })
 
   it('ignores redirect URIs that cannot be used, in any number, repetitions, and unknown members', () => {
@@ -227,6 +234,12 @@ describe('a client’s document (B07)', () => {
 })
 
 describe('the fingerprint', () => {
+  it.each(['kty', 'crv', 'x', 'y', 'n', 'e'])('changes with the member %s of a key', (member) => {
+    const key = { kty: 'a', crv: 'a', x: 'a', y: 'a', n: 'a', e: 'a' }
+    const [one, other] = [key, { ...key, [member]: 'b' }].map((each) => read({ jwks: { keys: [each] } }, withKeys))
+    expect(one?.fingerprint).not.toBe(other?.fingerprint)
+  })
+
   const before = read({}, withKeys).fingerprint
 
   it.each<[string, object]>([

@@ -132,6 +132,7 @@ describe('a wrong document', () => {
     ['500', 'client_unreachable', () => published(document, {}, 500)],
     ['HTML', 'client_unreachable', () => published(document, { 'content-type': 'text/html' })],
     ['text', 'client_unreachable', () => published(document, { 'content-type': 'text/plain' })],
+    ['JSON of another type', 'client_unreachable', () => published(document, { 'content-type': 'x-application/json' })],
     ['JSON in name only', 'client_unreachable', () => published(document, { 'content-type': 'application/jsonp' })],
     ['no content type', 'client_unreachable', () => published(document, { 'content-type': '' })],
     ['a compressed body', 'client_unreachable', () => published(document, { 'content-encoding': 'gzip' })],
@@ -210,6 +211,7 @@ describe('a document that cannot be fetched again', () => {
   it.each<[string, string, () => Response]>([
     ['404', 'client_unreachable', () => published({}, {}, 404)],
     ['410', 'client_unreachable', () => published({}, {}, 410)],
+    ['broken JSON', 'client_unreachable', () => published('{')],
     ['another client_id', 'client_invalid', () => published({ ...document, client_id: 'x' })],
     ['no usable redirect URI', 'client_invalid', () => published({ ...document, redirect_uris: [] })],
   ])('is not used once its publisher withdraws it: %s', async (_case, code, publish) => {
@@ -236,6 +238,37 @@ describe('a document that cannot be fetched again', () => {
     expect(await clients.find(url, now)).toMatchObject({ isStale: true })
     clock.now++
     await expect(clients.find(url, now)).rejects.toMatchObject({ code: 'too_many_fetches', retryAfter: 3 })
+  })
+})
+
+describe('a document that cannot be fetched', () => {
+  it('is reported as late as the latest failure, so that the time reveals nothing', async () => {
+    const { clients, pages, delays } = openStage({ failureTime: 'shortest' })
+    pages.clear()
+    expect(await codeOf(clients.find(url, now))).toBe('client_unreachable')
+    expect(delays).toEqual([])
+    let end = (): void => undefined
+    const waited: number[] = []
+    const delay = (milliseconds: number) => {
+      waited.push(milliseconds)
+      return new Promise<void>((resolve) => (end = resolve))
+    }
+    const slow = openStage({ delay })
+    slow.pages.clear()
+    const finding = codeOf(slow.clients.find(url, now))
+    await expect.poll(() => waited).toHaveLength(1)
+    expect(await Promise.race([finding, Promise.resolve('waiting')])).toBe('waiting')
+    end()
+    expect(await finding).toBe('client_unreachable')
+  })
+
+  it('is refused with its name and cause', async () => {
+    const { clients, pages } = openStage()
+    pages.set(url, () => published({}, {}, 500))
+    await expect(clients.find(url, now)).rejects.toMatchObject({
+      name: 'OAuthProblem',
+      message: `${url} returned 500.`,
+    })
   })
 })
 
@@ -330,6 +363,16 @@ describe('shares of users and networks', () => {
     expect(await codeOf(find(0, 'bob'))).toBe('too_many_fetches')
     clock.now += 60
     expect(await codeOf(find(0, 'bob'))).toBe('client_unreachable')
+  })
+
+  it('the rates of a host do not apply to the holders of tokens', async () => {
+    const { clients, pages } = openStage()
+    for (let index = 0; index < 25; index++) {
+      const other = `https://client.example/${index}`
+      pages.set(other, () => published({ ...document, client_id: other }))
+      const holder = { mayFetch: true, remoteAddress: '203.0.113.1', holdsToken: true }
+      expect(await codeOf(clients.find(other, holder))).toBe('found')
+    }
   })
 
   it('all ports of a host are one host (B22)', async () => {

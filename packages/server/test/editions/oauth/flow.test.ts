@@ -269,6 +269,7 @@ describe('the operator', () => {
     const stage = await openStage({ clients: [clientDocument], resources: [internal], onlyResources: [] })
     const { user, page } = await openConsent(stage, authorizeUrl({ resource: internal.resource }))
     expect(words(page)).toContain('Allow client.example to access internal.example/mcp for you?')
+    expect(page).toContain('The operator of this server registered it.')
     expect(stage.fetched).toEqual([])
     const refused = await user.open(authorizeUrl())
     expect(await refused.text()).toContain('data-error-code="request_invalid"')

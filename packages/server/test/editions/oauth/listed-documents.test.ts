@@ -19,7 +19,10 @@ async function problemsOf(oauth: OAuthSettings): Promise<string[]> {
   const outcome: unknown = await requireUsableOAuth({ file: 'config.json', settings: { oauth } }).catch(
     (error: unknown) => error,
   )
-  return outcome instanceof Error ? outcome.message.split('\n  ').slice(1) : []
+  if (!(outcome instanceof Error)) return []
+  const problems = outcome.message.split('\n  ').slice(1)
+  expect(problems).not.toEqual([])
+  return problems
 }
 
 it('accepts usable documents', async () => {
