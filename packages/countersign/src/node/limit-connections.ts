@@ -145,7 +145,7 @@ class CountedConnections {
     if (!this.#counted.has(socket) || total === undefined || this.#all.open <= total) return
     const closed = pickConnectionToClose(socket, connection, { ...this.#holders(), total })
     if (closed === socket) this.#refuse(socket)
-    else this.#displace(closed)
+    else this.#displace(closed, total / 8)
   }
 
   becomeBusy(socket: Socket, connection: Connection): void {
@@ -169,8 +169,7 @@ class CountedConnections {
       idle.add(socket)
       unread.delete(socket)
     }
-    const { idlePerAddress = Number.POSITIVE_INFINITY } = this.#shares
-    if (address.idle.size > idlePerAddress) this.#makeRoom(address)
+    if (address.idle.size > (this.#shares.idlePerAddress ?? Number.POSITIVE_INFINITY)) this.#makeRoom(address)
   }
 
   /** Closes one connection of an address or a network. */
@@ -191,12 +190,12 @@ class CountedConnections {
     socket.destroySoon()
   }
 
-  #displace(socket: Socket): void {
+  #displace(socket: Socket, mostLeaving = 0): void {
     const isBusy = (this.#counted.get(socket)?.whole ?? 0) > 0 && !this.#all.unread.has(socket)
     // Removed from the counts before it is closed: the next connection over the limit must displace a different one.
     this.#forget(socket)
     this.#shares.onClosed?.('displaced')
-    if (!isBusy || this.#leaving.size >= (this.#shares.total ?? 0) / 8) {
+    if (!isBusy || this.#leaving.size >= mostLeaving) {
       socket.destroy()
       return
     }
@@ -210,7 +209,8 @@ class CountedConnections {
 
   #forget(socket: Socket): void {
     const connection = this.#counted.get(socket)
-    if (!connection || !this.#counted.delete(socket)) return
+    if (!connection) return
+    this.#counted.delete(socket)
     this.#byPeer.delete(connection.peer)
     for (const holder of connection.holders) removeFrom(holder, socket)
     if (connection.address.open === 0) this.#addresses.delete(connection.address.name)

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigurationError } from '../settings/problems.js'
+import { systemErrorCode } from './private-files.js'
 
 type Reader = (path: string) => Promise<unknown>
 
@@ -42,7 +43,7 @@ export async function readConfigurationFile(path: string): Promise<object> {
 }
 
 function problemOf(cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  const code = systemErrorCode(cause)
   if (code === 'ENOENT') return 'does not exist'
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION')
     return `Node ${process.versions.node} cannot read TypeScript: use Node 22.18 or later, or convert the file to .json or .mjs`

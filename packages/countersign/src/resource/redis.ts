@@ -175,7 +175,8 @@ export function redisSessions(client: RedisClient, options: RedisSessionsOptions
       if ((await run(createScript, valueNames(key), [value, lifetime])) !== 1) return 'taken'
       const site = siteOf(provider)
       const counted = await run(claimScript, namesIn(kind), [key, lifetime, JSON.stringify([holder, site, site])])
-      const [ofIssuer = 0, ofSite = 0, most = 0, , , all = 0] = Array.isArray(counted) ? counted.map(Number) : []
+      if (!Array.isArray(counted)) return 'added'
+      const [ofIssuer, ofSite, most, , , all] = counted.map(Number) as Counts
       if (hasSessionRoom(record, { ofIssuer, ofSite, most, all }, total)) return 'added'
       await remove(key)
       return 'full'

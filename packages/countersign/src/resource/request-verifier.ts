@@ -271,8 +271,9 @@ export function requireVerifyOptions(
   }
   const values = scope === undefined ? undefined : parseScope(scope)
   if (!values) throw new TypeError('require: \'authorization\' needs a valid scope, such as "data.read"')
-  const undeclared = declared && values.find((value) => !declared.includes(value))
-  if (declared === undefined || undeclared === undefined) return
+  if (!declared) return
+  const undeclared = values.find((value) => !declared.includes(value))
+  if (undeclared === undefined) return
   const near = nearestName(undeclared, declared)
   const meant = near === undefined ? '' : `; did you mean ${near}?`
   warnOnce(

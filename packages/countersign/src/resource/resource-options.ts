@@ -202,7 +202,7 @@ export function requireResourceOptions(options: ResourceOptions): void {
   requireKnownOptions('createResource', options, resourceOptions)
   requireKnownOptions('interop', options.interop ?? {}, { unsignedBodies: true })
   requireKnownOptions('denyList', options.denyList ?? {}, { whenUnreachable: true })
-  const { id, resourceTokenLifetime: lifetime = 600 } = options
+  const { id, resourceTokenLifetime: lifetime } = options
   if (options.allowInsecureLoopback)
     warnOnce(
       id,
@@ -215,7 +215,7 @@ export function requireResourceOptions(options: ResourceOptions): void {
   requireEndpointOrigins(options.endpointOrigins ?? {}, options, (name) => listed.includes(name))
   requireAccept(options)
   requireScopes(options.scopes)
-  if (!(Number.isInteger(lifetime) && lifetime >= 1 && lifetime <= 900))
+  if (lifetime !== undefined && !(Number.isInteger(lifetime) && lifetime >= 1 && lifetime <= 900))
     throw new TypeError('resourceTokenLifetime must be whole seconds, 1 to 900')
 }
 

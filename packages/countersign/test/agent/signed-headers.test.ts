@@ -8,12 +8,15 @@ const schemeIn = (headers: Record<string, string>) => /scheme=(\w+)/.exec(header
 describe('signedHeaders', () => {
   it('signs a GET request to the URL of a WebSocket as the agent', async () => {
     const stage = openStage()
-    stage.api = () => new Response('Upgrade required', { status: 426 })
+    let cancelled = 0
+    const body = new ReadableStream({ cancel: () => void cancelled++ })
+    stage.api = () => new Response(body, { status: 426 })
     const headers = await stage.agent.for('s1').signedHeaders(socket)
     expect(Object.keys(headers).toSorted()).toEqual(['signature', 'signature-input', 'signature-key'])
     expect(headers['signature-input']).toContain('("@method" "@authority" "@path" "@query" "signature-key")')
     expect(schemeIn(headers)).toBe('jwks')
     expect(stage.seen.map(({ method, url }) => `${method} ${url}`)).toEqual([`GET ${ids.api}/prices?symbol=a`])
+    expect(cancelled, 'unread').toBe(1)
   })
 
   it('has the token once the user has allowed it', async () => {

@@ -78,6 +78,11 @@ export interface Sessions {
 
 const month = 30 * 86_400
 
+const sessionsOptions = { page: true, store: true, lifetime: true, now: true } as const satisfies Record<
+  keyof SessionsOptions,
+  true
+>
+
 /**
  * Creates the sessions of an API that lets agents in itself, without person servers (draft -11 §6.3): a user of the API decides on its own
  * page, and the agent then sends the session's token beside its agent token. The token is useless to anyone but that agent.
@@ -91,7 +96,7 @@ const month = 30 * 86_400
  * ```
  */
 export function createSessions(options: SessionsOptions): Sessions {
-  requireKnownOptions('createSessions', options, { page: true, store: true, lifetime: true, now: true })
+  requireKnownOptions('createSessions', options, sessionsOptions)
   const { page, lifetime = month, now = systemClock, store: given = createSessionStore(now) } = options
   if (!isFetchableUrl(page, { allowInsecureLoopback: true }) || /[?#]/.test(page))
     throw new TypeError('page must be an https URL without a query, such as https://api.example/connect')

@@ -35,6 +35,13 @@ export interface Draft11ResourceOptions {
   sessions?: { attach(tools: ResourceTools): void } | undefined
 }
 
+const resourceOptions = {
+  coverage: true,
+  accounts: true,
+  accessMode: true,
+  sessions: true,
+} as const satisfies Record<keyof Draft11ResourceOptions, true>
+
 /** The resource's part of draft -11 of AAuth: signatures cover the query and the body. */
 export const draft11Resource = draft11ResourceWith({})
 
@@ -54,12 +61,7 @@ export const draft11ResourceWithBaseCoverage = draft11ResourceWith({ coverage: '
  * ```
  */
 export function draft11ResourceWith(options: Draft11ResourceOptions) {
-  requireKnownOptions('draft11ResourceWith', options, {
-    coverage: true,
-    accounts: true,
-    accessMode: true,
-    sessions: true,
-  })
+  requireKnownOptions('draft11ResourceWith', options, resourceOptions)
   const { coverage = 'full', accounts, accessMode, sessions } = options
   if (accounts !== undefined && typeof accounts.has !== 'function')
     throw new TypeError('accounts: has must be a function that decides whether a user has an account')

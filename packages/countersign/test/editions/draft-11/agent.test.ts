@@ -460,10 +460,15 @@ describe('a refused signature or token', () => {
     const stage = openStage()
     const created = ({ headers }: Seen) => Number(/created=(\d+)/.exec(headers.get('signature-input') ?? '')?.[1])
     const date = new Date((stage.clock.now - 50) * 1000 - 10_000).toUTCString()
+    let cancelled = 0
+    const unread = new ReadableStream({ cancel: () => void cancelled++ })
     stage.api = (seen) =>
-      created(seen) === stage.clock.now ? refusing(['clock_skew'], { date }) : new Response('data')
+      created(seen) === stage.clock.now
+        ? new Response(unread, refusing(['clock_skew'], { date }))
+        : new Response('data')
     expect((await stage.agent.fetch(data)).status).toBe(200)
     expect(stage.seen.map(created)).toEqual([stage.clock.now, stage.clock.now - 60])
+    expect(cancelled).toBe(1)
   })
 
   it('does not send a request again if the clock of the server is too far off, or if it was aborted', async () => {
