@@ -99,7 +99,6 @@ export const assertionType: TokenType<AssertionClaims> = {
     ['iss', 'identifier'],
     ['exp', 'seconds'],
     ['level', 'string'],
-    ['proof', 'string'],
     ['method', 'string'],
     ['target', 'string'],
   ],

@@ -265,3 +265,28 @@ it('only redirects are rewritten, wherever they are', () => {
   ])
     expect(rewrite(['Refresh', refresh as string])).toEqual(['Refresh', expected])
 })
+
+it.each([
+  ['X-Client-IP', true],
+  ['Remote_Addr', true],
+  ['True-Client-IPv6', true],
+  ['X-Socket-Address', true],
+  ['X-Cluster-Client-IP', true],
+  ['User-IP', true],
+  ['X-Host', true],
+  ['X-Original-Host', true],
+  ['Forwarded', true],
+  ['X-Vercel-Forwarded-For', true],
+  ['X-Sendfile-Type', true],
+  ['Proxy', true],
+  ['Relationship', false],
+  ['X-Email-Address', false],
+  ['X-Client-IP-Note', false],
+  ['My-Host', false],
+  ['X-Hostname', false],
+  ['Not-Forwarded', false],
+  ['Proxy-Note', false],
+  ['Accept', false],
+])('%s tells an address of the client, or something else that only proxies may set: %s', (name, expected) => {
+  expect(traitsOf(name).isUntrusted).toBe(expected)
+})

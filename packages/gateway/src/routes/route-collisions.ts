@@ -128,7 +128,7 @@ export function passAroundMcp(
  * the stricter route, the open route lets requests to that name through.
  */
 function* aroundStricter(groups: readonly PathRows[], index: RowIndex): Generator<Finding> {
-  for (const group of groups.filter(({ pattern }) => pattern.open))
+  for (const group of groups)
     for (const fold of foldsOf(groups)) {
       const near = openReadings(group, fold).flatMap(({ segments }) => index.foldedIn(fold).sharing(segments))
       for (const other of new Set(near))
@@ -177,7 +177,7 @@ function isTokenEnough(route: Route, other: Route): boolean {
 function* aroundMcp(groups: readonly PathRows[], mcpPaths: readonly string[]): Generator<Finding> {
   for (const path of mcpPaths) {
     const pattern = foldPattern(parsePathPattern(path), folds[0] as Kept)
-    for (const group of groups.filter(({ pattern: { open } }) => open))
+    for (const group of groups)
       if (isAround(group, pattern, 0))
         for (const row of group.rows) yield openFinding(row, `surrounds the MCP server at ${path}`)
   }

@@ -301,6 +301,11 @@ describe('collisionsIn', () => {
   it('includes a gateway that forwards requests around its MCP servers', () => {
     expect(collisions({ mcp: [{ path: '/mcp' }], otherwise: 'pass' }).length).toBeGreaterThan(0)
     expect(collisions({ mcp: [{ path: '/mcp' }] })).toEqual([])
+    const around = (route: object) => collisions({ mcp: [{ path: '/mcp' }], otherwise: 'pass', routes: [read, route] })
+    expect(around({ ...open, path: '/*' })).toEqual(expect.arrayContaining(['otherwise']))
+    expect(around({ fallback: true })).toEqual(['otherwise'])
+    expect(around({ ...open, path: '/*', fallback: true })).not.toContain('otherwise')
+    expect(around({ ...open, path: '/x/*', fallback: true })).toContain('otherwise')
   })
 })
 

@@ -87,6 +87,38 @@ describe('a table is rejected if a server may confuse the paths of one route wit
   })
 })
 
+it('a table is rejected if a server may confuse paths for only one of their methods', () => {
+  const users: Route[] = [
+    { ...strict, path: '/users.json' },
+    { ...none, method: 'POST', path: '/users.json' },
+  ]
+  expect(() => createRouteTable([{ ...none, method: '*', path: '/users' }, ...users])).toThrow('routes[0] is * /users')
+  const wider: Route = { ...strict, path: '/a/*' }
+  const narrow: Route = { ...none, method: '*', path: '/a/{x}' }
+  expect(() => createRouteTable([{ ...narrow, mayShadow: true }, wider])).not.toThrow()
+  expect(() => createRouteTable([{ ...narrow, mayShadow: true }])).toThrow(
+    'has mayShadow, but shadows no stricter route',
+  )
+})
+
+it('an open route that accepts OAuth requires less than one within it that does not', () => {
+  const both = ['aauth', 'oauth'] as const
+  const within: Route = { method: 'GET', path: '/a/b', require: 'identity' }
+  const problemOf = (open: Partial<Route>) => {
+    const around: Route = { method: 'GET', path: '/a/*', require: 'identity', accept: both, ...open }
+    try {
+      createRouteTable([around, within], [], both)
+      return ''
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+  expect(problemOf({})).toContain('accepts OAuth, unlike GET /a/b of routes[1], which shares paths with it')
+  expect(problemOf({ require: 'signature' })).toContain('requires less than GET /a/b of routes[1]')
+  expect(problemOf({ require: 'signature', accept: undefined })).toContain('requires less than GET /a/b of routes[1]')
+  expect(problemOf({ accept: undefined })).toBe('')
+})
+
 // G52
 describe('a table is rejected if an open route requires less than a route within it', () => {
   const table = (...rows: Partial<Route>[]) => createRouteTable(rows.map((row) => ({ ...none, path: '/', ...row })))
