@@ -184,7 +184,9 @@ export function requirePlainHead(judged: CheckedRequest): void {
     const name = rawHeaders[at] as string
     const value = rawHeaders[at + 1] as string
     if (/^cookie$/i.test(name))
-      for (const [, encoded = '', text = ''] of value.matchAll(/(?<=^|;)([^;=]{4,})=([^;]*)/g)) {
+      for (const [, encoded, text] of value.matchAll(/(?<=^|;)([^;=]{4,})=([^;]*)/g) as Iterable<
+        [string, string, string]
+      >) {
         const cookie = parameterName(encoded.trim())
         if (mayNameMethod(cookie)) check().methodField(cookie, text)
       }
@@ -193,21 +195,20 @@ export function requirePlainHead(judged: CheckedRequest): void {
     if (!(isFromProxy && traitsOf(name).isUntrusted)) check().header(name, value)
   }
   for (const part of rawTarget.includes('?') ? partsOf(queryOf(rawTarget)) : []) {
-    // The shortest relevant name is `verb`, and the shortest batch is `[{url:a}]`.
+    // The shortest relevant name is `verb`.
     const equals = part.indexOf('=')
     const encodedName = equals === -1 ? part : part.slice(0, equals)
     const value = part.slice(encodedName.length + 1)
     const name = encodedName.length < 4 ? '' : parameterName(encodedName)
     if (actionName.test(name)) check().name(name)
-    if (value.length > 2 && mayNameMethod(name)) check().methodField(name, value)
-    if (value.length > 8 && mayBeBatch.test(value)) check().value(value, { isInQuery: true })
+    if (mayNameMethod(name)) check().methodField(name, value)
+    if (mayBeBatch.test(value)) check().value(value, { isInQuery: true })
   }
 }
 
 /** The parameters of a query. Some servers separate them at `&` and `;`, others only at `&`. */
 function partsOf(query: string): string[] {
-  const parts = query.split(/[&;]/)
-  return query.includes(';') ? [...parts, ...query.split('&').filter((part) => part.includes(';'))] : parts
+  return [...query.split(/[&;]/), ...query.split('&').filter((part) => part.includes(';'))]
 }
 
 /** Parameters and fields that make Astro, Qwik and React run a server action or function at any path. */

@@ -128,10 +128,9 @@ export function isStricter(
   const narrower = own.filter((each) => isNarrower(each.formIn(other.fold, end), pattern))
   const handled = handledAs(method).filter((each) => routeFor(other, each))
   if (handled.length === 0) return narrower.length === 0 && ofUnlisted()
-  return handled.some((each) => {
-    const route = routeFor(other, each)
-    return route && isMore(route) && !narrower.some((group) => routeFor(group, each))
-  })
+  return handled.some(
+    (each) => isMore(routeFor(other, each) as Route) && !narrower.some((group) => routeFor(group, each)),
+  )
 }
 
 /**

@@ -48,6 +48,7 @@ describe('a parameter or header that names a method that requires more on its pa
     'httpMethod=%20DELETE%00',
     'req%75estMethod=%2544ELETE',
     'method=DELETE',
+    'method=PUT',
     'method[]=DELETE',
     'entry[method]=DELETE;a=b',
     'tunnel=DELETE',
@@ -123,4 +124,23 @@ describe('a parameter or header that names a method that requires more on its pa
     const open: Route[] = [{ method: '*', path: '/notes/*', require: 'none' }]
     expect(refusalOf('/notes/7?verb=DELETE', [['X-Acme-Method', 'DELETE']], { of: open })).toBe('passed')
   })
+})
+
+it('a header that the operator’s proxy may set is checked only if a client sent it', () => {
+  expect(refusalOf('/notes/7', [['Verb_In', 'DELETE']])).toBe('request_malformed')
+  expect(refusalOf('/notes/7', [['Verb_In', 'DELETE']], { isFromProxy: true })).toBe('passed')
+  expect(refusalOf('/notes/7', [['Verb-In', 'DELETE']], { isFromProxy: true })).toBe('request_malformed')
+})
+
+it('letters with a space between them name no method', () => {
+  expect(refusalOf('/notes/7?http_method=DE%20LETE')).toBe('passed')
+  expect(refusalOf('/notes/7?http_method=+%22DELETE%09')).toBe('request_malformed')
+})
+
+it('at most 16 parameters of a query may be batches', () => {
+  const query = (count: number, value: string) => Array.from({ length: count }, (_, at) => `${at}=${value}`).join('&')
+  const batch = encodeURIComponent('[{"url":"/other/a/b"}]')
+  expect(refusalOf(`/notes/7?${query(16, batch)}`)).toBe('passed')
+  expect(refusalOf(`/notes/7?${query(17, batch)}`)).toBe('target_ambiguous')
+  expect(refusalOf(`/notes/7?${query(17, '[1]')}`)).toBe('passed')
 })

@@ -1,4 +1,5 @@
-import { createRouteTable, type Route } from 'countersign-gateway'
+import { AAuthError } from 'countersign/resource'
+import { checkRequest, createRouteTable, type Route } from 'countersign-gateway'
 import { expect, it } from 'vitest'
 
 const pathOf = (text: string) => {
@@ -53,4 +54,69 @@ it('a remembered path is compared with stricter routes once per method', () => {
   const other = routed.need('POST')
   if (!other) throw new Error('no route')
   expect([readsFor('POST', other) > 0, readsFor('POST', other)]).toEqual([true, 0])
+})
+
+const strict = { method: 'GET', require: 'signature' } as const
+const none = { method: 'GET', require: 'none' } as const
+
+/** What a request needs with a table, or the code of its refusal. */
+function needed(routes: Route[], rawTarget: string, method = 'GET'): string {
+  try {
+    const rules = { table: createRouteTable(routes), otherwise: 'refuse' } as const
+    return checkRequest({ method, rawTarget, rawHeaders: [] }, rules).need?.level ?? 'nothing'
+  } catch (error) {
+    if (error instanceof AAuthError) return error.code
+    throw error
+  }
+}
+
+it('a long parameter beside a wider, stricter route is refused, unless its route may shadow that one', () => {
+  const [short, long] = [`/a/${'x'.repeat(100)}`, `/a/${'x'.repeat(101)}`]
+  const wider: Route = { ...strict, path: '/a/*' }
+  const narrow: Route = { ...none, path: '/a/{x}' }
+  expect([needed([narrow, wider], short), needed([narrow, wider], long)]).toEqual(['none', 'target_ambiguous'])
+  expect(needed([{ ...narrow, mayShadow: true }, wider], long)).toBe('none')
+  expect(needed([narrow, { ...wider, ...none }], long)).toBe('none')
+})
+
+it('a path on which a router may follow another route to a wider, stricter one is refused', () => {
+  const routes: Route[] = [
+    { ...none, path: '/{x}/b' },
+    { ...none, path: '/a/c' },
+    { ...none, path: '/d/e' },
+    { ...strict, path: '/*' },
+  ]
+  const targets = ['/a/b', '/d/b', '/z/b', '/a/c']
+  expect(targets.map((target) => needed(routes, target))).toEqual([
+    'target_ambiguous',
+    'target_ambiguous',
+    'none',
+    'none',
+  ])
+})
+
+it('punctuation distinguishes names if the stricter route keeps endings', () => {
+  const wide: Route = { ...none, path: '/doc/{x}' }
+  const narrow: Route = { ...strict, path: '/doc/a_b' }
+  expect(needed([wide, narrow], '/doc/a-b')).toBe('target_ambiguous')
+  expect(needed([wide, { ...narrow, endings: 'kept' }], '/doc/a-b')).toBe('none')
+})
+
+it('a table has stricter routes, or MCP servers, than a request needs', () => {
+  const hasStricter = (routes: Route[], mcp: string[] = []) => {
+    const table = createRouteTable(routes, mcp)
+    const need = table.at(pathOf('/a')).need('GET')
+    return need && table.hasStricter(need)
+  }
+  const own: Route = { ...none, path: '/a' }
+  expect(hasStricter([own, { ...strict, path: '/b' }])).toBe(true)
+  expect(hasStricter([own, { ...none, path: '/b' }])).toBe(false)
+  expect(hasStricter([own], ['/mcp'])).toBe(true)
+})
+
+it('a method is refused only if its whole name is one that is never forwarded', () => {
+  const rules = { table: createRouteTable([open]), otherwise: 'pass' } as const
+  const judge = (method: string) => () => checkRequest({ method, rawTarget: '/a', rawHeaders: [] }, rules)
+  for (const method of ['CONNECT', 'trace', 'TRACK']) expect(judge(method)).toThrow(`${method} is not forwarded.`)
+  for (const method of ['XTRACE', 'TRACKS']) expect(judge(method)()).toEqual({ verify: false, need: undefined })
 })
