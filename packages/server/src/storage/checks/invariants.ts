@@ -13,9 +13,6 @@ const hasName = (list: string, name: string) =>
 /** A complete secret issued by the server, or a complete JWT. */
 const secret = /\baa(?:rq|cd|dc|lk|rt|sn|br)_(?:[\w-]{43}|[\w-]{70})(?![\w-])|\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/
 
-/** Whether an event's data may contain a secret with this prefix. */
-const inData = (prefix: string) => sql`lower(data) like ${sql.lit(`%${prefix}%`)}`
-
 /** The checks for each invariant, by name. */
 export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Check>>>> = {
   I1: {
@@ -214,7 +211,7 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
     secret_in_audit: checkEach(
       'The audit log contains a token, a code or a session id.',
       sql<{ event: number; data: string }>`select id as event, data from audit_event
-        where ${sql.join(['aarq_', 'aacd_', 'aadc_', 'aalk_', 'aart_', 'aasn_', 'aabr_', 'eyj'].map(inData), sql` or `)}`,
+        where data like '%aa%' or data like '%eyJ%'`,
       ({ event, data }) => (secret.test(data) ? { event } : undefined),
     ),
   },

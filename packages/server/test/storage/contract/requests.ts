@@ -290,6 +290,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       const redeemed = await storage.redeemCode(redemptionOf(permission))
       expect(redeemed).toMatchObject({ grant: { id: grantId }, issue: { scope: 'calendar.read' } })
       expect(await storage.listGrants()).toHaveLength(1)
+      expect(await storage.findViolations()).toEqual([])
     })
 
     const uncovered: [string, object, object][] = [
