@@ -72,6 +72,8 @@ test('thousands of accounts that revoke thousands of grants do not displace olde
   expect(revoked).toContainEqual({ kind: 'grant', value: taken.grantId })
   expect(revokedBefore.map((each) => each.sub)).not.toContain(sub)
   expect([revoked.length + revokedBefore.length, before, isWhole]).toEqual([10_000, undefined, false])
+  // What any list returns if its filter sets no limit.
+  expect(await later.listUsers()).toHaveLength(100)
   await later.close()
 })
 

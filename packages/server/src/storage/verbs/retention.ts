@@ -60,13 +60,10 @@ const over: readonly Over[] = [
   {
     table: 'auth_request',
     isOver: (now) => sql`expires_at <= ${now - retention.request} and ${hasNoCode}`,
-    names: ['agent_id', 'resource_id', 'display_id'],
+    // Its agent and resource are referenced by its events, which are stored for longer.
+    names: ['display_id'],
   },
-  {
-    table: 'token_issue',
-    isOver: (now) => sql`expires_at <= ${now - retention.issue}`,
-    names: ['agent_id', 'resource_id'],
-  },
+  { table: 'token_issue', isOver: (now) => sql`expires_at <= ${now - retention.issue}` },
   { table: 'refresh_token', isOver: (now) => sql`revoked_at <= ${now - retention.refreshToken}` },
   { table: 'refresh_token', isOver: (now) => sql`idle_expires_at <= ${now - retention.refreshToken}` },
   { table: 'grant_usage_day', key: ['grant_id', 'day_at'], isOver: (now) => sql`day_at <= ${now - retention.usage}` },
