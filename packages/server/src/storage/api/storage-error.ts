@@ -33,5 +33,10 @@ export class StorageError extends Error {
   }
 }
 
+/** Returns the code of an error of Node.js or of a library; undefined if it has none. */
+export function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
+}
+
 /** The reasons for which a verb can refuse, derived from its outcomes. */
 export type ReasonOf<O> = O extends { outcome: 'refused'; reason: infer R extends string } ? R : never

@@ -1,3 +1,5 @@
+import { codeOf } from '../api/storage-error.js'
+
 /** An error that PostgreSQL reported, or a failed connection. */
 export class DatabaseFailure extends Error {
   /** SQLSTATE; undefined if the connection failed. */
@@ -34,6 +36,6 @@ export function isOutage(error: unknown): boolean {
 
 /** Returns the SQLSTATE of a PostgreSQL error. */
 export function stateOf(cause: unknown): string | undefined {
-  if (!(cause instanceof Error) || !('code' in cause) || !('severity' in cause)) return undefined
-  return typeof cause.code === 'string' ? cause.code : undefined
+  const code = codeOf(cause)
+  return typeof code === 'string' && 'severity' in (cause as Error) ? code : undefined
 }

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 
-import { StorageError } from '../api/storage-error.js'
+import { codeOf, StorageError } from '../api/storage-error.js'
 
 export type { PostgresOptions } from './postgres-storage.js'
 
@@ -12,7 +12,7 @@ async function loadPostgres() {
   try {
     await import('pg')
   } catch (cause) {
-    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND'
+    const isMissing = codeOf(cause) === 'ERR_MODULE_NOT_FOUND'
     if (!isMissing) throw cause
     const what = 'PostgreSQL requires the pg package, which is not installed: npm install pg@8'
     throw new StorageError('misconfigured', what, { cause })

@@ -1,5 +1,5 @@
 import { isUntrustedCertificate } from 'countersign/discovery'
-import { StorageError } from '../api/storage-error.js'
+import { codeOf, StorageError } from '../api/storage-error.js'
 import { stateOf } from './database-failure.js'
 
 /** A problem that prevents a database from being opened until an operator fixes it, and the message that explains how to fix it. */
@@ -48,7 +48,7 @@ const mistakes: readonly Mistake[] = [
       `The database’s certificate was not issued by a trusted CA (${message}): set the CA file in the URL, sslrootcert=/etc/…/ca.pem. NODE_EXTRA_CA_CERTS is not used for this connection.`,
   },
   {
-    isIt: (error) => 'code' in error && error.code === 'ERR_TLS_CERT_ALTNAME_INVALID',
+    isIt: (error) => codeOf(error) === 'ERR_TLS_CERT_ALTNAME_INVALID',
     says: ({ message }) =>
       `The database’s certificate is for another host name (${message}): use that name in the URL.`,
   },

@@ -108,7 +108,7 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
         // Writers of events queue behind a change to the event tables. The change therefore yields to readers and is retried later.
         await ask("set lock_timeout = '500ms'", [])
         const { rows } = await ask('select * from keep_audit($1)', [before])
-        const { events = 0, agents = [], resources = [] }: Partial<KeptAudit> = rows[0] ?? {}
+        const { events, agents, resources } = onlyOf(rows) as unknown as KeptAudit
         return { events, agentIds: [...new Set(agents)], resourceIds: [...new Set(resources)] }
       }),
     resetIdSequences: async ({ db }) => void (await sql`select continue_ids()`.execute(db)),

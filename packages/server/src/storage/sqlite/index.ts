@@ -4,13 +4,13 @@
  * @packageDocumentation
  */
 
-import { StorageError } from '../api/storage-error.js'
+import { codeOf, StorageError } from '../api/storage-error.js'
 
 async function loadSqlite() {
   try {
     await import('better-sqlite3')
   } catch (cause) {
-    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND'
+    const isMissing = codeOf(cause) === 'ERR_MODULE_NOT_FOUND'
     if (!isMissing) throw cause
     const what = 'SQLite requires the better-sqlite3 package, which is not installed: npm install better-sqlite3'
     throw new StorageError('misconfigured', what, { cause })

@@ -1,7 +1,7 @@
-import { accessSync, closeSync, constants, openSync, type Stats, statSync } from 'node:fs'
+import { accessSync, closeSync, constants, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
-import { StorageError } from '../api/storage-error.js'
+import { codeOf, StorageError } from '../api/storage-error.js'
 import { migrations } from './migrations.js'
 import { isBusy } from './writer.js'
 
@@ -96,7 +96,7 @@ function createPrivately(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600))
   } catch (error) {
-    if (!existed(error)) throw error
+    if (codeOf(error) !== 'EEXIST') throw error
   }
 }
 
@@ -134,10 +134,6 @@ function versionOf(database: Database.Database): number {
   return Number(database.pragma('user_version', { simple: true }))
 }
 
-function existed(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EEXIST'
-}
-
 /**
  * Requires that this process can write a SQLite file and the files that SQLite keeps next to it.
  *
@@ -153,20 +149,15 @@ function requireMode(file: string, access: number, mode: string): void {
     accessSync(file, access)
   } catch (cause) {
     // The file may be missing: SQLite creates and deletes the files next to its database file.
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return
+    if (codeOf(cause) === 'ENOENT') return
     throw new StorageError('not_writable', `${file} cannot be written: ${adviceFor(file, cause, mode)}.`, { cause })
   }
 }
 
 function adviceFor(file: string, cause: unknown, mode: string): string {
-  const owner = statOf(file)?.uid
+  const { uid: owner } = statSync(file)
   const user = process.getuid?.()
-  if (cause instanceof Error && 'code' in cause && cause.code === 'EROFS') return 'its file system is mounted read-only'
-  if (user === undefined || owner === undefined || owner === user)
-    return `give its user write access, for example with chmod ${mode} ${file}`
+  if (codeOf(cause) === 'EROFS') return 'its file system is mounted read-only'
+  if (user === undefined || owner === user) return `give its user write access, for example with chmod ${mode} ${file}`
   return `it belongs to user ${owner}, but this process runs as user ${user}: run the program as the owner, or chown ${user} ${file}`
-}
-
-function statOf(file: string): Stats | undefined {
-  return statSync(file, { throwIfNoEntry: false })
 }

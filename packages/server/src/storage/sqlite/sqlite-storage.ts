@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, rmSync } from 'node:fs'
 import type { Storage, StorageOptions } from '../api/storage.js'
-import { StorageError } from '../api/storage-error.js'
+import { codeOf, StorageError } from '../api/storage-error.js'
 import { sqlStorage } from '../sql-storage.js'
 import { openDatabase } from './open-database.js'
 import { sqliteEngine } from './sqlite-engine.js'
@@ -49,8 +49,7 @@ function createPrivately(to: string): number {
   try {
     return openSync(to, 'wx', 0o600)
   } catch (cause) {
-    const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST'
-    throw exists
+    throw codeOf(cause) === 'EEXIST'
       ? new StorageError('not_writable', `${to} already exists: use a new file name.`, { cause })
       : notWritten(to, cause)
   }

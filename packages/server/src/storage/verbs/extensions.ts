@@ -32,7 +32,6 @@ async function extendableGrants(statement: Statement, userId: string, grantIds: 
     .select(clock.as('read_at'))
     .where('g.user_id', '=', userIdOf(statement, userId))
     .where('g.public_id', 'in', grantIds.map(idBytes))
-    .where('g.call', 'is', null)
     .where('a.blocked_at', 'is', null)
     .execute()
   const tokens = await usableTokens(
