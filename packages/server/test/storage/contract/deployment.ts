@@ -88,6 +88,7 @@ export function deploymentContract(name: string, makeStorage: MakeStorage): void
       const ended = { sessions: 1, requests: 1, codes: 1, refreshTokens: 1, devices: 0 }
       expect(await storage.invalidateRestored('operator:carol')).toEqual(ended)
       expect(await storage.findSession(idHash)).toBeUndefined()
+      expect(await storage.findUser(user.id)).toMatchObject({ credentialRevision: 1 })
       expect(outcomeOf(await storage.decideRequest(open.decision))).toBe('not_open')
       expect(outcomeOf(await storage.redeemCode(allowed.redemption))).toBe('expired')
       expect(await storage.findAuthRequest(allowed.tokenHash)).toMatchObject({

@@ -31,6 +31,7 @@ export function extensionContract(name: string, makeStorage: MakeStorage): void 
     test('a permission ends later, and the refresh token works until then; the others keep their end', async () => {
       const { storage } = world
       const { user, grantId, refresh } = await refreshable(storage, { scope: 'a b' }, { grantLifetime: hour })
+      const other = await rememberedGrant(storage, { scope: 'a' }, { grantLifetime: hour }, user)
       expect(await extendable(user.id, grantId)).toEqual([
         ['a', hour],
         ['b', hour],
@@ -45,6 +46,10 @@ export function extensionContract(name: string, makeStorage: MakeStorage): void 
           { name: 'a', expiresAt: end },
           { name: 'b', expiresAt: start + hour },
         ],
+      })
+      expect(await storage.findGrant(other.grantId)).toMatchObject({
+        expiresAt: start + hour,
+        permissions: [{ name: 'a', expiresAt: start + hour }],
       })
       world.now = start + hour
       expect(await storage.refreshGrant(refresh)).toMatchObject({ issue: { scope: 'a' } })

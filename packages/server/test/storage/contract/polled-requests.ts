@@ -1,14 +1,15 @@
 import { expect, test } from 'vitest'
 import {
+  agent,
   allowedRequest,
   asRead,
   boundRequest,
-  eventNames,
   freshHash,
   newRequest,
   newUser,
   outcomeOf,
   rememberedGrant,
+  resource,
   times,
 } from '../fixtures.js'
 import { inStorage, type MakeStorage, start } from './in-storage.js'
@@ -88,7 +89,9 @@ export function polledRequestContract(name: string, makeStorage: MakeStorage): v
           request: undefined,
         })
         expect(await storage.findAuthRequest(asked.tokenHash)).toEqual(found)
-        expect(await storage.listEvents({ event: 'request.other_user' })).toMatchObject([{ userId: other.id }])
+        expect(await storage.listEvents({ event: 'request.other_user' })).toMatchObject([
+          { userId: other.id, agent, resource, requestId: found.id },
+        ])
         expect(await storage.bindRequest({ ...binding, ...asRead(own) })).toMatchObject({ outcome: 'bound' })
       },
     )
@@ -161,14 +164,16 @@ export function polledRequestContract(name: string, makeStorage: MakeStorage): v
 
     test('is ended by its agent once, while it is open', async () => {
       const { storage } = world
-      const { pollHash, tokenHash } = await polled()
+      const { pollHash, tokenHash } = await polled({ delegate: 'bot' })
       expect(await storage.relinquishRequest({ pollHash })).toBe(true)
       expect(await storage.relinquishRequest({ pollHash })).toBe(false)
       expect(await storage.findPolledRequest(pollHash)).toMatchObject({ status: 'abandoned', answeredAt: start })
       const user = await newUser(storage)
       const binding = { tokenHash, browserHash: freshHash(), ...asRead(user), state: null }
       expect(await storage.bindRequest(binding)).toMatchObject({ reason: 'not_open' })
-      expect(await eventNames(storage)).toContain('request.relinquished')
+      expect(await storage.listEvents({ event: 'request.relinquished' })).toMatchObject([
+        { agent, resource, requestId: expect.any(String), data: { delegate: 'bot' } },
+      ])
     })
 
     test('that was allowed keeps its grant when the agent ends it, but its code no longer works', async () => {
@@ -227,7 +232,7 @@ export function polledRequestContract(name: string, makeStorage: MakeStorage): v
     test('count against the open request with the handle, and the last one ends it', async () => {
       const { storage } = world
       const asked = withHandle('ABCD')
-      await storage.createAuthRequest(asked)
+      const { id } = await storage.createAuthRequest(asked)
       await storage.createAuthRequest(withHandle('EFGH'))
       const guess = () => storage.countWrongLink({ linkHandle: 'ABCD', most: 5 })
       const counts = await Promise.all(times(4, guess))
@@ -236,7 +241,10 @@ export function polledRequestContract(name: string, makeStorage: MakeStorage): v
       expect(await guess()).toBe(5)
       expect(await storage.findAuthRequest(asked.tokenHash)).toMatchObject({ status: 'abandoned', wrongLinks: 5 })
       expect(await guess()).toBeUndefined()
-      expect(await storage.listEvents({ event: 'request.guessed' })).toMatchObject([{ data: { wrongLinks: 5 } }])
+      const event = { event: 'request.guessed', agent, resource, requestId: id, data: { wrongLinks: 5 } }
+      expect(await storage.listEvents({ event: event.event })).toEqual([
+        { ...event, id: expect.any(String), at: start },
+      ])
     })
 
     test('count against no request that a browser has opened, that has expired, or that has another handle', async () => {

@@ -148,7 +148,9 @@ export function receivedRevocationContract(name: string, makeStorage: MakeStorag
         expect(outcomeOf(await storage.redeemCode(allowed.redemption))).toBe('used')
         const events = await storage.listEvents({ event: 'request.revoked' })
         expect(events).toHaveLength(2)
-        for (const { data } of events) expect(data).toEqual({ by: by === 'agent' ? agent : resource, delegate: 'bot' })
+        const data = { by: by === 'agent' ? agent : resource, delegate: 'bot' }
+        for (const event of events) expect(event).toMatchObject({ agent, resource, userId: user.id, data })
+        expect(new Set(events.map(({ requestId }) => requestId)).size).toBe(2)
         expect(await storage.findViolations()).toEqual([])
       },
     )

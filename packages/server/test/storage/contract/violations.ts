@@ -214,4 +214,6 @@ export async function fillWithEverything(storage: Storage): Promise<void> {
     { ...key, kid: 'one', state: 'active' },
     { ...key, kid: 'two', state: 'next', notBefore: start + 600 },
   ])
+  await storage.moveKeys([{ kid: 'one', from: 'active', to: 'retiring' }], { by: 'server' })
+  await storage.moveKeys([{ kid: 'two', from: 'next', to: 'active' }], { by: 'operator:carol' })
 }
