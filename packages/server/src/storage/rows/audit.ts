@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { AuditEventName } from '../api/audit-events.js'
 import type { AuditEvent, AuditStorage, EventFilter, NewEvent, RecordedEvent } from '../api/audit-storage.js'
 import type { EmailDetails, NoticeKind } from '../api/email-storage.js'
-import type { Statement, Unit } from '../sql/engine.js'
+import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedInsertion, cachedQuery, generateId, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
 import type { Row } from '../sql/tables.js'
 import { agentIdOf, internAgent, internResource, resourceIdOf } from './identifiers.js'
@@ -134,6 +134,14 @@ export async function recordEvent(unit: Unit, event: NewEvent): Promise<void> {
 export async function listEvents(statement: Statement, filter: EventFilter = {}): Promise<RecordedEvent[]> {
   const { userId, agent, resource, event, since, until, after, limit = 1000, newest = false } = filter
   if (event?.length === 0) return []
+  const others = [resource, since, until, after, newest || undefined]
+  if (
+    userId !== undefined &&
+    agent !== undefined &&
+    typeof event === 'string' &&
+    others.every((one) => one === undefined)
+  )
+    return (await eventsOfPair(statement, { user: idBytes(userId), agent, event, limit })).map(toEvent)
   let query = events(statement)
   if (userId !== undefined) query = query.where('e.user_id', '=', userIdOf(statement, userId))
   if (agent !== undefined) query = query.where('e.agent_id', '=', agentIdOf(statement, agent))
@@ -150,6 +158,17 @@ export async function listEvents(statement: Statement, filter: EventFilter = {})
     .execute()
   return rows.map(toEvent)
 }
+
+/** Read for every consent page. */
+const eventsOfPair = cachedQuery(
+  (parts, of: Placeholders<{ user: Uint8Array; agent: string; event: string; limit: number }>) =>
+    events(parts)
+      .where('e.user_id', '=', parts.db.selectFrom('app_user').select('id').where('public_id', '=', of.user))
+      .where('e.agent_id', '=', agentIdOf(parts, of.agent))
+      .where('e.event', '=', of.event)
+      .orderBy('e.id')
+      .limit(of.limit),
+)
 
 /** Implements {@link AuditStorage.listSinceDenial}. Most users have denied an agent nothing. */
 export async function listSinceDenial(
@@ -182,7 +201,7 @@ function firstSince({ db }: Statement, since: number) {
   return db.selectFrom('audit_event').select(sql<number>`min(id + 0)`.as('id')).where('at', '>=', since)
 }
 
-function events({ db }: Statement) {
+function events({ db }: Parts) {
   return db
     .selectFrom('audit_event as e')
     .leftJoin('app_user as u', 'u.id', 'e.user_id')

@@ -135,8 +135,13 @@ export async function listGrants(statement: Statement, filter: GrantFilter = {})
   const { clock } = statement
   const { userId, agent, resource, live, query, after, limit = 100 } = filter
   const others = [resource, live, query, after]
-  if (userId !== undefined && agent !== undefined && others.every((other) => other === undefined))
-    return (await grantsOfPair(statement, { user: idBytes(userId), agent, limit })).map(toListedGrant)
+  if (agent !== undefined && others.every((other) => other === undefined)) {
+    const found =
+      userId === undefined
+        ? grantsOfAgent(statement, { agent, limit })
+        : grantsOfPair(statement, { user: idBytes(userId), agent, limit })
+    return (await found).map(toListedGrant)
+  }
   let found = listedGrants(statement)
   if (userId !== undefined) found = found.where('g.user_id', '=', userIdOf(statement, userId))
   if (agent !== undefined) found = found.where('g.agent_id', '=', agentIdOf(statement, agent))
@@ -163,11 +168,16 @@ export async function listGrants(statement: Statement, filter: GrantFilter = {})
   return rows.map(toListedGrant)
 }
 
-/** Read for every consent page. */
+// Both are read for every consent page.
+
+const grantsOfAgent = cachedQuery((parts, by: Placeholders<{ agent: string; limit: number }>) =>
+  listedGrants(parts).where('g.agent_id', '=', agentIdOf(parts, by.agent)).orderBy('g.id', 'desc').limit(by.limit),
+)
+
 const grantsOfPair = cachedQuery((parts, pair: Placeholders<{ user: Uint8Array; agent: string; limit: number }>) =>
   listedGrants(parts)
     .where('g.user_id', '=', parts.db.selectFrom('app_user').select('id').where('public_id', '=', pair.user))
-    .where('g.agent_id', '=', parts.db.selectFrom('agent').select('id').where('identifier', '=', pair.agent))
+    .where('g.agent_id', '=', agentIdOf(parts, pair.agent))
     .orderBy('g.id', 'desc')
     .limit(pair.limit),
 )

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { type SqlBool, sql } from 'kysely'
+import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import type { RequestDisplay } from '../api/request-storage.js'
-import type { Statement, Unit } from '../sql/engine.js'
+import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { onlyOf } from '../sql/kept-query.js'
 
 /** Returns a subquery for an agent's id. It yields no row if no row references the agent. */
-export function agentIdOf({ db }: Statement, identifier: string) {
+export function agentIdOf({ db }: Parts, identifier: string | RawBuilder<string>) {
   return db.selectFrom('agent').select('id').where('identifier', '=', identifier)
 }
 
