@@ -12,7 +12,6 @@ import { showConfirmEmail, submitConfirmEmail } from './account/confirm-email.js
 import { startEmails } from './account/emails.js'
 import { openLink, setNewPassword, showNewPassword } from './account/new-password.js'
 import { showForgot, showLinkSent, submitForgot } from './account/recovery.js'
-import { RateLimit } from './admission/rate-limit.js'
 import type { AuthServerOptions } from './config/options.js'
 import { createJudgeName } from './consent/name-caution.js'
 import { showRequest } from './consent/show.js'
@@ -186,9 +185,6 @@ function pageRoutes(context: ServerContext): readonly Row[] {
     methods: { GET: ({ request, id }) => showAsset(context, request, name ?? id) },
   })
   const submitEntrance = { POST: form(submitEntranceForm) }
-  // A page about many agents takes long, and any user can run some.
-  const views = new RateLimit({ window: 60, most: 60 * context.rateFactor }, context.now)
-  const submitAccount = form((_, visit) => submitAccountForm(context, visit, views))
 
   return [
     ...context.transports.paths.map((path) => ({
@@ -211,10 +207,10 @@ function pageRoutes(context: ServerContext): readonly Row[] {
     { path: '/account/passkeys/challenge', methods: { POST: form(passkeyChallenge) } },
     { path: accountPaths.passkeyOptions, methods: { POST: form(newPasskeyOptions) } },
     { path: accountPaths.signedOut, methods: { GET: page(showSignedOut) } },
-    { path: accountPaths.confirm, methods: { GET: page(showConfirmation), POST: submitAccount } },
+    { path: accountPaths.confirm, methods: { GET: page(showConfirmation), POST: form(submitAccountForm) } },
     ...[...accountPages].map(([path, show]): Row => {
-      const shown = { GET: page((_, visit) => showAccountPage(context, visit, { show, views })) }
-      const methods = path === accountPaths.actions ? { ...shown, POST: submitAccount } : shown
+      const shown = { GET: page((_, visit) => showAccountPage(context, visit, show)) }
+      const methods = path === accountPaths.actions ? { ...shown, POST: form(submitAccountForm) } : shown
       return { path: decodeURIComponent(path), methods }
     }),
     { path: '/', isLight: true, methods: { GET: () => seeOther(accountPaths.agents) } },

@@ -1,9 +1,8 @@
 import { readParameters } from 'countersign/editions'
-import type { RateLimit } from '../admission/rate-limit.js'
 import type { ServerContext } from '../http/context.js'
 import { htmlResponse, pageFrame, seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
-import { localPath, type Visit, viewerOf } from '../http/visit.js'
+import { localPath, requireFew, type Visit, viewerOf } from '../http/visit.js'
 import { renderSignedOut } from '../pages/account/signed-out-page.js'
 import { accountPaths, signInPath } from '../pages/models/account-paths.js'
 import { ceremony, ownPasskey, registrationOptions } from '../sign-in/passkeys.js'
@@ -15,43 +14,28 @@ import { type AccountHandler, readNotice } from './account-handler.js'
 import { confirmPage, isProved } from './confirm-person.js'
 import { invitedOptions } from './new-password.js'
 
-/**
- * Shows an account page. Users who are not signed in are sent to the sign-in page first.
- *
- * @param page.views limits the pages of each user
- * @throws PageError `too_many_requests`
- */
-export async function showAccountPage(
-  context: ServerContext,
-  visit: Visit,
-  page: { show: AccountHandler; views: RateLimit },
-): Promise<Response> {
+/** Shows an account page. Users who are not signed in are sent to the sign-in page first. */
+export async function showAccountPage(context: ServerContext, visit: Visit, page: AccountHandler): Promise<Response> {
   const { session } = visit
   if (!session) return seeOther(signInPath(visit.path), visit.newCookies)
-  requireFew(page.views, `pages of ${session.user.id}`)
   const signedIn = { ...visit, session }
+  requireFew(context, signedIn, 'pages')
   const isSetUp = visit.url.pathname === accountPaths.secondFactor
-  return (isSetUp ? undefined : await setUpFirst(context, signedIn, visit.path)) ?? page.show(context, signedIn)
-}
-
-/** @throws PageError `too_many_requests` */
-function requireFew(views: RateLimit, of: string): void {
-  const retryAfter = views.count(of)
-  if (retryAfter !== undefined) throw new PageError('too_many_requests', { retryAfter, retry: accountPaths.agents })
+  return (isSetUp ? undefined : await setUpFirst(context, signedIn, visit.path)) ?? page(context, signedIn)
 }
 
 /** The forms of a user who must set up a second factor first. */
 const beforeSetUp: ReadonlySet<string | undefined> = new Set(['set-up-factor', 'reauthenticate', 'passkey', 'logout'])
 
-/** `POST /account`: handles every account form. @param views limits the forms of each user */
-export async function submitAccountForm(context: ServerContext, visit: Visit, views: RateLimit): Promise<Response> {
+/** `POST /account`: handles every account form. */
+export async function submitAccountForm(context: ServerContext, visit: Visit): Promise<Response> {
   const { form, formOf, session } = visit
   const action = accountActions.get(form.get('action'))
   if (!action) throw new PageError('bad_form')
   if (!session) return seeOther(accountPaths.signIn)
-  requireFew(views, `forms of ${session.user.id}`)
   if (formOf !== viewerOf(session)) throw accountChanged(context, visit, accountDestination(accountPaths.agents))
   const signedIn = { ...visit, session, path: accountPaths.agents }
+  requireFew(context, signedIn, 'forms')
   const isAllowed = beforeSetUp.has(form.get('action'))
   return (isAllowed ? undefined : await setUpFirst(context, signedIn, accountPaths.agents)) ?? action(context, signedIn)
 }

@@ -7,7 +7,7 @@ import { htmlResponse, pageFrame, seeOther, withCookies } from '../http/html-res
 import { PageError } from '../http/page-error.js'
 import type { Arrival } from '../http/route.js'
 import { shareOf } from '../http/serve-request.js'
-import { inSession, openVisit, type SignedInVisit, type Visit } from '../http/visit.js'
+import { inSession, openVisit, requireFew, type SignedInVisit, type Visit } from '../http/visit.js'
 import { renderCodeForm } from '../pages/code-page.js'
 import { displayHost } from '../pages/components/marks.js'
 import type { CodeForm } from '../pages/models/request-blocks.js'
@@ -76,6 +76,7 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
   if (answered) return answered
   const { session } = visit
   const signedIn = session && { ...visit, session }
+  if (signedIn) requireFew(context, signedIn, 'requests')
   const first = signedIn && (await setUpFirst(context, signedIn, link.path))
   if (first) return first
   const viewer = signedIn && { person: signedIn, facts: await decisionFacts(context, signedIn, stored) }

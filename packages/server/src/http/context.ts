@@ -4,6 +4,7 @@ import type { ResourceEdition } from 'countersign/editions'
 import { createEmitter, createGuardedFetch, type Emit, type FetchDocument, type GuardedFetch } from 'countersign/node'
 import { type BoundedRecorder, createBoundedRecorder } from '../admission/bounded-audit-recorder.js'
 import { createKnownCallers, type KnownCallers } from '../admission/known-callers.js'
+import { RateLimit } from '../admission/rate-limit.js'
 import { createWorkload, type Workload } from '../admission/workload.js'
 import { type AuthServerOptions, type CheckedOptions, checkOptions, type SecondFactorRule } from '../config/options.js'
 import { deviceKeysOf, ownDocuments, type PersonalAgents, personalAgentsOf } from '../config/personal-agents.js'
@@ -97,6 +98,8 @@ export interface ServerContext {
   maxSessions: number
   /** Multiplier for the rates of requests and decisions. */
   rateFactor: number
+  /** Limits the pages of each user, because one about many agents takes long, and any user can run some. */
+  views: RateLimit
   /** The durations for which a user can allow something, shortest first. */
   durations: readonly [Duration, ...Duration[]]
   /** Whether users can create accounts themselves. */
@@ -225,6 +228,7 @@ export function createContext(
     maxOpenRequests: limits.openRequests,
     maxSessions: limits.sessions,
     rateFactor: limits.rateFactor,
+    views: new RateLimit({ window: 60, most: 120 * limits.rateFactor }, now),
     nonce: options.nonce,
     bindCodeToKey: options.bindCodeToKey,
     durations: options.durations,

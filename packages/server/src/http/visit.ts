@@ -48,6 +48,17 @@ export function inSession({ browserHash, session: { user } }: SignedInVisit): In
   return { browserHash, userId: user.id, credentialRevision: user.credentialRevision }
 }
 
+/**
+ * Counts a page of a signed-in user, or a form.
+ *
+ * @param kind what is counted apart from everything else
+ * @throws PageError `too_many_requests`
+ */
+export function requireFew({ views }: ServerContext, { session, path: retry }: SignedInVisit, kind: string): void {
+  const retryAfter = views.count(`${kind} of ${session.user.id}`)
+  if (retryAfter !== undefined) throw new PageError('too_many_requests', { retryAfter, retry })
+}
+
 const browserCookie = /^aabr_[A-Za-z0-9_-]{43}$/
 
 /** The request that a visit is about. */
