@@ -3,7 +3,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { allow, openRequest, ownRequest, view } from '../attacks/flow.js'
 import { identityOf } from '../attacks/party.js'
 import type { StageOptions } from '../attacks/stage.js'
-import { openAccount } from './person.js'
+import { openAccount, sendEmailsSoon } from './person.js'
 
 const old = 'alice@home.example'
 const fresh = 'alice@new.example'
@@ -20,6 +20,7 @@ async function opened(options: StageOptions = {}) {
 
 /** A server that sends emails, and the messages it sent. */
 async function sending() {
+  sendEmailsSoon()
   const sent: EmailMessage[] = []
   const world = await opened({
     sendEmail: async (message) => {

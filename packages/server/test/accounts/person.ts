@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { allow, redeem } from '../attacks/flow.js'
 import { identityOf } from '../attacks/party.js'
 import { openMapStage, people, type Stage, type StageOptions } from '../attacks/stage.js'
@@ -26,6 +26,14 @@ export interface Person {
   post(path: string, fields: Record<string, string>): Promise<Seen>
   /** The csrf value of a page. */
   csrfAt(path: string): Promise<string>
+}
+
+/** From now on, until the test ends, a server that is opened looks for emails to send a hundred times as often. */
+export function sendEmailsSoon(): void {
+  const { setInterval } = globalThis
+  vi.spyOn(globalThis, 'setInterval').mockImplementation((work, milliseconds) =>
+    setInterval(work, milliseconds === 2000 ? 20 : milliseconds),
+  )
 }
 
 /** Reads a response. */
