@@ -3,6 +3,7 @@ import { publishedJwk } from 'countersign/tokens'
 import { onTestFinished } from 'vitest'
 import type { Party } from '../attacks/party.js'
 import type { Stage } from '../attacks/stage.js'
+import type { TestEnd } from '../operators/operator-stage.js'
 import { createScriptedUser, type ScriptedUser } from '../scripted-user.js'
 import { scopes } from '../world.js'
 import { type FaultStage, openFaultStage } from './fault-stage.js'
@@ -24,9 +25,10 @@ function handlerOf({ id, signer }: Party): Party['handler'] {
 /** A stage whose servers offer draft -11, and the agent that asks them. */
 export async function openPersonFaults(
   options: Parameters<typeof openFaultStage>[0] = {},
+  test: TestEnd = { onTestFinished },
 ): Promise<FaultStage & { by: { sub: string } }> {
   const settings = { draft11: { openRequests: 10_000, resourcesPerDay: 10_000 }, ...options.settings }
-  const stage = await openFaultStage({ isPatient: true, ...options, settings, handlerOf }, { onTestFinished })
+  const stage = await openFaultStage({ isPatient: true, ...options, settings, handlerOf }, test)
   return { ...stage, by: { sub: `aauth:bot@${new URL(stage.agent.id).host}` } }
 }
 

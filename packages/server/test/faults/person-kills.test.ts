@@ -11,6 +11,7 @@ import {
   poll,
 } from '../editions/draft-11/person-stage.js'
 import { isLong } from '../long.js'
+import type { TestEnd } from '../operators/operator-stage.js'
 import { openPostgres, type PostgresServer } from '../storage/postgres/postgres-server.js'
 import { type Fault, points } from './fault-stage.js'
 import { at, openPersonFaults, seenFrom } from './person-faults.js'
@@ -35,9 +36,9 @@ const tried = isLong ? points : (['before_commit', 'before_write'] as const)
 const isCommitted = (point: Fault['point']) => point === 'after_commit' || point === 'before_write'
 const patience = { timeout: isLong ? 3_600_000 : 240_000 }
 
-/** Two instances, of which the first is killed at a point of a request. */
-async function openKilled(database: string | undefined) {
-  const stage = await openPersonFaults({ instances: 2, ...(database !== undefined && { database }) })
+/** Two instances, of which the first is killed at a point of a request, and then started again. */
+async function openKilled(database: string | undefined, test: TestEnd) {
+  const stage = await openPersonFaults({ instances: 2, ...(database !== undefined && { database }) }, test)
   const [one, two] = [at(stage, 0), at(stage, 1)]
   const { by } = stage
   const first = await openPerson(two, {}, by)
@@ -60,8 +61,18 @@ const countOf = async ({ storage }: PersonFaults, event: string) =>
   (await storage.listEvents({ event, limit: 1000 })).length
 
 describe.each(engines)('two instances on $engine, of which one is killed', ({ engine, database }) => {
+  let killed: Awaited<ReturnType<typeof openKilled>>
+  const ends: Parameters<TestEnd['onTestFinished']>[0][] = []
+
+  beforeAll(async () => {
+    killed = await openKilled(await database(), { onTestFinished: (end) => void ends.push(end) })
+  })
+  afterAll(async () => {
+    for (const end of ends.reverse()) await end()
+  })
+
   it('during a decision: it is recorded or can be made at the other, and is delivered once', patience, async () => {
-    const { stage, one, two, by, user, killAt, ask, restart } = await openKilled(await database())
+    const { stage, one, two, by, user, killAt, ask, restart } = killed
     const counts = { kills: 0, 'decided before the kill': 0, 'decided after the kill': 0 }
     for (let round = 0; round < rounds(1, 10); round += 1)
       for (const point of tried) {
@@ -88,7 +99,7 @@ describe.each(engines)('two instances on $engine, of which one is killed', ({ en
     'during a delivery: the other delivers the decision, or the grant does, and none is used twice',
     patience,
     async () => {
-      const { stage, one, two, by, user, killAt, ask, restart } = await openKilled(await database())
+      const { stage, one, two, by, user, killAt, ask, restart } = killed
       const counts = { kills: 0, 'delivered after the kill': 0, 'issued under the grant': 0 }
       for (let round = 0; round < rounds(1, 10); round += 1)
         for (const point of tried) {
@@ -112,7 +123,7 @@ describe.each(engines)('two instances on $engine, of which one is killed', ({ en
   )
 
   it('while it issues a token under a grant: the same message issues one token at most', patience, async () => {
-    const { stage, one, two, by, killAt, restart } = await openKilled(await database())
+    const { stage, one, two, by, killAt, restart } = killed
     for (let round = 0; round < rounds(1, 10); round += 1)
       for (const point of tried) {
         const body = JSON.stringify({ resource: stage.resource.id })
@@ -139,7 +150,7 @@ describe.each(engines)('two instances on $engine, of which one is killed', ({ en
   })
 
   it('while polls wait there: the agent polls the other, and of two polls one gets the token', patience, async () => {
-    const { stage, one, two, by, user, ask, restart } = await openKilled(await database())
+    const { stage, one, two, by, user, ask, restart } = killed
     const held = await ask()
     const shown = await openConsent(two, held.page, { user })
     const waiting = poll(one, held.location, { ...by, wait: 20 })
