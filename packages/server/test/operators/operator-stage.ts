@@ -55,12 +55,9 @@ export const commandPath = fileURLToPath(new URL('../../../cli/bin/countersign.j
 
 /** Instances that a file’s tests left closing: clients in this process keep connections open, for which a server waits a second. */
 const stopping: Promise<unknown>[] = []
-const folders: string[] = []
 
-afterAll(async () => {
-  await Promise.all(stopping)
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
-})
+// In a process that files share, this runs after the first of them; the instances of the others close while the next tests run.
+afterAll(() => Promise.all(stopping))
 
 /** Reports that a test has ended: a concurrent test has its own. */
 export interface TestEnd {
@@ -73,7 +70,6 @@ export async function createOperatorStage(
   test: TestEnd = { onTestFinished },
 ): Promise<OperatorStage> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-operators-'))
-  folders.push(folder)
   const port = await freePort()
   const issuer = `http://127.0.0.1:${port}`
   const config = join(folder, 'countersign.config.json')
@@ -90,10 +86,11 @@ export async function createOperatorStage(
   const programs = new Set<RunningProgram>()
   const children = new Set<ChildProcess>()
   test.onTestFinished(async () => {
-    for (const program of programs) stopping.push(program.stop())
+    const stops = [...programs].map((program) => program.stop())
     const ends = [...children].map((child) => new Promise((resolve) => child.once('close', resolve)))
     for (const child of children) child.kill('SIGKILL')
     await Promise.all(ends)
+    stopping.push(Promise.all(stops).then(() => rmSync(folder, { recursive: true, force: true })))
   })
 
   const stage: OperatorStage = {
