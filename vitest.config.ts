@@ -67,7 +67,7 @@ const shared = [
   'packages/server/test/{accounts,config,consent,http,keys,lib,pages,secrets,sign-in,tokens,editions}/**/*.test.ts',
   'packages/server/test/{account,admission}/**/*.test.ts',
   'packages/server/test/storage/{sql,rows}/**/*.test.ts',
-  'packages/server/test/storage/postgres/{database-failure,migrate,open-failure}.test.ts',
+  'packages/server/test/storage/postgres/{connections.defaults,database-failure,migrate,open-failure,pool-driver}.test.ts',
   'packages/gateway/test/{openapi,routes}/**/*.test.ts',
   'packages/cli/test/{agent-folder,demo,message-trace,terminal}/**/*.test.ts',
   'packages/cli/test/mcp/{consent,messages,server}/**/*.test.ts',
