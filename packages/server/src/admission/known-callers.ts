@@ -41,9 +41,6 @@ export const knownBrowserAge = 30 * 86_400
 /** How long an agent stays known after it has been issued a token, in seconds. */
 const agentAge = 86_400
 
-/** Minimum interval between two records of the same agent, in seconds. */
-const agentInterval = 60
-
 /** Window in which the networks of a user's cookies are counted, in seconds. */
 const networksWindow = 3600
 
@@ -64,8 +61,8 @@ interface Seal {
  * between.
  */
 export function createKnownCallers({ secrets, now }: KnownCallersOptions): KnownCallers {
-  /** By agent and network: when a token was last recorded, in Unix seconds. */
-  const agents = new LruCache<LruCache<number>>(most.callers)
+  /** By agent and network. */
+  const agents = new LruCache<LruCache<true>>(most.callers)
   const seals = new LruCache<Seal>(most.callers)
   const networksOfUsers = new LruCache<Set<string>>(most.callers)
   /** By user: the Unix time up to which seals are invalid. */
@@ -107,7 +104,7 @@ export function createKnownCallers({ secrets, now }: KnownCallersOptions): Known
   return {
     shareOf({ remoteAddress, signatureKey, signing, cookies }) {
       const networks = networkPath(remoteAddress)
-      const network = networks.at(-1) ?? ''
+      const network = networks.join()
       if (signatureKey === null) {
         const user = userOfSeal(cookies())
         return user !== undefined && isKnownIn(network, user)
@@ -128,10 +125,8 @@ export function createKnownCallers({ secrets, now }: KnownCallersOptions): Known
     },
     noteAgent({ agent, remoteAddress }) {
       const notedAt = now()
-      const network = networkPath(remoteAddress).at(-1) ?? ''
-      const networks = agents.get(agent, notedAt) ?? new LruCache<number>(most.networks)
-      if (notedAt - (networks.get(network, notedAt) ?? 0) < agentInterval) return
-      networks.set(network, notedAt, notedAt + agentAge)
+      const networks = agents.get(agent, notedAt) ?? new LruCache<true>(most.networks)
+      networks.set(networkPath(remoteAddress).join(), true, notedAt + agentAge)
       agents.set(agent, networks, notedAt + agentAge)
     },
   }
