@@ -21,8 +21,9 @@ export function callbackAddress(
 
 /** The callback with an error. The rest of its query is the agent's state, which the agent gets back unchanged. */
 export function failedCallback(callback: string, error: string): string {
-  const [place = '', ...query] = callback.split(/[?&]/)
-  const kept = query.filter((pair) => !new URLSearchParams(pair).has('error'))
+  const [place = '', ...query] = callback.split('?')
+  const pairs = query.length === 0 ? [] : query.join('?').split('&')
+  const kept = pairs.filter((pair) => !new URLSearchParams(pair).has('error'))
   return `${place}?${[...kept, `error=${error}`].join('&')}`
 }
 

@@ -38,6 +38,7 @@ it.each([
   [`${callback}?state=a%20b&x`, `${callback}?state=a%20b&x&error=e`],
   [`${callback}?error=old&state=a`, `${callback}?state=a&error=e`],
   [`${callback}?%65rror=old`, `${callback}?error=e`],
+  [`${callback}&a?b=1`, `${callback}&a?b=1&error=e`],
 ])('a failure is reported at %s as %s', (given, shown) => {
   expect(failedCallback(given, 'e')).toBe(shown)
 })
