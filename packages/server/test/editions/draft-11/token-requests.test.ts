@@ -1,6 +1,6 @@
 import { draft11Jose, draft11Tokens } from 'countersign/editions/draft-11'
 import { decodeToken, issueToken, publishedJwk } from 'countersign/tokens'
-import type { Storage } from 'countersign-server'
+import { type Storage, StorageError } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
 import { newSigner } from '../../attacks/party.js'
 import { scopes } from '../../world.js'
@@ -537,6 +537,25 @@ describe('a request that waits for its user', () => {
         details: { ...details, loginHint, resourceToken: { iss: stage.resource.id, jti, scope: claims.scope } },
       })),
     )
+  })
+
+  it('gets another code if one like it is in use, up to eight times', async () => {
+    let [attempts, taken] = [0, 7]
+    const stage = await openPersonStage({
+      wrap: (storage) => ({
+        ...storage,
+        async createAuthRequest(request) {
+          attempts++
+          if (taken-- > 0) throw new StorageError('link_taken', 'the handle is taken')
+          return storage.createAuthRequest(request)
+        },
+      }),
+    })
+    expect((await askPerson(stage)).status).toBe(202)
+    expect(attempts).toBe(8)
+    taken = 8
+    expect((await askPerson(stage)).status).not.toBe(202)
+    expect(attempts).toBe(16)
   })
 
   it('says so if the documents of its parties cannot be read, and what it does not know', async () => {

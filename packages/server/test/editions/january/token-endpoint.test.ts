@@ -1,11 +1,13 @@
 import type { ErrorCode } from 'countersign'
+import { decodeToken } from 'countersign/tokens'
 import type { Storage } from 'countersign-server'
-import { expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { resourceToken } from '../../attacks/crafted-token.js'
 import {
   allow,
   authRequest,
   ownRequest,
+  redeem,
   refresh,
   refreshTokenOf,
   signForm,
@@ -178,6 +180,97 @@ it('tells agents in full why it refuses a request for access', async () => {
   expect(await response.json()).toEqual({
     error: 'invalid_request',
     error_description: "The agent's document has no redirect_uris: list the redirect_uri there.",
+  })
+})
+
+describe('a token', () => {
+  const hash = expect.stringMatching(/^[\w-]{43}$/)
+  const nonce = expect.any(Object)
+
+  /** A stage, and what this verb of its storage is called with. */
+  async function openRecorded(
+    verb: 'recordAutonomousIssue' | 'redeemCode' | 'refreshGrant',
+    options: StageOptions = {},
+  ) {
+    const calls: unknown[] = []
+    const wrap = (storage: Storage): Storage => ({
+      ...storage,
+      [verb]: (args: never) => {
+        calls.push(args)
+        return storage[verb](args)
+      },
+    })
+    return { stage: await open({ ...options, wrap }), calls }
+  }
+
+  const claimsOf = (stage: Stage, { auth_token: token }: { auth_token: string }) => {
+    const { payload = {} } = decodeToken(token) ?? {}
+    const { kid: _kid, use: _use, alg: _alg, ...jwk } = stage.agent.signer.jwk
+    expect(payload.cnf).toMatchObject({ jwk })
+    const { cnf: _cnf, jti: _jti, ...claims } = payload
+    return claims
+  }
+  const claims = ({ authServer, resource, agent, clock }: Stage) => ({
+    iss: authServer,
+    aud: resource.id,
+    agent: agent.id,
+    scope: 'data.read',
+    iat: clock.now,
+    exp: clock.now + 600,
+  })
+
+  it('that a rule grants names no user', async () => {
+    const { stage, calls } = await openRecorded('recordAutonomousIssue', { policy: () => ({ grant: 'nightly' }) })
+    const response = await stage.fetch(await signForm(stage, await authRequest(stage)))
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    const body = await response.json()
+    expect(body).toEqual({ auth_token: body.auth_token, expires_in: 600, token_type: 'Bearer' })
+    expect(claimsOf(stage, body)).toEqual(claims(stage))
+    const { id: agent } = stage.agent
+    const issue = { agent, delegate: null, resource: stage.resource.id, scope: 'data.read', policy: 'nightly' }
+    expect(calls).toEqual([{ ...issue, nonce, tokenLifetime: 600 }])
+  })
+
+  it('for a code comes with a refresh token', async () => {
+    const { stage, calls } = await openRecorded('redeemCode')
+    const allowed = await allow(stage, undefined, { duration: 'until-removed' })
+    const body = await (await redeem(stage, allowed)).json()
+    expect(body).toEqual({
+      auth_token: body.auth_token,
+      expires_in: 600,
+      token_type: 'Bearer',
+      agent_sub: expect.any(String),
+      refresh_token: expect.stringMatching(/^aart_/),
+    })
+    expect(claimsOf(stage, body)).toEqual({ ...claims(stage), sub: expect.any(String) })
+    expect(calls).toEqual([
+      {
+        nonce,
+        codeHash: secretHash(allowed.code),
+        agent: stage.agent.id,
+        delegate: null,
+        jkt: stage.agent.signer.thumbprint,
+        bindToKey: false,
+        redirectUri: allowed.redirectUri,
+        requestTokenHash: secretHash(allowed.requestToken),
+        tokenLifetime: 600,
+        refresh: { tokenHash: hash, idleSeconds: 7_776_000, lifetime: 31_536_000 },
+      },
+    ])
+  })
+
+  it('for a refresh token has the scope that the agent asks for', async () => {
+    const { stage, calls } = await openRecorded('refreshGrant')
+    const token = await refreshTokenOf(stage, await allow(stage, undefined, { duration: 'until-removed' }))
+    const form = new URLSearchParams({ request_type: 'refresh', refresh_token: token, scope: 'data.read' })
+    const by = identityOf(stage.agent)
+    const body = await (await stage.fetch(await signForm(stage, { by, form }))).json()
+    const agent_sub = expect.any(String)
+    expect(body).toEqual({ auth_token: body.auth_token, expires_in: 600, token_type: 'Bearer', agent_sub })
+    expect(claimsOf(stage, body)).toEqual({ ...claims(stage), sub: expect.any(String) })
+    const { id: agent, signer } = stage.agent
+    const refreshed = { agent, delegate: null, jkt: signer.thumbprint, tokenLifetime: 600, scope: 'data.read' }
+    expect(calls).toEqual([{ ...refreshed, nonce, tokenHash: secretHash(token) }])
   })
 })
 

@@ -89,6 +89,18 @@ it.each<[OAuthSettings, string]>([
   expect(more).toEqual([])
 })
 
+it.each<[OAuthSettings, string[]]>([
+  [
+    { clients: [{}, {}], onlyResources: ['x'], defaultResource: 'y' },
+    ['clients[0]', 'clients[1]', 'onlyResources[0]', 'defaultResource'],
+  ],
+  [{ onlyResources: ['x'], defaultResource: 'https://notes.example/mcp' }, ['onlyResources[0]', 'defaultResource']],
+])('names the problems of %j in their order', async (settings, expected) => {
+  expect((await problemsOf(settings)).map((each) => each.split(': ')[0])).toEqual(
+    expected.map((name) => `oauth.${name}`),
+  )
+})
+
 it('names all problems in one TypeError, and refuses tokens that live longer than an hour', () => {
   const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
   onTestFinished(() => storage.close())

@@ -23,7 +23,8 @@ async function outcomeOf(january: PrivateJwk, oauth: PrivateJwk, retired: readon
 }
 
 async function openWith(january: PrivateJwk, keys: SigningKeys, errors: string[]) {
-  const shared = fixedKeys({ signer: await createSigner(january), secret })
+  const retired = [(await createSigner(await generatePrivateJwk({ kid: 'j0', algorithm }))).jwk]
+  const shared = fixedKeys({ signer: await createSigner(january), secret, retired })
   return openStage({ keys }, (given) =>
     openMapStage({ ...given, keys: shared, onError: (error) => errors.push(String(error)) }),
   )
@@ -44,6 +45,19 @@ it('keys of another edition sign nothing, and the operator is told', async () =>
     expect(errors[0]).toMatch(/keys: the key \w+ is also one of another edition; create keys for this edition alone/)
   }
   expect(await outcomeOf(january, own, [], 0)).toEqual({ errors: [], status: 200 })
+})
+
+it('keys that stay the same are compared once', async () => {
+  const january = await generatePrivateJwk({ kid: 'j1', algorithm })
+  const signer = await createSigner(await generatePrivateJwk({ kid: 'o1', algorithm }))
+  let compared = 0
+  const publicKeys = async () => {
+    compared++
+    return [signer.jwk]
+  }
+  const stage = await openWith(january, { signer: async () => signer, publicKeys }, [])
+  for (const _time of [1, 2]) expect((await allowed(stage)).status).toBe(200)
+  expect(compared).toBe(1)
 })
 
 it('a key that is printed in a standard is refused at once', async () => {
