@@ -1,7 +1,9 @@
+import { EventEmitter } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { CountersignEvent } from 'countersign'
+import { asPlainText } from 'countersign/editions'
 import { createMetrics } from 'countersign/observability'
 import type { Resource } from 'countersign/resource'
 import type { KeyReference } from 'countersign/signatures'
@@ -15,6 +17,7 @@ import {
   listenWith,
   openResource,
 } from '../../countersign/test/resource/events-resource.js'
+import { ClientDisconnect, callerOf, mcpCallOf, trackRequest } from '../src/events.js'
 import { exchange, type GatewayStage, message, openGateway, routes, signedLines } from './gateway-stage.js'
 
 interface Told extends GatewayStage {
@@ -310,4 +313,115 @@ it('limits the metrics of a gateway to the routes of its table, whatever is requ
   expect(text).toContain('countersign_requests_total{role="gateway",route="* /open/*",outcome="ok"} 20\n')
   expect(text).toContain('countersign_upstream_total{route="* /open/*",outcome="answered"} 20\n')
   expect(text).not.toMatch(/made-up/)
+})
+
+describe('the event of a request', () => {
+  /** A response whose members a test sets. */
+  const responding = (more: object = {}) =>
+    Object.assign(new EventEmitter(), { statusCode: 200, headersSent: true, writableFinished: true, ...more })
+
+  function track(outgoing: object, change: object = {}, status?: number) {
+    const told: object[] = []
+    const incoming = { method: 'POST', url: '/a?b?c' } as never
+    const tracked = trackRequest((event) => void told.push({ ...event, duration: 0 }), incoming, outgoing as never)
+    Object.assign(tracked, change)
+    tracked.end(status)
+    tracked.end(status)
+    expect(told).toHaveLength(1)
+    return told[0]
+  }
+  const event = { kind: 'request', route: 'other', method: 'POST', path: '/a', duration: 0 }
+
+  it.each<[object, object, object]>([
+    [{}, {}, { outcome: 'ok', status: 200 }],
+    [{ statusCode: 399 }, {}, { outcome: 'ok', status: 399 }],
+    [{ statusCode: 400 }, {}, { outcome: 'refused', status: 400 }],
+    [{ statusCode: 499 }, {}, { outcome: 'refused', status: 499 }],
+    [{ statusCode: 500 }, {}, { outcome: 'bug', status: 500 }],
+    [{ statusCode: 404 }, { outcome: 'ok' }, { outcome: 'ok', status: 404 }],
+    [{ statusCode: 404 }, { outcome: 'not_found' }, { outcome: 'not_found', status: 404 }],
+    [{ writableFinished: false }, {}, { outcome: 'aborted', status: 200 }],
+    [{ writableFinished: false }, { outcome: 'ok' }, { outcome: 'aborted', status: 200 }],
+    [{ writableFinished: false, headersSent: false }, {}, { outcome: 'aborted', status: undefined }],
+    [{ statusCode: 403 }, { outcome: 'x', realStatus: 404 }, { outcome: 'x', status: 404 }],
+    [
+      {},
+      { route: 'GET /a', caller: { agent: 'b' }, mcpCall: { mcpMethod: 'c' } },
+      { agent: 'b', mcpMethod: 'c', outcome: 'ok', route: 'GET /a', status: 200 },
+    ],
+  ])('with the response %j and the facts %j is %j', (response, facts, expected) => {
+    expect(track(responding(response), facts)).toEqual({ ...event, ...expected })
+  })
+
+  it('has the status of a handshake, and at most 256 characters of the path', () => {
+    expect(track(responding({ writableFinished: false }), {}, 101)).toEqual({ ...event, outcome: 'ok', status: 101 })
+    const request = { method: 'GET', rawTarget: `/${'x'.repeat(300)}` }
+    expect(track(responding(), { request })).toMatchObject({ method: 'GET', path: `/${'x'.repeat(255)}` })
+  })
+
+  it.each(['finish', 'close'])('is emitted on %s, unless there is no listener', (name) => {
+    const told: object[] = []
+    const outgoing = responding()
+    trackRequest((given) => void told.push(given), { method: 'GET', url: '/' } as never, outgoing as never)
+    outgoing.emit(name)
+    expect(told).toHaveLength(1)
+    const silent = responding()
+    trackRequest(undefined, { method: 'GET', url: '/' } as never, silent as never).end()
+    expect(silent.listenerCount('finish')).toBe(0)
+  })
+
+  it('a client has disconnected if its connection closes before the whole response', () => {
+    for (const [finished, expected] of [
+      [false, true],
+      [true, false],
+    ] as const) {
+      const outgoing = responding({ writableFinished: finished })
+      const disconnect = new ClientDisconnect(outgoing as never)
+      const called: string[] = []
+      disconnect.onDisconnect(() => called.push('first'))
+      disconnect.onDisconnect(() => called.push('second'))
+      outgoing.emit('close')
+      expect([disconnect.hasHappened, called]).toEqual([expected, expected ? ['second'] : []])
+    }
+    const socket = new EventEmitter()
+    const upgraded = new ClientDisconnect(responding() as never, socket as never)
+    expect(upgraded.hasHappened).toBe(false)
+    socket.emit('close')
+    expect(upgraded.hasHappened).toBe(true)
+  })
+})
+
+it.each<[object, object]>([
+  [{ thumbprint: 't' }, { thumbprint: 't' }],
+  [{ agent: 'a\n', thumbprint: 't' }, { agent: asPlainText('a\n') }],
+  [
+    { agent: 'a', delegate: 'd\n', thumbprint: 't' },
+    { agent: 'a', delegate: asPlainText('d\n') },
+  ],
+  [
+    { agent: 'a', thumbprint: undefined },
+    { agent: 'a', proof: 'bearer' },
+  ],
+])('the caller %j is reported as %j', (caller, reported) => {
+  expect(callerOf(caller as never)).toEqual(reported)
+})
+
+it.each<[unknown, object]>([
+  [undefined, {}],
+  [null, {}],
+  [{}, {}],
+  [{ method: 7, params: { name: 'a' } }, {}],
+  [
+    { method: 'tools/call', params: { name: 'a' } },
+    { mcpMethod: 'tools/call', mcpName: 'a' },
+  ],
+  [
+    { method: 'prompts/get', params: { name: 'a' } },
+    { mcpMethod: 'prompts/get', mcpName: 'a' },
+  ],
+  [{ method: 'tools/call', params: { name: 7 } }, { mcpMethod: 'tools/call' }],
+  [{ method: 'tools/call' }, { mcpMethod: 'tools/call' }],
+  [{ method: 'tools/list', params: { name: 'a' } }, { mcpMethod: 'tools/list' }],
+])('the call of the message %j is %j', (message, call) => {
+  expect(mcpCallOf(message)).toEqual(call)
 })

@@ -137,10 +137,14 @@ it('letters with a space between them name no method', () => {
   expect(refusalOf('/notes/7?http_method=+%22DELETE%09')).toBe('request_malformed')
 })
 
-it('at most 16 parameters of a query may be batches', () => {
+it('at most 16 parameters of a query may be batches, with at most 16 URLs', () => {
   const query = (count: number, value: string) => Array.from({ length: count }, (_, at) => `${at}=${value}`).join('&')
   const batch = encodeURIComponent('[{"url":"/other/a/b"}]')
   expect(refusalOf(`/notes/7?${query(16, batch)}`)).toBe('passed')
   expect(refusalOf(`/notes/7?${query(17, batch)}`)).toBe('target_ambiguous')
   expect(refusalOf(`/notes/7?${query(17, '[1]')}`)).toBe('passed')
+  const urls = (count: number) =>
+    encodeURIComponent(`[${Array.from({ length: count }, (_, at) => `{"url":"/other/a/${at}"}`).join()}]`)
+  expect(refusalOf(`/notes/7?a=${urls(16)}`)).toBe('passed')
+  expect(refusalOf(`/notes/7?a=${urls(17)}`)).toBe('target_ambiguous')
 })
