@@ -468,6 +468,22 @@ describe('options', () => {
     [{ upstream: { url: 'ftp://x' } }, /upstream/],
     [{ upstream: { url: 'http://127.0.0.1:1', matches: 'decoded' } }, /upstream\.matches can only be 'raw'/],
     [{ otherwise: 'allow' }, /otherwise/],
+    [{ upstream: { url: upstream, preserveHost: 'yes' } }, /upstream\.preserveHost must be true or false/],
+    [{ otherwise: 'pass', mcp: [{ path: '/mcp' }] }, /otherwise cannot be pass beside the MCP server at \/mcp/],
+    [{ resource: undefined }, /resource must be the result of createResource/],
+    [{ routes: undefined }, /routes must be a list/],
+    [{ routes: undefined, mcp: [] }, /routes must be a list/],
+    [{ routes: { method: 'GET' }, mcp: [{ path: '/mcp' }] }, /routes must be a list/],
+    ...[0, -1, '1', Number.NaN, null].map((maxBody): [object, RegExp] => [
+      { limits: { maxBody } },
+      /limits\.maxBody must be a number greater than 0/,
+    ]),
+    [{ limits: { connectionsPerAddress: 0 } }, /limits\.connectionsPerAddress must be a number greater than 0/],
+    [{ cors: { origins: 'https://a.example' } }, /cors\.origins must be a list of origins, or "\*"/],
+    [{ cors: { origins: ['https://a.example/'] } }, /cors\.origins: https:\/\/a\.example\/ must be in the form/],
+    [{ accept: ['oauth'] }, /^accept must be \["aauth"\]/],
+    [{ mcp: [{ path: '/a' }, { path: '/b', accept: ['x'] }] }, /^mcp\[1\]\.accept must be \["aauth"\]/],
+    [{ routes: [{ method: 'GET', path: '/a', require: 'user' }] }, /routes\[0\]\.require can be "user" only if/],
     [{ frontController: 'yes' }, /frontController must be true or false/],
     [{ routs: [] }, /no option routs/],
     [{ limits: { maxbody: 1 } }, /no option maxbody/],
@@ -511,6 +527,19 @@ describe('options', () => {
     [{ mcp: [{ path: '/mcp' }, { path: '/mcp' }] }, /mcp\[1\]\.path is \/mcp, which belongs to the MCP server/],
   ])('%j are rejected', (given, reason) => {
     expect(() => createGateway({ resource, upstream, routes, ...given } as never)).toThrow(reason)
+  })
+
+  it.each<object>([
+    { routes: undefined, mcp: [{ path: '/mcp' }] },
+    { routes: [] },
+    { upstream: { url: upstream, preserveHost: true, matches: 'raw' } },
+    { limits: { maxBody: undefined, connections: 1, connectionsPerAddress: 0.5 } },
+    { cors: { origins: '*' } },
+    { cors: { origins: ['https://a.example'] } },
+    { accept: ['aauth'] },
+    { accept: ['aauth', 'oauth'] },
+  ])('%j are accepted', (given) => {
+    expect(() => createGateway({ resource, upstream, routes, ...given } as never).close()).not.toThrow()
   })
 })
 
