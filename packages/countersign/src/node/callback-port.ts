@@ -135,7 +135,13 @@ const portOf = (server: Server) => (server.address() as AddressInfo).port
 
 /** The port to which the server is now bound, or the port that another of the agent's processes holds. */
 async function findPort(server: Server, ports: readonly number[], secret: string): Promise<number> {
-  for (const port of ports) if ((await bind(server, port)) || (await belongsToAgent(port, secret))) return port
+  // Started for all ports at once: programs that accept connections and never respond must not add up their time limits.
+  let proofs: Promise<boolean>[] | undefined
+  for (const [at, port] of ports.entries()) {
+    if (await bind(server, port)) return port
+    proofs ??= ports.map((each) => belongsToAgent(each, secret))
+    if (await proofs[at]) return port
+  }
   await bind(server, 0)
   return portOf(server)
 }

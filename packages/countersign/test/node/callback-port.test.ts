@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request } from 'node:http'
+import { type AddressInfo, createServer as createSilentServer, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { openCallbackPort } from '../../src/node/callback-port.js'
 
@@ -98,6 +99,24 @@ describe('the port of another process of the agent', () => {
     expect((await send(second.redirectUri)).text).toBe('the second')
     await second.prove()
     expect(second.port).toBe(first.port)
+  })
+
+  it('is looked for at all ports at once, so that programs that never respond cost the time of one', async () => {
+    const connected: Socket[] = []
+    const silent = await Promise.all(
+      Array.from({ length: 3 }, async () => {
+        const server = createSilentServer((socket) => connected.push(socket)).listen(0, '127.0.0.1')
+        await once(server, 'listening')
+        onTestFinished(() => void server.close())
+        return server
+      }),
+    )
+    const all = Promise.all(silent.map((server) => once(server, 'connection')))
+    const opening = open({ ports: silent.map((server) => (server.address() as AddressInfo).port) })
+    await all
+    expect(connected.map(({ destroyed, readableEnded }) => destroyed || readableEnded)).toEqual([false, false, false])
+    for (const socket of connected) socket.destroy()
+    expect(await opening).toMatchObject({ isOtherProcess: false })
   })
 
   it('is left if another program takes it later', async () => {
