@@ -51,16 +51,19 @@ export async function queueNotice(
   kind: NoticeKind,
   { address, about }: { address?: string | null | undefined; about?: EmailDetails } = {},
 ): Promise<void> {
-  const user = await unit.db
-    .selectFrom('app_user')
-    .select(['username_key', 'email_language'])
-    .where('id', '=', userId)
-    .where('email_confirmed_at', 'is not', null)
-    .executeTakeFirst()
+  const [user] = await userToNotify(unit, { userId })
   if (!user) return
   const { username_key, email_language } = user
   await insertEmail(unit, { kind, username_key, language: email_language ?? '', address: address ?? undefined, about })
 }
+
+const userToNotify = cachedQuery(({ db }, { userId }: Placeholders<{ userId: number }>) =>
+  db
+    .selectFrom('app_user')
+    .select(['username_key', 'email_language'])
+    .where('id', '=', userId)
+    .where('email_confirmed_at', 'is not', null),
+)
 
 /** Adds an email to the queue, to be sent now. */
 export async function insertEmail(
