@@ -234,9 +234,12 @@ export function toUser(row: Omit<FoundUser, 'id'>): User {
   }
 }
 
-export async function listFactors(statement: Statement, userId: string): Promise<Factor[]> {
-  const { db } = statement
-  const user = userIdOf(statement, userId)
+export function listFactors(statement: Statement, userId: string): Promise<Factor[]> {
+  return factorsOf(statement, { user: idBytes(userId) })
+}
+
+const factorsOf = cachedQuery(({ db }, of: Placeholders<{ user: Uint8Array }>) => {
+  const user = db.selectFrom('app_user').select('id').where('public_id', '=', of.user)
   const passwords = db
     .selectFrom('credential')
     .select([sql.lit('password' as Factor['kind']).as('kind'), sql.lit('').as('id'), 'added_at as addedAt'])
@@ -249,8 +252,8 @@ export async function listFactors(statement: Statement, userId: string): Promise
     .selectFrom('federated_identity')
     .select([sql.lit('identity' as Factor['kind']).as('kind'), sql.lit('').as('id'), 'created_at as addedAt'])
     .where('user_id', '=', user)
-  return passwords.unionAll(passkeys).unionAll(identities).execute()
-}
+  return passwords.unionAll(passkeys).unionAll(identities)
+})
 
 /** Whether a factor added at this time proves who its user is. Reads the user's other factors only if this one is new. */
 export async function factorProves(

@@ -5,7 +5,7 @@ import { type AsRead, foldUsername, type User } from '../api/user.js'
 import { actorOf, queueNotice, writeEvent } from '../rows/audit.js'
 import { type FoundUser, lockAsRead, lockUser, toUser, userIdOf, usernameSkeletons, users } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { contains, generateId, idBytes, idText } from '../sql/kept-query.js'
+import { cachedQuery, contains, generateId, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
 import { revokeIssuesOfUser } from './deliveries.js'
 import { findSecondFactor } from './second-factors.js'
 import { recordCredentialChange } from './sessions.js'
@@ -103,13 +103,16 @@ async function setPassword(
 
 /** Implements {@link AccountStorage.findCredential}: includes disabled users; undefined if the user has no password. */
 export async function findCredential(statement: Statement, username: string): Promise<StoredPassword | undefined> {
-  const row = await users(statement)
-    .innerJoin('credential as c', 'c.user_id', 'u.id')
-    .select(['c.password_hash', 'c.added_at'])
-    .where('u.username_key', '=', foldUsername(username))
-    .executeTakeFirst()
+  const [row] = await credentialOf(statement, { username: foldUsername(username) })
   return row && { user: toUser(row), passwordHash: row.password_hash, addedAt: row.added_at }
 }
+
+const credentialOf = cachedQuery((parts, { username }: Placeholders<{ username: string }>) =>
+  users(parts)
+    .innerJoin('credential as c', 'c.user_id', 'u.id')
+    .select(['c.password_hash', 'c.added_at'])
+    .where('u.username_key', '=', username),
+)
 
 /** Implements {@link AccountStorage.listUsers}: in the order they were added, up to 100 unless the filter sets another limit. */
 export async function listUsers(statement: Statement, filter: UserFilter = {}): Promise<User[]> {

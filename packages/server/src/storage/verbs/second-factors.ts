@@ -8,15 +8,20 @@ import type {
   UsedSecondFactor,
 } from '../api/second-factor-storage.js'
 import { writeEvent } from '../rows/audit.js'
-import { lockAsRead, lockUser, userIdOf } from '../rows/users.js'
+import { lockAsRead, lockUser } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { hashBytes } from '../sql/kept-query.js'
+import { cachedQuery, hashBytes, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { recordCredentialChange } from './sessions.js'
 import { attemptWithinLimits, clearAttempts } from './throttle.js'
 
 /** Implements {@link SecondFactorStorage.findSecondFactor}. */
 export async function findSecondFactor(statement: Statement, userId: string): Promise<SecondFactor | undefined> {
-  const row = await statement.db
+  const [row] = await secondFactorOf(statement, { user: idBytes(userId) })
+  return row && { sealedSecret: row.secret, addedAt: row.added_at, recoveryCodes: Number(row.recovery_codes) }
+}
+
+const secondFactorOf = cachedQuery(({ db }, { user }: Placeholders<{ user: Uint8Array }>) =>
+  db
     .selectFrom('second_factor as f')
     .select(['f.secret', 'f.added_at'])
     .select((e) =>
@@ -26,10 +31,8 @@ export async function findSecondFactor(statement: Statement, userId: string): Pr
         .whereRef('r.user_id', '=', 'f.user_id')
         .as('recovery_codes'),
     )
-    .where('f.user_id', '=', userIdOf(statement, userId))
-    .executeTakeFirst()
-  return row && { sealedSecret: row.secret, addedAt: row.added_at, recoveryCodes: Number(row.recovery_codes) }
-}
+    .where('f.user_id', '=', db.selectFrom('app_user').select('id').where('public_id', '=', user)),
+)
 
 /** Implements {@link SecondFactorStorage.setSecondFactor}. */
 export async function setSecondFactor(unit: Unit, factor: NewSecondFactor): Promise<number | undefined> {
