@@ -213,6 +213,14 @@ it('is unavailable, and does not refuse the token, while the keys cannot be fetc
   })
 })
 
+it('is refused if the key of its issuer cannot be used', async () => {
+  const { resource, documents } = openResource()
+  // Both have the same kid.
+  documents[`${issuer}/oauth/jwks.json`] = { keys: [signers.oauth.jwk, signers.stranger.jwk] }
+  const endpoint = resource.oauthEndpoint({ path: '/mcp' })
+  expect(await outcomeOf(endpoint, requestWith(bearer(await tokenWith())))).toMatchObject({ status: 401 })
+})
+
 it('is unavailable, and does not refuse the token, while a new key of the auth server cannot be fetched', async () => {
   const clock = { now: now() }
   const { resource, documents, unreachable } = openResource({ now: () => clock.now })

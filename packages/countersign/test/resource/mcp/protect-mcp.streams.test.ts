@@ -25,6 +25,29 @@ it('cancels the stream of the server and stops watching if an event cannot be re
   expect(vi.getTimerCount()).toBe(0)
 })
 
+it('is no longer watched once the client cancels it, and reports to the client if the server cannot cancel', async () => {
+  const stage = openMcpStage()
+  const cancel = vi.fn().mockRejectedValue(new Error('still open'))
+  const start = (controller: ReadableStreamDefaultController) => controller.enqueue(utf8('data: {}\n\n'))
+  const server = () => new Response(new ReadableStream({ start, cancel }), { headers: events })
+  const owner = { agent: 'https://planner.example', secret: 'a secret' }
+  const sessions = { open: () => true, use: () => owner, close: () => undefined }
+  const around = protectMcp(stage.resource, { ...table, sessions }).around(server)
+  const bodies: Response['body'][] = []
+  stage.serve(async (request) => {
+    const { body } = await around(request)
+    bodies.push(body)
+    return new Response('')
+  })
+  const agent = await stage.newAgent('planner')
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  await agent.fetch(stage.url, { headers: { accept: 'text/event-stream', 'mcp-session-id': 'session-1' } })
+  expect(vi.getTimerCount()).toBe(1)
+  await expect(bodies[0]?.cancel('not read')).rejects.toThrow('still open')
+  expect(cancel).toHaveBeenCalledExactlyOnceWith('not read')
+  expect(vi.getTimerCount()).toBe(0)
+})
+
 it('reads no more than a few events ahead of a client', async () => {
   const stage = openMcpStage()
   let produced = 0
