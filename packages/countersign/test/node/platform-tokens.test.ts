@@ -37,7 +37,8 @@ describe('githubActionsToken', () => {
   it('explains what is missing, without the job’s secret', async () => {
     await expect(open(() => new Response(null, { status: 403 })).token()).rejects.toMatchObject(unavailable('403'))
     await expect(open(() => Response.json({})).token()).rejects.toMatchObject(unavailable('the status 200'))
-    const large = open(() => new Response('x'.repeat(65_537)))
+    expect(await open(() => new Response('{"value":"a.b.c"}'.padEnd(65_536))).token()).toBe('a.b.c')
+    const large = open(() => new Response('{"value":"a.b.c"}'.padEnd(65_537)))
     await expect(large.token()).rejects.toMatchObject(unavailable('the request failed'))
     vi.stubEnv('ACTIONS_ID_TOKEN_REQUEST_TOKEN', '')
     await expect(large.token()).rejects.toMatchObject(unavailable('id-token: write'))

@@ -85,6 +85,13 @@ it('a resource reports why it refused a request, in more detail than its respons
   ])
 })
 
+it('a request is reported with 256 characters of its path, and without its query', async () => {
+  const { resource, told } = openTold()
+  await resource.verify(await signedGet(`/${'a'.repeat(300)}`), { require: 'identity' })
+  await resource.verify(await signedGet('/events?secret=1'), { require: 'identity' })
+  expect(told.flatMap((event) => ('path' in event ? [event.path] : []))).toEqual([`/${'a'.repeat(255)}`, '/events'])
+})
+
 it('a resource names an agent whose signature verified but who lacks permission', async () => {
   const { resource, told } = openTold()
   const asked = resource.verify(await signedGet('/events'), { require: 'authorization', scope: 'read' })

@@ -352,6 +352,22 @@ describe('an access token', () => {
     expect(await refusalOf(endpoint, unscoped)).toEqual([401, basic, 'httpsig; identity=?1'])
   })
 
+  it('may be valid for an hour, and have 4096 characters', async () => {
+    const at = now()
+    const statusOf = async (claims: Claims) => {
+      const endpoint = mcp({ now: () => at })
+      const outcome = await outcomeOf(endpoint, requestWith(bearer(await tokenWith({ iat: at, ...claims }))))
+      return 'status' in outcome ? outcome.status : 'accepted'
+    }
+    expect(await statusOf({ exp: at + 3600 })).toBe('accepted')
+    expect(await statusOf({ exp: at + 3601 })).toBe(401)
+    const { length } = await tokenWith({ iat: at, pad: '' })
+    const pad = (most: number) => 'a'.repeat(Math.floor(((most - length) * 3) / 4))
+    expect((await tokenWith({ iat: at, pad: pad(4096) })).length).toBe(4096)
+    expect(await statusOf({ pad: pad(4096) })).toBe('accepted')
+    expect(await statusOf({ pad: `${pad(4096)}a` })).toBe(401)
+  })
+
   it('suffices if the route says so', async () => {
     for (const require of ['signature', 'identity'] as const)
       expect(await mcp().verify(await request(), { require, accept: both })).toMatchObject({ scheme: 'bearer' })

@@ -89,6 +89,12 @@ describe('parseChallenge', () => {
     expect(await refusalCode(() => parseChallenge(header))).toBe('request_malformed')
   })
 
+  it('accepts 32 parameters, and no more', async () => {
+    const header = (count: number) => ['httpsig', ...Array.from({ length: count }, (_, at) => `p${at}`)].join('; ')
+    expect(parseChallenge(header(32)).level).toBe('signature')
+    expect(await refusalCode(() => parseChallenge(header(33)))).toBe('request_malformed')
+  })
+
   it('accepts 16 KiB, and not a character more', async () => {
     const header = (length: number) => `httpsig; auth_server="${'a'.repeat(length - 'httpsig; auth_server=""'.length)}"`
     expect(parseChallenge(header(16_384)).level).toBe('signature')

@@ -345,6 +345,23 @@ describe('M24: a URI needs both scopes if some servers read it as one that anoth
     ['notes://secret', 'notes.read'],
   ])('%s needs %s alone', (uri, scope) => expect(scopeOf(uri)).toBe(scope))
 
+  it.each([
+    ['a name of 2048 characters', 'tools/call', { name: 'a'.repeat(2048) }, 'There is no tool'],
+    ['a longer name', 'tools/call', { name: 'a'.repeat(2049) }, 'each in 1 to 2048 characters'],
+    ['no name', 'tools/call', { name: '' }, 'each in 1 to 2048 characters'],
+    [
+      '101 resources',
+      'subscriptions/listen',
+      { notifications: { resourceSubscriptions: Array(101).fill('notes://public/1') } },
+      'at most 100 resources',
+    ],
+  ])('%s: the refusal says why', (_what, method, params, reason) => {
+    expect(authorizeMcp(readStrictly(message(method, params)), { resources })).toMatchObject({
+      code: -32_602,
+      reason: expect.stringContaining(reason) as unknown,
+    })
+  })
+
   it('a hundred long URIs of dots are compared in little time', () => {
     const uris = Array.from({ length: 100 }, (_, at) => `notes://public/${'.'.repeat(2000)}${at}`)
     const listen = readStrictly(message('subscriptions/listen', { notifications: { resourceSubscriptions: uris } }))

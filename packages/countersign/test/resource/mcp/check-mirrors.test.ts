@@ -117,6 +117,15 @@ it.each([
   expect(reasonOf(given, mirrors.with(3, method).with(5, 'x'))).toBe('Mcp-Name does not match the body.')
 })
 
+it.each([
+  [256, undefined],
+  [257, `mcp-param-${'a'.repeat(257)} does not match the body.`],
+])('may mirror an argument with a name of %i characters', (length, reason) => {
+  const name = 'a'.repeat(length)
+  const params = { name: 'search', arguments: { [name]: 'x' } }
+  expect(reasonOf(message({ params }), [...mirrors, `Mcp-Param-${name}`, 'x'])).toBe(reason)
+})
+
 it('does not replace bytes that are not UTF-8', () => {
   const given = message({ params: { name: '\ufffd' } })
   expect(reasonOf(given, mirrors.with(5, '=?base64?/w==?='))).toBe('Mcp-Name does not match the body.')
