@@ -68,7 +68,7 @@ const shared = [
   'packages/server/test/{account,admission}/**/*.test.ts',
   'packages/server/test/storage/{sql,rows}/**/*.test.ts',
   'packages/server/test/storage/postgres/{connections.defaults,database-failure,migrate,open-failure,pool-driver}.test.ts',
-  'packages/gateway/test/{openapi,routes}/**/*.test.ts',
+  'packages/gateway/test/{openapi,routes,subrequests}/**/*.test.ts',
   'packages/cli/test/{agent-folder,demo,message-trace,terminal}/**/*.test.ts',
   'packages/cli/test/mcp/{consent,messages,server}/**/*.test.ts',
 ]

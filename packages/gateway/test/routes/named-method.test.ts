@@ -65,6 +65,7 @@ describe('a parameter or header that names a method that requires more on its pa
     ['X-Acme-Override', 'DELETE, x'],
     ['X-Acme-Method', 'x, PUT'],
     ['Tunnel-Via', 'DELETE'],
+    ['Access-Control-Request-Method-Verb', 'DELETE'],
     ['x_verb', '"DELETE"'],
     ['Cookie', 'a=1; verb=DELETE; b=2'],
     ['cookie', 'http_method=delete'],
@@ -147,4 +148,30 @@ it('at most 16 parameters of a query may be batches, with at most 16 URLs', () =
     encodeURIComponent(`[${Array.from({ length: count }, (_, at) => `{"url":"/other/a/${at}"}`).join()}]`)
   expect(refusalOf(`/notes/7?a=${urls(16)}`)).toBe('passed')
   expect(refusalOf(`/notes/7?a=${urls(17)}`)).toBe('target_ambiguous')
+})
+
+it('the URLs of a batch in a query have at most 3200 names, and 64 paths', () => {
+  const urls = (url: (at: number) => string) =>
+    encodeURIComponent(`[${Array.from({ length: 16 }, (_, at) => `{"url":"${url(at)}"}`).join()}]`).replaceAll(
+      '%2F',
+      '/',
+    )
+  const named = (names: number) => `/notes/7?a=${urls((at) => `https://h/${at}${'/a'.repeat(names - 1)}`)}`
+  expect([200, 201].map((names) => refusalOf(named(names)))).toEqual(['passed', 'target_ambiguous'])
+  const deep = (depth: number) => `/deep${'/a'.repeat(depth)}?a=${urls((at) => `b/c/${at}`)}`
+  const of: Route[] = [{ method: 'POST', path: '/deep/*', require: 'none' }, ...notes]
+  expect([3, 4].map((depth) => refusalOf(deep(depth), [], { of }))).toEqual(['passed', 'target_ambiguous'])
+})
+
+it('a field that names GET, HEAD or POST is data in a request with another method', () => {
+  const of: Route[] = [
+    { method: 'PUT', path: '/a', require: 'none' },
+    { method: 'GET', path: '/a', require: 'signature' },
+    { method: 'POST', path: '/a', require: 'signature' },
+    { method: 'PATCH', path: '/a', require: 'signature' },
+  ]
+  const refusals = ['GET', 'HEAD', 'POST', 'PATCH'].map((other) =>
+    refusalOf(`/a?http_method=${other}`, [], { of, method: 'PUT' }),
+  )
+  expect(refusals).toEqual(['passed', 'passed', 'passed', 'request_malformed'])
 })
