@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { ClientBase } from 'pg'
 import { StorageError } from '../api/storage-error.js'
+import { onlyOf } from '../sql/kept-query.js'
 import { stateOf } from './database-failure.js'
 import { migrations } from './migrations.js'
 
@@ -52,14 +53,15 @@ export async function versionOf(client: ClientBase, steps: readonly string[] = m
     `select to_regclass('schema_version') is not null as ours,
       (select count(*) from pg_class where relkind in ('r', 'p') and relnamespace = current_schema()::regnamespace) as tables`,
   )
-  if (!rows[0]?.ours) {
-    if (Number(rows[0]?.tables) === 0) return 0
+  const { ours, tables } = onlyOf(rows)
+  if (!ours) {
+    if (Number(tables) === 0) return 0
     const what =
       'The database contains another program’s tables: use a different database, or a different schema (?options=-csearch_path%3Dname).'
     throw new StorageError('not_ours', what)
   }
   const found = await client.query<{ version: number }>('select version from schema_version')
-  const version = found.rows[0]?.version ?? 0
+  const { version } = onlyOf(found.rows)
   if (version <= steps.length) return version
   throw new StorageError(
     'schema_newer',

@@ -23,7 +23,7 @@ import {
 } from '../rows/requests.js'
 import { isUnchanged, lockAsRead } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
-import { cachedQuery, hashBytes, idBytes, onlyOf, type Placeholders } from '../sql/kept-query.js'
+import { cachedQuery, hashBytes, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { bindAgent } from './bindings.js'
 import { createCode } from './codes.js'
 import { markUsed } from './grants.js'
@@ -169,19 +169,10 @@ const judgedDecision = cachedQuery(({ db, clock, locking }, decision: Placeholde
     .returning('binds_agent'),
 )
 
-const decisionUpdate = cachedQuery(
-  ({ db, clock }, decision: Placeholders<{ id: number; status: 'allowed' | 'denied' }>) =>
-    db
-      .updateTable('auth_request')
-      .set({ status: decision.status, decided_at: clock })
-      .where('id', '=', decision.id)
-      .where('status', '=', 'open')
-      .returning('id'),
+/** Allows a locked request that {@link bindingRefusal} does not refuse. */
+const allowLocked = cachedQuery(({ db, clock }, { id }: Placeholders<{ id: number }>) =>
+  db.updateTable('auth_request').set({ status: 'allowed', decided_at: clock }).where('id', '=', id),
 )
-
-async function recordDecision(unit: Unit, { id }: FoundRequest, status: 'allowed' | 'denied'): Promise<void> {
-  onlyOf(await decisionUpdate(unit, { id, status }))
-}
 
 async function grant(unit: Unit, row: DecidedRow, scope: string, decision: RequestDecision) {
   const { grantLifetime: lifetime, remembered, account = null, call } = decision
@@ -218,7 +209,7 @@ export async function allowRemembered(unit: Unit, permission: RememberedPermissi
   if (row.binds_agent === 1 && !(await bindAgent(unit, row, user_id)))
     return { outcome: 'refused', reason: 'not_covered' }
   const bound = await bind(unit, row, permission)
-  await recordDecision(unit, row, 'allowed')
+  await allowLocked(unit, { id: row.id })
   await markUsed(unit, [{ id }])
   const { handle } = permission
   if (handle) await createCode(unit, row, id, request.scope, handle)
