@@ -208,11 +208,15 @@ export function receivedRevocationContract(name: string, makeStorage: MakeStorag
     test('agents’ tokens are forgotten once they have expired everywhere, and what depends on them with the requests', async () => {
       const { storage } = world
       await storage.createAuthRequest(newRequest({ agentToken: agentToken('one'), lifetime: 1 }))
+      const later = { jti: 'one', expiresAt: start + day }
+      await storage.createAuthRequest(newRequest({ agent: files, agentToken: later, lifetime: 1 }))
       world.now = start + 3659
       expect(await storage.sweep()).toBe(0)
       world.now = start + 3660
       expect(await storage.sweep()).toBe(1)
       world.now = start + day + 1
+      expect(await storage.sweep()).toBe(2)
+      world.now = start + day + 60
       expect(await storage.sweep()).toBe(1)
     })
 

@@ -339,6 +339,8 @@ export function rotationContract(name: string, makeStorage: MakeStorage): void {
       expect(await presented(present(1))).toBe('unknown')
       expect(await presented(present(0, { tokenHash: freshHash() }))).toBe('unknown')
       expect(await presented(present(0))).toBe('rotated 1')
+      // Not even within the grace time of the previous one.
+      expect(await presented(present(1, { tokenHash: freshHash() }))).toBe('unknown')
     })
 
     test('a verb for tokens that do not rotate does not find one of a family', async () => {

@@ -32,6 +32,8 @@ it('runs the missing steps in order, in one transaction, one process at a time',
   await migrate(client, steps)
   expect(ran()).toEqual(['begin', 'step 2', 'step 3', 'commit'])
   expect(executed[1]).toContain('pg_advisory_xact_lock')
+  // Requests queue behind a change that waits for a lock.
+  expect(executed[2]).toContain("lock_timeout = '100ms'")
   const empty = connect({})
   await migrate(empty.client, steps)
   expect(empty.ran()).toEqual(['begin', ...steps, 'commit'])
