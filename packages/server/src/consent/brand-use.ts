@@ -70,7 +70,7 @@ function resembles({ letters, symbols }: ReadName, at: number, brand: string): b
   for (let index = 0; index < brand.length; index++) {
     const [here, there] = [letters[at + index], brand[index]]
     if (here === there) continue
-    const mayBeAny = here !== undefined && (symbols.has(at + index) || !isLatin(here)) && isLatin(there)
+    const mayBeAny = (symbols.has(at + index) || !isLatin(here)) && isLatin(there)
     if (!mayBeAny || wild-- === 0) return false
   }
   return true
