@@ -13,7 +13,7 @@ export interface IssuedToken extends Pick<UserTokenSubject, 'resource' | 'issue'
   kind: TokenKind
   account: string | null
   /** The scope of the resource token that asked for an auth token. */
-  asked: string | null
+  asked: string | undefined
 }
 
 /**

@@ -191,7 +191,7 @@ async function deliver(
     issue,
     user,
     account,
-    asked: resourceToken?.scope ?? null,
+    asked: resourceToken?.scope,
   })
   const prepared = await storage.prepareRedemption(redemption)
   const signed = prepared && (await signToken(context, agent, asToken(prepared)))

@@ -56,7 +56,7 @@ async function issueGranted(
   if (outcome.outcome === 'refused') return { token: undefined, isClaimed: true }
   const { issue, user } = outcome
   return {
-    token: { kind, resource, issue, user, account: account ?? null, asked: resourceToken?.scope ?? null },
+    token: { kind, resource, issue, user, account: account ?? null, asked: resourceToken?.scope },
     isClaimed: true,
   }
 }
