@@ -29,6 +29,8 @@ function open(count: number) {
     attempt: 1,
     isTaken: (_id: string) => false,
     isEnding: false,
+    isClaiming: false,
+    onClaim: (): void => undefined,
   }
   const running = new Set<Promise<unknown>>()
   let look: () => Promise<unknown> = async () => undefined
@@ -59,13 +61,18 @@ function open(count: number) {
     storage: {
       async findDueDeliveries(search: { after?: Due; limit: number }) {
         searches.push(search)
-        const from = search.after ? all.findIndex(({ id }) => id === search.after?.id) + 1 : 0
+        const from = search.after ? Number(search.after.id) + 1 : 0
         return all.slice(from, from + search.limit)
       },
       async claimDeliveries(claim: { ids: string[] }) {
         claims.push(claim)
-        const claimed = all.filter(({ id }) => claim.ids.includes(id) && !state.isTaken(id))
-        return claimed.map(({ id, resource }) => ({ id, resource, attempt: state.attempt, jti: id, expiresAt: 1 }))
+        expect(state.isClaiming, 'one claim at a time').toBe(false)
+        state.isClaiming = true
+        await new Promise(setImmediate)
+        state.isClaiming = false
+        state.onClaim()
+        const claimed = claim.ids.filter((id) => !state.isTaken(id))
+        return claimed.map((id) => ({ ...all[Number(id)], attempt: state.attempt, jti: id, expiresAt: 1 }))
       },
       async settleDelivery(settlement: object) {
         settled.push(settlement)
@@ -151,4 +158,8 @@ it('sends nothing more once the server closes', async () => {
   state.isEnding = true
   await run()
   expect([searches, claims]).toEqual([[], []])
+  const closing = open(30)
+  closing.state.onClaim = () => (closing.state.isEnding = true)
+  await closing.run()
+  expect([closing.claims.length, closing.sent]).toEqual([1, []])
 })
