@@ -93,6 +93,7 @@ export interface PolicyRule {
  * Every spelling of a resource has the same outcome, because a resource chooses its spelling itself.
  */
 export function policyOfRules(rules: readonly PolicyRule[], otherwise: Policy = alwaysPrompt): Policy {
+  if (rules.length === 0 && otherwise === alwaysPrompt) return alwaysPrompt // most servers: no resource is parsed for each request
   const keyed = rules.map((rule) => ({ ...rule, resource: resourceKey(rule.resource ?? '*') }))
   return function configuredPolicy(asked) {
     const request = { ...asked, resource: resourceKey(asked.resource) }
