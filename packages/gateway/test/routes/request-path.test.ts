@@ -254,3 +254,20 @@ it('folds each name once, apart from the same name whose case is kept', () => {
   const fold = createFoldOnce()
   expect([fold('A', { case: false }), fold('A', { case: true }), fold('A', { case: false })]).toEqual(['a', 'A', 'a'])
 })
+
+it.each([
+  ['_next', true],
+  ['Page-Data', true],
+  ['a.segments', true],
+  ['a.SEGMENTS', true],
+  ['x_next', false],
+  ['_nextx', false],
+  ['page-datax', false],
+  ['a.segmentsx', false],
+])('%s may mark a path as page data: %s', (name, expected) => {
+  expect(isPageName(name)).toBe(expected)
+  const five = `/${Array.from({ length: 5 }, () => name).join('/')}`
+  expect(parsePath(five)).toEqual(
+    expected ? 'more than four page-data names' : expect.objectContaining({ encoded: undefined }),
+  )
+})
