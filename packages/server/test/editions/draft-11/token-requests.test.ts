@@ -359,7 +359,17 @@ describe('an auth token', () => {
       expect((await askAuth(stage, person, { claims })).status).toBe(202)
     const again = await askAuth(stage, person, { claims: { account: 'work' } })
     expect(again.status).toBe(200)
-    expect(decodeToken((await again.json()).auth_token)?.payload).toMatchObject({ account: 'work', scope: 'data.read' })
+    const { exp } = payload ?? {}
+    expect(decodeToken((await again.json()).auth_token)?.payload).toMatchObject({
+      account: 'work',
+      scope: 'data.read',
+      exp,
+    })
+    const soon = stage.clock.now + 100
+    const short = await askAuth(stage, person, { claims: { account: 'work' }, by: { exp: soon } })
+    expect(decodeToken((await short.json()).auth_token)?.payload.exp).toBe(soon)
+    const shortPerson = await askPerson(stage, {}, { exp: soon })
+    expect(decodeToken((await shortPerson.json()).person_token)?.payload.exp).toBe(soon)
   })
 
   it('is asked for with an auth token as well, for more than that allows', async () => {
