@@ -2,6 +2,7 @@ import { createSigner, generatePrivateJwk } from 'countersign'
 import {
   draft11Jose,
   draft11Resource,
+  draft11ResourceWith,
   draft11ResourceWithBaseCoverage,
   draft11Tokens,
   parseRequirement,
@@ -403,6 +404,18 @@ describe('requests', () => {
     const { response } = await send(await requestWith(jwt, { created: clock.now }), read)
     expect(said(response).problem).toBe('error=unknown_key')
   })
+})
+
+it.each<[TokenKind, Record<string, unknown>, string]>([
+  ['person', {}, 'This request needs an auth token.'],
+  ['auth', { scope: 'data.write' }, 'The auth token lacks the scopes data.read.'],
+  ['auth', { account: 'work' }, 'The auth token is for another account.'],
+])('a request with the %s token %j is told what it lacks', async (kind, claims, detail) => {
+  const edition = draft11ResourceWith({
+    accounts: { has: () => true, of: () => (claims.account ? 'home' : undefined) },
+  })
+  const { response } = await openStage({ edition }).send(await requestWith(await tokenOf(kind, claims)), read)
+  expect(await response?.json()).toMatchObject({ detail })
 })
 
 describe('the authorization endpoint', () => {
