@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readImageHeader } from '../../../src/outbound/re-encode/image-header.js'
+import { readImageHeader, stripPng } from '../../../src/outbound/re-encode/image-header.js'
 import { imageNames, patched, plainPng, readImage } from '../../logos/images.js'
 
 const formatOf = (name: string) => (name.endsWith('.jpg') ? 'jpeg' : name.slice(name.lastIndexOf('.') + 1))
@@ -105,5 +105,73 @@ describe('readImageHeader', () => {
       const header = readImageHeader(bytes.subarray(0, length))
       if (header) expect(header).toMatchObject({ width: 64, height: 40 })
     }
+  })
+})
+
+describe('the bounds of a header', () => {
+  const png = readImage('rgba.png')
+  const jpeg = readImage('exif.jpg')
+  const frame = indexOf(jpeg, 0xff, 0xc0)
+  const size = { width: 64, height: 40 }
+
+  it.each([
+    ['a PNG', png, 33],
+    ['a JPEG', jpeg, frame + 9],
+    ['a WebP', readImage('lossy.webp'), readImage('lossy.webp').length],
+  ])('%s is read once its size is there', (_name, bytes, length) => {
+    expect(readImageHeader(bytes.subarray(0, length))).toMatchObject(size)
+    expect(readImageHeader(bytes.subarray(0, length - 1))).toBeUndefined()
+  })
+
+  it('every marker of a frame is one, and no other', () => {
+    const markers = Array.from({ length: 16 }, (_, index) => 0xc0 + index)
+    const read = markers.filter((marker) => readImageHeader(patched(jpeg, frame + 1, marker)))
+    expect(read).toEqual(markers.filter((marker) => ![0xc4, 0xc8, 0xcc].includes(marker)))
+  })
+
+  it('tables, application data and comments may precede a frame, and nothing else', () => {
+    const markers = Array.from({ length: 0x3f }, (_, index) => 0xc0 + index).filter(
+      (marker) => marker < 0xc0 || marker > 0xcf || [0xc4, 0xc8, 0xcc].includes(marker),
+    )
+    const before = (marker: number) =>
+      new Uint8Array([...jpeg.subarray(0, frame), 0xff, marker, 0, 2, ...jpeg.subarray(frame)])
+    const application = Array.from({ length: 16 }, (_, index) => 0xe0 + index)
+    expect(markers.filter((marker) => readImageHeader(before(marker)))).toEqual([
+      0xc4,
+      0xcc,
+      0xdb,
+      0xdd,
+      ...application,
+      0xfe,
+    ])
+  })
+
+  it('the bits of a WebP that say something else do not count', () => {
+    const lossy = readImage('lossy.webp')
+    const lossless = readImage('lossless.webp')
+    expect(readImageHeader(patched(lossy, 27, 0x40, 40, 0x80))).toMatchObject(size)
+    expect(readImageHeader(patched(lossless, 24, (lossless[24] ?? 0) | 0xf0))).toMatchObject(size)
+  })
+})
+
+describe('stripPng', () => {
+  const signature = [0x89, ...ascii('PNG\r\n\x1a\n')]
+  const chunk = (name: string, ...data: number[]) => [0, 0, 0, data.length, ...ascii(name), ...data, 1, 2, 3, 4]
+  const strip = (...chunks: number[][]) => stripPng(new Uint8Array([...signature, ...chunks.flat()]))
+
+  it('keeps pixels, and nothing else or later', () => {
+    const pixels = ['IHDR', 'PLTE', 'tRNS', 'IDAT'].map((name) => chunk(name, 7, 8))
+    const others = ['iCCP', 'tEXt', 'acTL', 'eXIf'].map((name) => chunk(name, 9))
+    const mixed = pixels.flatMap((each, index) => [each, others[index] ?? []])
+    const kept = new Uint8Array([...signature, ...pixels.flat(), ...chunk('IEND')])
+    expect(strip(...mixed, chunk('IEND'), chunk('IDAT', 1))).toEqual(kept)
+  })
+
+  it.each([
+    ['without an end', [chunk('IHDR')]],
+    ['with a chunk that is longer than the file', [[0, 0, 0, 9, ...ascii('IDAT'), 0, 0, 0, 0], chunk('IEND')]],
+    ['whose end is cut', [chunk('IHDR'), chunk('IEND').slice(0, -1)]],
+  ])('refuses a PNG %s', (_how, chunks) => {
+    expect(strip(...chunks)).toBeUndefined()
   })
 })
