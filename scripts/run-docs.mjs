@@ -170,8 +170,12 @@ function copyInstalled(from, to) {
 function writeNpm() {
   mkdirSync(join(folder, 'bin'))
   const npm = spawnSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).stdout.trim()
+  const project = join(folder, 'project')
+  mkdirSync(project)
+  execFileSync(npm, ['init', '-y'], { cwd: project, stdio: 'ignore' })
   const script = `#!/usr/bin/env bash
 case "$*" in
+  "init -y") sed "s/\\"name\\": \\"project\\"/\\"name\\": \\"$(basename "$PWD")\\"/" ${project}/package.json >package.json ;;
   ci) echo "npm ci was the first step of this check" ;;
   "run -s tarballs") ;;
   install*) names=$(printf '%s\\n' "\${@:2}" | sed 's#.*/##' | LC_ALL=C sort | paste -sd ' '); cp -alf ${folder}/installed/"$(echo "$names" | sed -E 's#[^A-Za-z0-9_]+#-#g')"/node_modules . ;;
