@@ -103,7 +103,6 @@ const firstBinding = cachedQuery(({ db, clock }, binding: Placeholders<FirstBind
     .where('status', '=', 'open')
     .where('expires_at', '>', clock)
     .where('browser_hash', 'is', null)
-    .where('user_id', 'is', null)
     .where((e) => e.exists(activeUser(e, binding)))
     .returning(['public_id', 'agent_id', 'resource_id', 'user_id', 'state', 'expires_at', 'extensions']),
 )
