@@ -208,6 +208,13 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         await storage.bindRequest({ tokenHash, browserHash: hashOf('browser'), ...asRead(user), state: null })
         await storage.rememberState(tokenHash, 'third')
         expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ state: 'second' })
+        const [other, expired] = [newRequest(), newRequest({ lifetime: 0 })]
+        for (const request of [other, expired]) await storage.createAuthRequest(request)
+        await storage.rememberState(expired.tokenHash, 'too late')
+        await storage.abandonRequests({ agent, by: 'operator' })
+        await storage.rememberState(other.tokenHash, 'too late')
+        for (const request of [other, expired])
+          expect(await storage.findAuthRequest(request.tokenHash)).toMatchObject({ state: null })
       })
 
       test('the state of the binding wins over a remembered one, the first time only', async () => {

@@ -46,8 +46,12 @@ export function bindingContract(name: string, makeStorage: MakeStorage): void {
 
     test('requests of the agent that no one has opened require its user from then on', async () => {
       const { storage } = world
+      const bob = await newUser(storage)
       const others = [
         newRequest(binding),
+        newRequest({ ...binding, requiredUserId: bob.id }),
+        newRequest({ ...binding, lifetime: 0 }),
+        newRequest({ ...binding, agent: 'https://other.example' }),
         newRequest(bot),
         newRequest({ ...binding, delegate: 'aauth:other@agent.example' }),
         newRequest({ ...binding, edition: 'other' }),
@@ -56,7 +60,11 @@ export function bindingContract(name: string, makeStorage: MakeStorage): void {
       const { tokenHash } = await opened(storage, await newUser(storage))
       const { user: alice } = await allowedRequest(storage, binding)
       const requiredBy = async (hash: string) => (await storage.findAuthRequest(hash))?.requiredUserId
-      expect(await Promise.all(others.map((each) => requiredBy(each.tokenHash)))).toEqual([alice.id, null, null, null])
+      expect(await Promise.all(others.map((each) => requiredBy(each.tokenHash)))).toEqual([
+        alice.id,
+        bob.id,
+        ...Array<null>(5).fill(null),
+      ])
       expect(await requiredBy(tokenHash)).toBeNull()
     })
 
