@@ -2,7 +2,7 @@ import type { DelegateRequests } from 'countersign/delegate'
 import { type DocumentType, endpointProblem, type NetworkOptions } from 'countersign/discovery'
 import { type AgentMetadata, january } from 'countersign/editions'
 import { CommandError, exitStatus } from '../command/errors.js'
-import { checkIdentifier } from '../discover/check-identifier.js'
+import { checkIdentifier, type DocumentReport } from '../discover/check-identifier.js'
 import { type ChosenEdition, editionOf } from '../editions/agent-editions.js'
 import type { Terminal } from '../terminal/terminal.js'
 
@@ -27,6 +27,7 @@ export interface Connecting {
   signal: AbortSignal
 }
 
+/** The document of a personal agent, which names the pages for devices in January's form whatever the edition. */
 const personalAgents = {
   ...january.documents.agent,
   members: { ...january.documents.agent.members, device_authorization_uri: 'url', device_code_uri: 'url' },
@@ -51,24 +52,28 @@ export async function findConnectPages(
   const kinds = types.map((type) => ({ party: 'agent', type, endpoints: [], advised: [] }))
   const options = { ...network, configuredOrigin: new URL(issuer).origin }
   const { documents } = await checkIdentifier(issuer, options, () => undefined, kinds)
-  const [report] = documents
-  const pages = (report?.document ?? {}) as Partial<ConnectPages>
-  const { device_authorization_uri: page } = pages
-  if (report?.outcome === 'unreachable' || report?.outcome === 'refused') {
-    const [{ what, fix } = { what: '', fix: '' }] = report.findings
-    const exitCode = report.outcome === 'unreachable' ? exitStatus.network : exitStatus.refused
-    throw new CommandError(`${what.replace(/[^.…]$/, '$&.')} ${fix}`, { exitCode })
-  }
-  if (page === undefined)
+  const [ofOwner, ofEdition = ofOwner] = documents as [DocumentReport, DocumentReport?]
+  requireResponse(ofOwner)
+  requireResponse(ofEdition)
+  const { device_authorization_uri, device_code_uri } = (ofOwner.document ?? {}) as Partial<ConnectPages>
+  if (device_authorization_uri === undefined)
     throw new CommandError(
       `${issuer} does not connect devices: its operator has not turned on personalAgents. Ask them to, or create your own agent on a web host with countersign agent init.`,
     )
-  if (documents.at(-1)?.outcome !== 'ok')
+  if (ofEdition.outcome !== 'ok')
     throw new CommandError(
       `${issuer} connects no devices that speak ${edition}: ask its operator to turn on this edition, too, or leave out --edition.`,
     )
+  const pages: ConnectPages = { device_authorization_uri, ...(device_code_uri !== undefined && { device_code_uri }) }
   for (const [member, url] of Object.entries(pages))
-    if (member.startsWith('device_') && endpointProblem(issuer, member, url) !== undefined)
+    if (endpointProblem(issuer, member, url) !== undefined)
       throw new CommandError(`The ${member} of ${issuer} is at another origin, so it is not used: ${url}`)
-  return { ...pages, device_authorization_uri: page }
+  return pages
+}
+
+/** @throws CommandError if a document could not be requested, with what to do about it */
+function requireResponse({ outcome, findings: [finding] }: DocumentReport): void {
+  if (outcome !== 'unreachable' && outcome !== 'refused') return
+  const exitCode = outcome === 'unreachable' ? exitStatus.network : exitStatus.refused
+  throw new CommandError(`${finding?.what.replace(/[^.…]$/, '$&.')} ${finding?.fix}`, { exitCode })
 }

@@ -36,8 +36,8 @@ export async function startFakeAuthServer({ isRemote = false } = {}): Promise<Fa
     const form = method === 'POST' ? decodeURIComponent(await text(incoming)) : ''
     if (method === 'POST') fake.posted.push(`${url} ${form}`.trim())
     const waiting = fake.answers[url] ?? []
-    const posted = waiting.length > 1 ? waiting.shift() : waiting[0]
-    const [status, body] = method === 'POST' && posted ? posted : ([200, documents[url]] as const)
+    const chosen = waiting.length > 1 ? waiting.shift() : waiting[0]
+    const [status, body] = chosen ?? ([200, documents[url]] as const)
     outgoing.writeHead(body ? status : 404, { 'content-type': 'application/json', 'retry-after': '1' })
     outgoing.end(JSON.stringify(body ?? {}))
   }

@@ -173,6 +173,9 @@ it('names what an auth server lacks, and one that does not respond', async () =>
   const older = await run(['login', server.issuer, '--edition', 'draft-11'])
   expect(older.status).toBe(1)
   expect(older.stderr.replaceAll(/\s+/g, ' ')).toContain('connects no devices that speak draft-11')
+  server.answers['/.well-known/aauth-agent.json'] = [[503, {}]]
+  const busy = await run(['login', server.issuer, '--edition', 'draft-11'])
+  expect(busy).toMatchObject({ status: 3, stderr: expect.stringContaining('503') })
   server.document = undefined
   const without = await run(['login', server.issuer])
   expect(without).toMatchObject({ status: 1, stderr: expect.stringContaining('has not turned on personalAgents') })

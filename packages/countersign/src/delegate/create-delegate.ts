@@ -63,8 +63,8 @@ export interface Delegate {
 }
 
 const maxTokens = 1000
-/** The key of a token that is for every party. */
-const forAll = ''
+/** The key of a token that is for every party: no identifier. */
+const forAll = '*'
 /** The last part of a token's lifetime, in which it is renewed, in seconds. */
 const margin = 300
 
@@ -106,7 +106,9 @@ export function createDelegate(options: DelegateOptions): Delegate {
   }
 
   async function requestToken(audience: string | undefined): Promise<Record<string, unknown>> {
-    const form: Record<string, string> = audience ? { audience } : authServer ? { auth_server: authServer } : {}
+    const form: Record<string, string> = {}
+    if (audience !== undefined) form.audience = audience
+    else if (authServer !== undefined) form.auth_server = authServer
     if (options.platformToken) form.platform_token = await options.platformToken()
     const request = () => post(tokenPath, form)
     try {
@@ -136,7 +138,7 @@ export function createDelegate(options: DelegateOptions): Delegate {
     } catch (error) {
       const isTemporary =
         error instanceof AgentError && (error.code === 'agent_server_unreachable' || error.retryAfter !== undefined)
-      if (!isTemporary || !previous) throw error
+      if (!isTemporary || !previous || previous.expiresAt <= now()) throw error
       return previous.jwt
     }
   }
@@ -182,8 +184,9 @@ async function requireOwnToken(
   if (typeof jwt !== 'string' || !token) throw tokenRefused('The response contains no agent token.')
   const { iss, aud } = token.payload
   if (iss !== id) throw tokenRefused('The agent token names another agent.')
-  // A token may also name the agent server itself.
-  if (![aud].flat().includes(audience)) throw tokenRefused('The agent token is for another audience.')
+  // A token for one recipient may also name the agent server itself.
+  const isForAudience = audience === undefined ? aud === undefined : [aud].flat().includes(audience)
+  if (!isForAudience) throw tokenRefused('The agent token is for another audience.')
   if ((await thumbprintOf(confirmationJwk(token.payload))) !== signer.thumbprint)
     throw tokenRefused('The agent token is bound to another key.')
   return jwt

@@ -162,6 +162,22 @@ it.each([
   expect(await delegate.agentToken(api)).not.toBe(jwt)
 })
 
+it('does not return a token that expired while it waited for the agent server', async () => {
+  const { world, delegateAs } = await openStage()
+  let isDown = false
+  const delegate = await delegateAs('laptop-7', {
+    fetch: async (input, init) => {
+      if (!isDown) return world.fetch(input, init)
+      world.advance(15)
+      throw new TypeError('timed out')
+    },
+  })
+  await delegate.agentToken(api)
+  isDown = true
+  world.advance(3590)
+  await expect(delegate.agentToken(api)).rejects.toMatchObject({ code: 'agent_server_unreachable' })
+})
+
 it.each([
   ['lost', 'agent_server_unreachable', () => Promise.reject(new TypeError('terminated'))],
   ['too long', 'agent_token_refused', () => Promise.resolve('x'.repeat(1_000_000))],
