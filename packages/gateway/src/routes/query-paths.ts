@@ -7,8 +7,8 @@ export interface QueryPath {
   /** Its segments, decoded. */
   names: readonly string[]
   /**
-   * The position at which rows must have a literal name to be compared, because the field may not be a path at all. -1: it certainly is one,
-   * so all rows are compared. @default 0
+   * The position of the segment at which a row of the route table must have a literal name to be compared with this path, because the field
+   * may not be a path at all. -1 compares all rows, for fields that certainly are paths: a batch's URLs. @default 0
    */
   literalAt?: number
   /** Whether the path is a WordPress REST path, which is relative to a prefix that it does not contain: `/wp-json`. */
@@ -18,18 +18,20 @@ export interface QueryPath {
 /** Maximum number of paths in a query. */
 const maxPaths = 100
 
-/** A slash, after whitespace and in any layer of encoding. */
-const slash = /(?:[\0-\x20+]|%(?:25)*(?:[01][\da-f]|20))*(?:[/\\]|%(?:25)*(?:2f|5c))/
+/** Whitespace and control characters, plain or in any layer of encoding, which servers trim. */
+const trimmed = String.raw`(?:[\0-\x20+]|%(?:25)*(?:[01][\da-f]|20))*`
+/** A slash or backslash, plain or in any layer of encoding. */
+const anySlash = String.raw`(?:[/\\]|%(?:25)*(?:2f|5c))`
 
-const slashAtStart = new RegExp(`^${slash.source}`, 'i')
+const slashAtStart = new RegExp(`^${trimmed}${anySlash}`, 'i')
 
 /** The raw keys and values that start with a slash. */
-const fieldsWithSlash = new RegExp(`(?<=^|[&;=])${slash.source}[^&;=]*`, 'gi')
+const fieldsWithSlash = new RegExp(`(?<=^|[&;=])${trimmed}${anySlash}[^&;=]*`, 'gi')
 
 /** All raw keys and values. */
 const allFields = /[^&;=]+/g
 
-/** The parameters whose key is long enough for `rest_route`. */
+/** The parameters whose key is at least as long as `rest_route`, so that only these are decoded. */
 const longParameters = /(?<=^|[&;])([^&;=]{10,})=([^&;]*)/g
 
 /** Whether a raw value starts with a slash, so that a front controller may treat it as a path. */
@@ -81,13 +83,14 @@ function* candidatesIn(query: string, { frontController }: QueryOptions): Genera
   if (/[&;=]/.test(query) && (frontController || beginsAsPath(query)))
     yield { encoded: query, isRest: false, end: /[?#]/ }
   // WordPress treats the value of `rest_route` as the path, with or without a slash.
-  if (!/rest|%/i.test(query)) return
+  if (!/rest|%/i.test(query)) return // its letters are neither plain nor encoded
   for (const [, key, encoded] of query.matchAll(longParameters) as Iterable<[string, string, string]>)
     if (isRestRoute(parameterName(key))) yield { encoded, isRest: true, end: /[?#&]/ }
 }
 
 /** The segments of an encoded path, without empty ones, and with dot segments resolved. */
 function segmentsOf(encoded: string, end: RegExp): string[] {
+  // `trim` leaves control characters such as NUL, which PHP's trim removes as well.
   const decoded = decodeSegment(encoded.replaceAll('+', ' '))
     .replace(/^[\0-\x20]+/, '')
     .trim()
