@@ -141,6 +141,17 @@ it('closes the channel of a consent only after 10,000 newer ones have started', 
   expect(closed).toEqual(['0'])
 })
 
+it('closes the channel of a consent once, when it has ended', async () => {
+  const closed: string[] = []
+  const pending = openPending()
+  const consent = await begin(pending, 'once', { closed })
+  const wait = pending.wait(consent, 's1', limit)
+  expect(pending.channelFor(consent)).toBeDefined()
+  expect(await complete(pending, 'once')).toBe('done')
+  expect(await wait).toMatchObject({ jwt: token.jwt })
+  expect([closed, pending.channelFor(consent)]).toEqual([['once'], undefined])
+})
+
 it('resolves every wait for one consent in this process', async () => {
   const pending = openPending()
   const consent = await begin(pending, 'shared')
