@@ -79,6 +79,15 @@ const slow = [
 ]
 /** Files that share a process, too, but open servers or take longer: not of the inner loop. */
 const together = [
+  'packages/cli/test/{demo/demo-parties,demo/run-story,mcp/messages/framing}.test.ts',
+  'packages/countersign/test/{agent/aborted,agent/stored,httpsig/memory-nonces,lib/crypto.web,lib/remote-signer}.test.ts',
+  'packages/countersign/test/interop/{draft-11,published}-vectors.test.ts',
+  'packages/countersign/test/resource/{edition-dispatch,express-bodies,rate-limit}.test.ts',
+  'packages/server/test/{audit-rows,chat-agent,just-once-attacks,raw-target}.test.ts',
+  'packages/server/test/accounts/{account,changed-meanwhile,entrance,guessing-rows,many-pages,recovery}.test.ts',
+  'packages/server/test/editions/draft-11/{agent-rates,interaction,personal-agent-attacks,revocations,token-requests}.test.ts',
+  'packages/server/test/editions/oauth/{find-client,operator-rules,clients/sdk-clients}.test.ts',
+  'packages/server/test/{keys/rotate-keys,lib/plain-text,tokens/nonces}.test.ts',
   'test/{check-words,mutation-sample,publication,readme}.test.ts',
   'test/{peer,python}/**/*.test.ts',
   'test/interop.test.ts',
