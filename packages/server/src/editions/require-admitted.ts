@@ -87,8 +87,8 @@ export async function requireRoom(
 
 /** A limit on access requests within a window, counted in the storage across all instances. */
 interface Rate extends RequestAttempt {
-  /** What is limited: all agents at an address, the agent, or a member of those that it vouches for. */
-  whose: 'address' | 'agent' | 'member'
+  /** Whether all agents in a network are limited together. @default only the agent, or one that it vouches for */
+  isOfNetwork?: boolean
   /** Before multiplication by the rate setting. */
   most: number
   /** Allowance added for each user who has allowed the agent something. */
@@ -119,14 +119,12 @@ function memberOf({ agent, delegate, member, remoteAddress }: RequestingAgent): 
 /** Limits on requests per minute, by address and by agent (attacks A20). */
 function minuteRates(from: RequestingAgent): Rate[] {
   const { agent, remoteAddress, countedAs = agent, member } = from
-  const own = rate(member ? memberOf(from) : `agent ${countedAs}`, { whose: 'agent', window: 60, most: 300 })
+  const own = rate(member ? memberOf(from) : `agent ${countedAs}`, { window: 60, most: 300 })
   const all = `all agents of ${agent}`
   return [
-    ...(remoteAddress === undefined
-      ? []
-      : [rate(`address ${networkOf(remoteAddress)}`, { whose: 'address', window: 60, most: 1000 })]),
+    ...(remoteAddress === undefined ? [] : [rate(`address ${networkOf(remoteAddress)}`, { window: 60, most: 1000 })]),
     own,
-    ...(member ? [rate(all, { whose: 'agent', window: 60, most: 3000, share: { key: own.key, most: 30 } })] : []),
+    ...(member ? [rate(all, { window: 60, most: 3000, share: { key: own.key, most: 30 } })] : []),
   ]
 }
 
@@ -143,19 +141,19 @@ const lastingWindows = [
 function lastingRates(from: RequestingAgent): Rate[] {
   const { agent, remoteAddress, countedAs = agent, member } = from
   const ofAgent = lastingWindows.flatMap(({ name, window, most, perUser }): Rate[] => {
-    const terms = { whose: 'agent', window, most, perUser, of: 'allowed' } as const
+    const terms = { window, most, perUser, of: 'allowed' } as const
     if (!member) return [rate(`agent ${countedAs} per ${name}`, terms)]
     // New agents are limited by their network, below. They are counted here for their share only.
     const mostOfMember = member === 'known' ? most : Number.POSITIVE_INFINITY
-    const own = rate(`${memberOf(from)} per ${name}`, { whose: 'member', window, most: mostOfMember })
+    const own = rate(`${memberOf(from)} per ${name}`, { window, most: mostOfMember })
     return [own, rate(`all agents of ${agent} per ${name}`, { ...terms, share: { key: own.key, most: most / 10 } })]
   })
   if (remoteAddress === undefined) return ofAgent
   const network = networkOf(remoteAddress)
   return [
     ...ofAgent,
-    rate(`small agents at ${network}`, { whose: 'address', window: 3600, most: 3000, of: 'allowed' }),
-    rate(`unknown agents at ${network}`, { whose: 'address', window: 3600, most: 1000, of: 'unknown' }),
+    rate(`small agents at ${network}`, { isOfNetwork: true, window: 3600, most: 3000, of: 'allowed' }),
+    rate(`unknown agents at ${network}`, { isOfNetwork: true, window: 3600, most: 1000, of: 'unknown' }),
   ]
 }
 
@@ -202,14 +200,14 @@ async function requireLastingRate(
   { lasting }: Pick<CountedAccess, 'lasting'>,
 ): Promise<void> {
   let isSmall = true
-  for (const each of lasting.filter(({ whose }) => whose !== 'address')) {
+  for (const each of lasting.filter(({ isOfNetwork }) => !isOfNetwork)) {
     const beyond = beyondMost(context, each)
     if (beyond <= 0) continue
     if (each.perUser === undefined) await refuse(context, each, lasting)
     else if (await isAllowedBy(context, agent, Math.min(manyUsers, beyond / each.perUser))) isSmall = false
     else if (!isWithinShare(context, each, lasting)) await refuse(context, each, lasting)
   }
-  const ofAddress = lasting.filter(({ whose }) => whose === 'address')
+  const ofAddress = lasting.filter(({ isOfNetwork }) => isOfNetwork)
   if (!isSmall) return giveBack(context, lasting, ofAddress)
   const full = ofAddress.find((each) => beyondMost(context, each) > 0)
   if (full) throw tooMany(context, full)
