@@ -275,6 +275,27 @@ describe('a request for an auth token is refused', () => {
     expect(refused).toMatchObject({ status: 400, error: 'invalid_presented_token' })
   })
 
+  it.each([
+    ['of another edition', { edition: 'january' }],
+    ['to another provider’s agent', { agent: 'https://other.example' }],
+    ['to another agent', { delegate: 'aauth:other@agent.example' }],
+    ['for another resource', { resource: 'https://other.example' }],
+  ])('if the presented token was issued %s, according to the database', async (_whom, changes) => {
+    let isChanged = false
+    const stage = await openPersonStage({
+      wrap: (storage) => ({
+        ...storage,
+        async findIssue(jti) {
+          const issue = await storage.findIssue(jti)
+          return issue && isChanged ? { ...issue, ...changes } : issue
+        },
+      }),
+    })
+    const person = await obtainPerson(stage)
+    isChanged = true
+    expect(await authRefusal(stage, person)).toMatchObject({ status: 400, error: 'invalid_presented_token' })
+  })
+
   it('if nothing is known of the presented token any more', async () => {
     const stage = await openPersonStage({ wrap: (storage) => ({ ...storage, findIssue: async () => undefined }) })
     const person = await obtainPerson(stage)
