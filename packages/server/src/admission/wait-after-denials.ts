@@ -1,5 +1,5 @@
 import { resourceKey } from '../lib/resource-id.js'
-import type { AuthRequest, Storage } from '../storage/api/storage.js'
+import type { AuthRequest, RecordedEvent, Storage } from '../storage/api/storage.js'
 
 /** What an agent asks a user for. */
 export type ConsentRequest = Pick<AuthRequest, 'agent' | 'resource' | 'scope'> & {
@@ -26,26 +26,36 @@ export function denialsCountSince(now: number): number {
 export async function waitAfterDenials(
   { storage, now }: { storage: Pick<Storage, 'listSinceDenial'>; now: () => number },
   userId: string,
-  { agent, id, resource, scope }: ConsentRequest,
+  request: ConsentRequest,
 ): Promise<number | undefined> {
   const at = now()
-  const events = await storage.listSinceDenial({ userId, agent, since: denialsCountSince(at) })
-  const place = resourceKey(resource)
-  const scopes = scope.split(' ')
+  const events = await storage.listSinceDenial({ userId, agent: request.agent, since: denialsCountSince(at) })
+  const requested = request.scope.split(' ')
   let denials: Denial[] = []
   for (const event of events) {
-    const { data, resource: decidedAt = '' } = event
-    const isOther = id !== undefined && data?.delegate !== id
-    if (isOther || data?.boundToOther || resourceKey(decidedAt) !== place) continue
-    const decided = String(data?.scope).split(' ')
-    const shared = decided.filter((name) => scopes.includes(name))
-    if (event.event === 'request.allowed')
-      denials = denials.filter((denied) => denied.shared.some((name) => !decided.includes(name)))
-    else if (shared.length > 0) denials.push({ at: event.at, shared, isWhole: shared.length === decided.length })
+    if (!concernsSame(event, request)) continue
+    const decided = typeof event.data?.scope === 'string' ? event.data.scope.split(' ') : []
+    if (event.event === 'request.allowed') {
+      // An allowance forgives what it covers entirely.
+      denials = denials.filter(({ shared }) => !shared.every((name) => decided.includes(name)))
+    } else {
+      // A denial counts if it denied something that is requested again.
+      const shared = decided.filter((name) => requested.includes(name))
+      if (shared.length > 0) denials.push({ at: event.at, shared, isWhole: shared.length === decided.length })
+    }
   }
   const same = denials.filter(({ isWhole }) => isWhole)
-  const left = Math.max(endOfWait(same), endOfWait(denials, mostVariants)) - at
-  return left > 0 ? left : undefined
+  const remaining = Math.max(endOfWait(same), endOfWait(denials, mostVariants)) - at
+  return remaining > 0 ? remaining : undefined
+}
+
+/** Whether an event is the user's own decision about the agent that asks, at the resource it asks for. */
+function concernsSame(
+  { data, resource: decidedResource = '' }: RecordedEvent,
+  { id, resource }: ConsentRequest,
+): boolean {
+  const isOther = id !== undefined && data?.delegate !== id
+  return !isOther && !data?.boundToOther && resourceKey(decidedResource) === resourceKey(resource)
 }
 
 interface Denial {
@@ -56,7 +66,11 @@ interface Denial {
   isWhole: boolean
 }
 
-/** @param free how many of the denials cause no wait */
+/**
+ * Returns the time (Unix seconds) until which denials, oldest first, cause a wait; 0 if they cause none.
+ *
+ * @param free how many of the denials cause no wait
+ */
 function endOfWait(denials: readonly Denial[], free = 0): number {
   const doublings = denials.length - free - 1
   const { at = 0 } = denials.at(-1) ?? {}

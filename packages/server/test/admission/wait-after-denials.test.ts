@@ -51,6 +51,12 @@ it.each<[string, object[], Partial<ConsentRequest>, number | undefined]>([
   ['a denial at another resource', [decided(0, { resource: 'https://other.example' })], {}, undefined],
   ['a denial of which only the time is known', [{ event: 'request.denied', at: now }], {}, undefined],
   ['a denial of which only the resource is known', [{ event: 'request.denied', at: now, resource }], {}, undefined],
+  [
+    'a denial of unknown permissions',
+    [{ event: 'request.denied', at: now, resource }],
+    { scope: 'undefined' },
+    undefined,
+  ],
   ['a denial because the agent belongs to another user', [decided(0, { data: { boundToOther: true } })], {}, undefined],
   ['a denial of another agent of its server', [decided(0, { data: { delegate: 'other' } })], { id: 'bot' }, undefined],
   ['a denial of this agent of its server', [decided(0, { data: { delegate: 'bot' } })], { id: 'bot' }, 600],
