@@ -103,6 +103,11 @@ describe('activityOf', () => {
     expect(shown(named)).toEqual([{ ...linked, delegate: 'phone-1' }])
   })
 
+  it('shows an event that names neither agent nor resource', () => {
+    const { agent: _agent, resource: _resource, ...event } = of('code.redeemed')
+    expect(shown(event)).toEqual([{ at: 100, what: 'used', agentHost: '', resourceHost: '' }])
+  })
+
   it('truncates the name of a delegate to 200 characters', () => {
     const [entry] = shown(of('code.redeemed', { data: { delegate: 'd'.repeat(300) } }))
     expect(entry).toMatchObject({ delegate: expect.stringMatching(/^d{1,199}…?$|^d{200}$/) })

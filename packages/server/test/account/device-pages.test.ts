@@ -187,6 +187,10 @@ it.each<[string, object | undefined, string, (string | RegExp)[]]>([
   if (code === found) expect(seen.html).not.toContain('“Phone”')
 })
 
+it('a form without a code finds none', async () => {
+  expect((await send(checkDeviceCode)).shown).toBe('409 code_ended')
+})
+
 it.each<[object, Scene, string, boolean]>([
   [{ consent: 'grant' }, { found }, `303 /account?notice=device:true:${'4oCcUGhvbmXigJ0'}~${now}~`, true],
   [{ consent: 'deny' }, { found }, `303 /account?notice=device:false:${'4oCcUGhvbmXigJ0'}~${now}~`, false],

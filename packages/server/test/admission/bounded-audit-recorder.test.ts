@@ -124,3 +124,12 @@ describe('refusals of one kind, in 15 minutes', () => {
     })
   })
 })
+
+it('a row that cannot be written is reported to the caller', async () => {
+  const storage = {
+    countAttempt: async () => ({ count: 1, resetAt: 0 }),
+    recordEvent: () => Promise.reject(new Error('no row')),
+  }
+  const recorder = createBoundedRecorder({ storage: storage as never, now: () => 0 })
+  await expect(recorder.recordEvent({ event: 'form.forged' } as OwnEvent)).rejects.toThrow('no row')
+})

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
-import { cookieOf, readCookie } from '../../src/http/cookies.js'
+import { cookieOf, longestCookieLife, readCookie } from '../../src/http/cookies.js'
 
 const secure = { issuer: 'https://auth.example' }
 const loopback = { issuer: 'http://127.0.0.1:8002' }
@@ -24,6 +24,10 @@ describe('cookies', () => {
     expect(cookieOf(secure, 'session', '', 0)).toBe(
       '__Host-countersign-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
     )
+  })
+
+  it('live for at most 400 days, as in browsers', () => {
+    expect(longestCookieLife).toBe(34_560_000)
   })
 
   it('have neither prefix nor Secure on loopback, where browsers would drop them (W23)', () => {

@@ -71,3 +71,11 @@ it('holds at most 10,000: the user with the most makes room for others, and can 
   for (const each of ofAlice.slice(-10)) queue.add(each)
   expect(sent.length + drain(queue).length).toBeGreaterThanOrEqual(9998)
 })
+
+it('a resource has all its places again once everything was sent', () => {
+  const queue = new RevocationQueue()
+  for (const each of many(3, 'alice', () => 'slow')) queue.add(each)
+  for (const each of queue.take()) queue.done(each)
+  for (const each of many(4, 'alice', () => 'slow')) queue.add(each)
+  expect(queue.take()).toHaveLength(3)
+})
