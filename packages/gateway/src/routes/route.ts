@@ -127,7 +127,7 @@ export function routeProblems(route: Partial<Route>): { member: keyof Route; pro
 
 /** Whether OAuth access tokens are accepted. */
 export function acceptsOAuth(accept: Accept): boolean {
-  return accept?.includes('oauth') ?? false
+  return accept?.includes('oauth') === true
 }
 
 /** Returns the problem with a setting `accept`; undefined if it is valid. */
