@@ -570,6 +570,21 @@ describe('a request that waits for its user', () => {
     )
   })
 
+  it('counts towards 200 resources a day by default', async () => {
+    const counted: { window: number; most: number }[] = []
+    const stage = await openPersonStage({
+      wrap: (storage) => ({
+        ...storage,
+        countWithinLimits: (limits) => {
+          counted.push(...limits.map(({ window, most }) => ({ window, most })))
+          return storage.countWithinLimits(limits)
+        },
+      }),
+    })
+    await openPerson(stage)
+    expect(counted).toContainEqual({ window: 86_400, most: 200 })
+  })
+
   it('gets another code if one like it is in use, up to eight times', async () => {
     let [attempts, taken] = [0, 7]
     const stage = await openPersonStage({

@@ -141,6 +141,7 @@ describe('state', () => {
     }
     const broken = authorizeUrl({ state: undefined, response_type: 'token' })
     expect(await backOf(`${broken}&state=%FF`)).toContain('&state=%FF')
+    expect(await backOf(broken)).toMatch(/[?&]error=(?!.*state=)/)
     const long = await backOf(`${authorizeUrl({ state: undefined })}&state=${'%41'.repeat(2049)}`)
     expect(new URL(long ?? '').searchParams.get('error')).toBe('invalid_request')
   })
