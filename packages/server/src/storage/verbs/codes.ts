@@ -28,9 +28,10 @@ import {
   type Placeholders,
 } from '../sql/kept-query.js'
 import { agentBlocked, requireHostUnblocked, requireUnblocked } from './agents.js'
-import { generateTokenIssue, markUsed, storeIssue } from './grants.js'
+import { markUsed } from './grants.js'
 import { useAgentToken } from './received-revocations.js'
 import { exceedsAuditLimit } from './throttle.js'
+import { generateTokenIssue, storeIssue } from './token-issues.js'
 
 /** A stored code and its grant. */
 interface FoundCode {

@@ -10,8 +10,9 @@ import { planSubjects, storeSubjects, subjectColumns, toUser } from '../rows/use
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedQuery, hashText, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
 import { agentBlocked, requireHostUnblocked, requireUnblocked } from './agents.js'
-import { generateJti, generateTokenIssue, markUsed, storeIssue } from './grants.js'
+import { markUsed } from './grants.js'
 import { useAgentToken } from './received-revocations.js'
+import { generateJti, generateTokenIssue, storeIssue } from './token-issues.js'
 
 /** Implements {@link GrantStorage.recordAutonomousIssue}. @throws StorageError `agent_blocked` */
 export async function recordAutonomousIssue(unit: Unit, issue: AutonomousIssue): Promise<TokenIssue> {

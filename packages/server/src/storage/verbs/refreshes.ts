@@ -20,8 +20,9 @@ import { knownSubjects, subjectColumns, toUser } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { cachedQueryOfRows, hashBytes, hashText, idBytes, onlyOf, type Placeholders } from '../sql/kept-query.js'
 import { blockedHosts, hostBlockedAt, isHostBlocked } from './agents.js'
-import { generateTokenIssue, markUsed } from './grants.js'
+import { markUsed } from './grants.js'
 import { exceedsAuditLimit } from './throttle.js'
+import { generateTokenIssue } from './token-issues.js'
 
 /** A stored refresh token and its grant. */
 export interface FoundToken {

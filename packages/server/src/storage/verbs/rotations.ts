@@ -18,7 +18,7 @@ import {
   padded,
 } from '../sql/kept-query.js'
 import { blockedHosts, hostBlockedAt } from './agents.js'
-import { generateTokenIssue, markUsed } from './grants.js'
+import { markUsed } from './grants.js'
 import {
   type FoundToken,
   grantParties,
@@ -29,6 +29,7 @@ import {
   useOfTokens,
   writeRefusal,
 } from './refreshes.js'
+import { generateTokenIssue } from './token-issues.js'
 
 /** The outcome of a rotation, and the grant whose use must be counted. */
 export interface PerformedRotation {
