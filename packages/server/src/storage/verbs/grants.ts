@@ -33,6 +33,19 @@ export function heldAtResource(clock: RawBuilder<number>) {
         order by h.id desc limit ${sql.lit(countedGrants)})) as n)`
 }
 
+const revokedColumns = [
+  'id',
+  'public_id',
+  'edition',
+  'user_id',
+  'agent_id',
+  'delegate',
+  'resource_id',
+  'remembered',
+  'account',
+  'account_remembered',
+] as const
+
 /**
  * Finds the active remembered grant. The transaction holds a lock on the user's grants, so there is at most one; a unique index also
  * enforces this.
@@ -63,6 +76,7 @@ export async function findRemembered(
     .executeTakeFirst()
 }
 
+/** Implements {@link GrantStorage.revokeGrant}. */
 export async function revokeGrant(unit: Unit, { grantId, by, userId }: GrantRevocation): Promise<boolean> {
   const { db, now } = unit
   let named = db.selectFrom('consent_grant').where('public_id', '=', idBytes(grantId))
@@ -84,7 +98,7 @@ export async function revokeGrant(unit: Unit, { grantId, by, userId }: GrantRevo
     .returning(revokedColumns)
     .executeTakeFirst()
   if (!revoked) return false
-  await recordRevocation(unit, revoked, { by })
+  await endGrant(unit, revoked, { by })
   return true
 }
 
@@ -97,6 +111,7 @@ async function lockUsers(
   await unit.lockRows('alone', people)
 }
 
+/** Implements {@link GrantStorage.revokeGrants}. */
 export async function revokeGrants(unit: Unit, revocation: GrantsRevocation): Promise<number> {
   const { userId, edition, agent, delegate, resource, by } = revocation
   const { db, now } = unit
@@ -120,22 +135,9 @@ export async function revokeGrants(unit: Unit, revocation: GrantsRevocation): Pr
     .where('id', 'in', live.select('id'))
     .returning(revokedColumns)
     .execute()
-  for (const row of revoked) await recordRevocation(unit, row, { by })
+  for (const row of revoked) await endGrant(unit, row, { by })
   return revoked.length
 }
-
-const revokedColumns = [
-  'id',
-  'public_id',
-  'edition',
-  'user_id',
-  'agent_id',
-  'delegate',
-  'resource_id',
-  'remembered',
-  'account',
-  'account_remembered',
-] as const
 
 type RevokedRow = GrantKeys & EndedGrant
 
@@ -148,8 +150,8 @@ interface RevocationData {
   permissions?: string | undefined
 }
 
-/** Revokes the refresh tokens and tracked tokens of a revoked grant, and writes the audit event. */
-export async function recordRevocation(unit: Unit, row: RevokedRow, data: RevocationData): Promise<void> {
+/** Completes the revocation of a grant: revokes its refresh tokens and tracked tokens, and writes the audit event. */
+export async function endGrant(unit: Unit, row: RevokedRow, data: RevocationData): Promise<void> {
   const { db, now } = unit
   await db
     .updateTable('refresh_token')
@@ -157,6 +159,7 @@ export async function recordRevocation(unit: Unit, row: RevokedRow, data: Revoca
     .where('grant_id', '=', row.id)
     .where('revoked_at', 'is', null)
     .execute()
+  // The tracked tokens of a replaced grant stay valid, since its successor has its permissions. They are revoked with the successor.
   if (data.by !== replaced) await revokeIssuesOf(unit, row)
   await writeEvent(unit, {
     event: 'grant.revoked',

@@ -17,7 +17,7 @@ import { userIdOf } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
 import { cachedInsertion, generateId, idBytes, idText, onlyOf } from '../sql/kept-query.js'
 import type { NewRow, Row } from '../sql/tables.js'
-import { findRemembered, type GrantKeys, heldAtResource, recordRevocation, replaced } from './grants.js'
+import { endGrant, findRemembered, type GrantKeys, heldAtResource, replaced } from './grants.js'
 
 /** Requested scopes granted by the user to whom the request is bound. */
 interface NewGrant {
@@ -67,7 +67,7 @@ export async function createGrant(unit: Unit, grant: NewGrant): Promise<CreatedG
   await markRevoked(unit, before.id, replaced)
   const successor = await insertGrant(unit, grant, unitePermissions(livePermissions(stored, now), given))
   await moveTokens(unit, before, successor)
-  await recordRevocation(unit, before, { by: replaced, successor: idText(successor.public_id) })
+  await endGrant(unit, before, { by: replaced, successor: idText(successor.public_id) })
   return successor
 }
 
@@ -107,7 +107,7 @@ export async function removePermissions(unit: Unit, { grantId, userId, names }: 
   if (successor) await moveTokens(unit, grant, successor)
   const removed = live.filter(({ name }) => names.includes(name))
   const permissions = removed.map(({ name }) => name).join(' ')
-  await recordRevocation(unit, grant, {
+  await endGrant(unit, grant, {
     by: userId,
     successor: successor && idText(successor.public_id),
     permissions,
