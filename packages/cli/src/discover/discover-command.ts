@@ -4,7 +4,7 @@ import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../f
 import type { Run } from '../terminal/terminal.js'
 import { printable, wrapText } from '../terminal/text.js'
 import { checkIdentifier, type DocumentReport, type IdentifierReport } from './check-identifier.js'
-import type { Finding } from './findings.js'
+import { type Finding, sentence } from './findings.js'
 
 interface DiscoverFlags extends NetworkFlags {
   edition?: EditionName
@@ -80,8 +80,4 @@ function findingLines(
   if (outcome === 'unreachable' && said.has(text)) return [`${lead}see above.`]
   said.add(text)
   return [wrapText(lead, sentence(what)), wrapText('  Fix: ', fix)].map(printable)
-}
-
-function sentence(text: string): string {
-  return /[.…]$/.test(text) ? text : `${text}.`
 }

@@ -11,6 +11,11 @@ export interface Finding {
   fix: string
 }
 
+/** Ends a text with a full stop, unless it has one or was cut off. */
+export function sentence(text: string): string {
+  return /[.…]$/.test(text) ? text : `${text}.`
+}
+
 /** A response as received. */
 export interface Observation {
   status: number

@@ -1,6 +1,6 @@
 import type { DocumentType, NetworkOptions } from 'countersign/discovery'
 import { checkIdentifier, type DocumentReport } from '../discover/check-identifier.js'
-import type { Finding as Advice } from '../discover/findings.js'
+import { type Finding as Advice, sentence } from '../discover/findings.js'
 import type { CommandEdition } from '../editions/command-edition.js'
 import { januaryEdition } from '../editions/january.js'
 import { type CheckReport, checking, type Finding } from './finding.js'
@@ -102,7 +102,7 @@ function judge(
   fine: string,
 ): Finding[] {
   const told = findings.map(({ level, what, fix }) => {
-    const found = /[.…]$/.test(what) ? what : `${what}.`
+    const found = sentence(what)
     return level === 'error' ? report.problem(found, fix) : report.warning(found, fix)
   })
   return outcome === 'ok' && told.length === 0 ? [report.ok(fine)] : told

@@ -2,7 +2,7 @@ import { createSigner } from 'countersign'
 import { fetchLimits, type NetworkOptions } from 'countersign/discovery'
 import type { AgentKey, WrittenAgent } from '../agent-folder/agent-folder.js'
 import { checkIdentifier, type DocumentReport } from '../discover/check-identifier.js'
-import type { Finding } from '../discover/findings.js'
+import { type Finding, sentence } from '../discover/findings.js'
 import { editionOf } from '../editions/agent-editions.js'
 import { loadEdition } from '../editions/load-edition.js'
 
@@ -57,9 +57,7 @@ export async function lookAt(
 /** Returns the errors. Advice is omitted, because a static host may use its own Content-Type for the documents. */
 function refusals({ findings, key_set }: DocumentReport): string[] {
   const isGrave = ({ level }: Finding) => level === 'error'
-  return [...findings, ...(key_set?.findings ?? [])]
-    .filter(isGrave)
-    .map(({ what, fix }) => `${/[.…]$/.test(what) ? what : `${what}.`} ${fix}`)
+  return [...findings, ...(key_set?.findings ?? [])].filter(isGrave).map(({ what, fix }) => `${sentence(what)} ${fix}`)
 }
 
 function differences(agent: WrittenAgent, { document }: DocumentReport): string[] {
