@@ -1,8 +1,9 @@
 import type { DocumentType, NetworkOptions } from 'countersign/discovery'
 import { checkIdentifier, type DocumentReport } from '../discover/check-identifier.js'
-import { type Finding as Advice, sentence } from '../discover/findings.js'
+import { type Finding as DocumentFinding, sentence } from '../discover/findings.js'
 import type { CommandEdition } from '../editions/command-edition.js'
 import { januaryEdition } from '../editions/january.js'
+import { counted } from '../terminal/text.js'
 import { type CheckReport, checking, type Finding } from './finding.js'
 
 export interface CheckedDocuments {
@@ -22,18 +23,21 @@ export async function checkDocuments(
   const kinds = januaryEdition.documents.filter(({ type }) => type.party === 'authServer')
   const { documents } = await checkIdentifier(issuer, { ...network, configuredOrigin: issuer }, tell, kinds)
   const [document] = documents
-  const told = checking('document')
+  const report = checking('document')
   if (!document?.document) {
     const other = await checkOtherParty(issuer, network)
-    if (other) return { findings: [told.problem(...other)], parties: [], paths: undefined }
+    if (other) return { findings: [report.problem(...other)], parties: [], paths: undefined }
   }
   if (!document || document.outcome === 'absent') {
     const found = `There is no document at ${document?.url ?? issuer}.`
     const fix =
       'Pass the issuer exactly as in the configuration, and configure the proxy to forward all paths to the server. To check an MCP server, pass its URL to --mcp.'
-    return { findings: [told.problem(found, fix)], parties: [], paths: undefined }
+    return { findings: [report.problem(found, fix)], parties: [], paths: undefined }
   }
-  const findings = [...judge(told, document, `${document.url} is valid.`), ...keyFindings(checking('keys'), document)]
+  const findings = [
+    ...findingsOf(report, document, `${document.url} is valid.`),
+    ...keyFindings(checking('keys'), document),
+  ]
   return { findings, parties: ['authServer'], paths: pathsOf(issuer, document) }
 }
 
@@ -56,7 +60,7 @@ export async function checkPublished(
   const published = first.outcome === 'unreachable' ? [first] : [first, ...others]
   return {
     findings: published.flatMap((document) => [
-      ...judge(checking(`${document.party} document`), document, `${document.url} is valid.`),
+      ...findingsOf(checking(`${document.party} document`), document, `${document.url} is valid.`),
       ...keyFindings(checking(`${document.party} keys`), document),
     ]),
     parties: published.flatMap(({ party }) => kinds.find((kind) => kind.party === party)?.type.party ?? []),
@@ -67,11 +71,8 @@ export async function checkPublished(
 function keyFindings(report: CheckReport, { key_set: keySet }: DocumentReport): Finding[] {
   if (!keySet) return []
   const usable = keySet.keys.filter(({ outcome }) => outcome === 'ok').length
-  return judge(
-    report,
-    keySet,
-    `${usable === 1 ? '1 key' : `${usable} keys`} at ${keySet.url}, ${usable === 1 ? 'which is usable' : 'all of them usable'}.`,
-  )
+  const verdict = usable === 1 ? 'which is usable' : 'all of them usable'
+  return findingsOf(report, keySet, `${counted(usable, 'key')} at ${keySet.url}, ${verdict}.`)
 }
 
 /** Returns the paths of a document and its keys; undefined if the keys are missing, or at another origin. */
@@ -96,14 +97,14 @@ async function checkOtherParty(
   ]
 }
 
-function judge(
+/** Returns the findings about a document or its keys as those of a check, or the text `fine` if it is accepted without any. */
+function findingsOf(
   report: CheckReport,
-  { outcome, findings }: { outcome: string; findings: readonly Advice[] },
+  { outcome, findings: found }: { outcome: string; findings: readonly DocumentFinding[] },
   fine: string,
 ): Finding[] {
-  const told = findings.map(({ level, what, fix }) => {
-    const found = sentence(what)
-    return level === 'error' ? report.problem(found, fix) : report.warning(found, fix)
-  })
-  return outcome === 'ok' && told.length === 0 ? [report.ok(fine)] : told
+  const findings = found.map(({ level, what, fix }) =>
+    level === 'error' ? report.problem(sentence(what), fix) : report.warning(sentence(what), fix),
+  )
+  return outcome === 'ok' && findings.length === 0 ? [report.ok(fine)] : findings
 }
