@@ -1,14 +1,8 @@
 import { exitStatus, usageError } from '../command/errors.js'
 import { requireIdentifierFlag } from '../flags/network-flags.js'
+import { formatTime } from '../terminal/table.js'
 import type { Run } from '../terminal/terminal.js'
-import {
-  type ChangeOptions,
-  formatTime,
-  inStorage,
-  type OperationOptions,
-  operatorName,
-  printList,
-} from './operation.js'
+import { type ChangeOptions, inStorage, type OperationOptions, operatorName, printList } from './operation.js'
 
 interface Options extends OperationOptions {
   query?: string

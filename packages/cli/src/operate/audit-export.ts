@@ -2,7 +2,8 @@ import { eventNames, type RecordedEvent } from 'countersign-server'
 import { exitStatus, usageError } from '../command/errors.js'
 import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
-import { findUser, inStorage, type OperationOptions } from './operation.js'
+import { findUser } from './find-user.js'
+import { inStorage, type OperationOptions } from './operation.js'
 
 interface Options extends OperationOptions {
   user?: string

@@ -1,15 +1,9 @@
 import { CommandError, exitStatus } from '../command/errors.js'
+import { formatTime } from '../terminal/table.js'
 import type { Run } from '../terminal/terminal.js'
 import { counted } from '../terminal/text.js'
-import {
-  type ChangeOptions,
-  findUser,
-  formatTime,
-  inStorage,
-  type OperationOptions,
-  operatorName,
-  printList,
-} from './operation.js'
+import { findUser } from './find-user.js'
+import { type ChangeOptions, inStorage, type OperationOptions, operatorName, printList } from './operation.js'
 
 interface ListOptions extends OperationOptions {
   user?: string

@@ -1,11 +1,11 @@
 import type { ListedGrant, Storage } from 'countersign-server'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { withProgress } from '../terminal/progress.js'
+import { formatTime } from '../terminal/table.js'
 import type { Run } from '../terminal/terminal.js'
+import { findUser } from './find-user.js'
 import {
   type ChangeOptions,
-  findUser,
-  formatTime,
   inStorage,
   type Operation,
   type OperationOptions,

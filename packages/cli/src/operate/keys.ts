@@ -2,16 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { KeyError, parseMasterKey, type Rotation, readMasterKey, rotateKeys, StorageError } from 'countersign-server'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { otherEditions } from '../editions/server-editions.js'
+import { formatTime, renderTable } from '../terminal/table.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
-import {
-  type ChangeOptions,
-  formatTime,
-  inStorage,
-  type Operation,
-  type OperationOptions,
-  operatorName,
-  renderTable,
-} from './operation.js'
+import { type ChangeOptions, inStorage, type Operation, type OperationOptions, operatorName } from './operation.js'
 
 /** `countersign server keys list`: lists the server's keys and their states, without their private parts. */
 export const keysList: Run<OperationOptions> = async (flags, terminal) => {

@@ -1,18 +1,10 @@
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import {
-  foldUsername,
-  isPostgresUrl,
-  type LoadedConfig,
-  loadConfig,
-  requireOwnDatabase,
-  type Storage,
-  type User,
-} from 'countersign-server'
-import { CommandError, exitStatus, usageError } from '../command/errors.js'
+import { isPostgresUrl, type LoadedConfig, loadConfig, requireOwnDatabase, type Storage } from 'countersign-server'
+import { exitStatus, usageError } from '../command/errors.js'
 import { databaseProblem, type OpenOptions, openStorage } from '../database/open-storage.js'
+import { renderTable } from '../terminal/table.js'
 import type { Terminal } from '../terminal/terminal.js'
-import { printable } from '../terminal/text.js'
 
 /** Flags as parsed by commander. */
 export interface OperationOptions {
@@ -111,64 +103,4 @@ export async function inStorage<T>(
   } finally {
     await storage.close()
   }
-}
-
-const page = 1000
-
-/** Finds the user with this username. */
-export async function findByName(storage: Storage, name: string): Promise<User | undefined> {
-  const folded = foldUsername(name)
-  let after: string | undefined
-  do {
-    const people: User[] = await storage.listUsers({ query: name, limit: page, after })
-    const found = people.find(({ username }) => foldUsername(username) === folded)
-    if (found) return found
-    after = people.length < page ? undefined : people.at(-1)?.id
-  } while (after !== undefined)
-  return undefined
-}
-
-/** Finds the user with this username or id. @throws CommandError if there is no such user */
-export async function findUser(storage: Storage, name: string): Promise<User> {
-  const byName = await findByName(storage, name)
-  if (byName) return byName
-  const byId = (await storage.findUser(name)) ?? (await storage.findUserBySubject(name))
-  if (byId && byId.status !== 'closed') return byId
-  throw new CommandError(`There is no user with the username, id or “sub” ${name}.`)
-}
-
-/** Minimum width of a terminal, in columns. */
-const width = 80
-
-/**
- * Renders rows as a table that is safe to print in a terminal. If the table is too wide, each row is printed as a block with one line per
- * column, so that nothing is truncated.
- */
-export function renderTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const shown = rows.map((row) => row.map(onOneLine))
-  const lines = columns([headings, ...shown])
-  if (lines.every((line) => line.length <= width)) return `${lines.join('\n')}\n`
-  const blocks = shown.map((row) => columns(headings.map((heading, column) => [heading, row[column] ?? ''])))
-  return `${blocks.map((block) => block.join('\n')).join('\n\n')}\n`
-}
-
-/** Makes text from others, such as a user's name at an identity provider, safe to print on one line. */
-export function onOneLine(text: string): string {
-  return printable(text).replaceAll(/[\n\t]/g, ' ')
-}
-
-function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  )
-}
-
-/** Formats Unix seconds for humans: `2026-01-31 12:00:00Z`, or `-` if there is no time. */
-export function formatTime(seconds: number | null | undefined): string {
-  if (seconds === null || seconds === undefined) return '-'
-  return new Date(seconds * 1000).toISOString().replace('T', ' ').replace('.000Z', 'Z')
 }

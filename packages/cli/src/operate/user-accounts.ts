@@ -1,17 +1,10 @@
 import { isEmail, type ListedSubject, type Storage, type User } from 'countersign-server'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
+import { formatTime, onOneLine, renderTable } from '../terminal/table.js'
 import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
-import {
-  type ChangeOptions,
-  findUser,
-  formatTime,
-  inStorage,
-  type OperationOptions,
-  onOneLine,
-  operatorName,
-  renderTable,
-} from './operation.js'
+import { findUser } from './find-user.js'
+import { type ChangeOptions, inStorage, type OperationOptions, operatorName } from './operation.js'
 
 /** Everything that an operator needs to know about a user. */
 interface Account extends User {

@@ -10,12 +10,11 @@ import {
   usernameProblem,
 } from 'countersign-server'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
+import { formatTime } from '../terminal/table.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
+import { findByName, findUser } from './find-user.js'
 import {
   type ChangeOptions,
-  findByName,
-  findUser,
-  formatTime,
   inStorage,
   type Operation,
   type OperationOptions,
