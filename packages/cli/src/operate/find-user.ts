@@ -1,17 +1,17 @@
 import { foldUsername, type Storage, type User } from 'countersign-server'
 import { CommandError } from '../command/errors.js'
 
-const page = 1000
+const pageSize = 1000
 
 /** Finds the user with this username. */
 export async function findByName(storage: Storage, name: string): Promise<User | undefined> {
   const folded = foldUsername(name)
   let after: string | undefined
   do {
-    const people: User[] = await storage.listUsers({ query: name, limit: page, after })
+    const people: User[] = await storage.listUsers({ query: name, limit: pageSize, after })
     const found = people.find(({ username }) => foldUsername(username) === folded)
     if (found) return found
-    after = people.length < page ? undefined : people.at(-1)?.id
+    after = people.length < pageSize ? undefined : people.at(-1)?.id
   } while (after !== undefined)
   return undefined
 }

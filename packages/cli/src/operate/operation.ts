@@ -33,13 +33,13 @@ export function operatorName({ by }: ChangeOptions): string {
   }
 }
 
-const most = 100_000
+const maxRows = 100_000
 
 /** Parses the maximum number of rows in a list. */
 function parseLimit(text: string | undefined): number {
   const limit = Number(text ?? 1000)
-  if (Number.isInteger(limit) && limit >= 1 && limit <= most) return limit
-  throw usageError(`--limit must be a whole number from 1 to ${most}.`)
+  if (Number.isInteger(limit) && limit >= 1 && limit <= maxRows) return limit
+  throw usageError(`--limit must be a whole number from 1 to ${maxRows}.`)
 }
 
 /** How a list command reads its rows and shows them. */
@@ -84,10 +84,13 @@ export async function inStorage<T>(
   work: (operation: Operation) => Promise<T>,
   options: Pick<OpenOptions, 'statementTimeout'> = {},
 ): Promise<T> {
-  if (config === undefined && db === undefined)
-    throw usageError('Specify the server: --config <file> or --db <database>.')
-  const loaded = config === undefined ? undefined : await loadConfig(config, env)
-  const database = loaded?.settings.database ?? db ?? ''
+  let loaded: LoadedConfig | undefined
+  let database = db
+  if (config !== undefined) {
+    loaded = await loadConfig(config, env)
+    database = loaded.settings.database
+  }
+  if (database === undefined) throw usageError('Specify the server: --config <file> or --db <database>.')
   // Opening the file would create an empty database, as if all data had been lost.
   if (!isPostgresUrl(database) && !existsSync(database)) {
     throw usageError(

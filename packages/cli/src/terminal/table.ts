@@ -1,7 +1,4 @@
-import { printable } from './text.js'
-
-/** Minimum width of a terminal, in columns. */
-const width = 80
+import { printable, terminalWidth } from './text.js'
 
 /**
  * Renders rows as a table that is safe to print in a terminal. If the table is too wide, each row is printed as a block with one line per
@@ -10,7 +7,7 @@ const width = 80
 export function renderTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const shown = rows.map((row) => row.map(onOneLine))
   const lines = columns([headings, ...shown])
-  if (lines.every((line) => line.length <= width)) return `${lines.join('\n')}\n`
+  if (lines.every((line) => line.length <= terminalWidth)) return `${lines.join('\n')}\n`
   const blocks = shown.map((row) => columns(headings.map((heading, column) => [heading, row[column] ?? ''])))
   return `${blocks.map((block) => block.join('\n')).join('\n\n')}\n`
 }

@@ -18,7 +18,7 @@ function escapeUnit(unit: string): string {
 }
 
 /** Minimum width of a terminal, in columns. */
-const width = 80
+export const terminalWidth = 80
 
 /**
  * Wraps text to lines of up to 80 columns. The first line starts with `lead`; the other lines are indented by its length, or by `columns`.
@@ -34,7 +34,7 @@ export function wrapText(
   let line = lead
   let empty = true
   for (const word of text.split(/ +/)) {
-    if (!empty && line.length + 1 + word.length + end.length > width) {
+    if (!empty && line.length + 1 + word.length + end.length > terminalWidth) {
       lines.push(line + end)
       line = indent
       empty = true
@@ -52,7 +52,7 @@ const breaks = /[\s;&,/?]/
  * Breaks a line into lines of up to this many columns, also inside of long words. The other lines are indented by four more columns, behind the
  * quotation mark that starts the first line, if any.
  */
-export function breakLine(line: string, columns: number = width): string {
+export function breakLine(line: string, columns: number = terminalWidth): string {
   const [quoted = ''] = /^ *\| *|/.exec(line) ?? []
   const lines: string[] = []
   let rest = line
