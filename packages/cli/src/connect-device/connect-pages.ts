@@ -3,6 +3,7 @@ import { type DocumentType, endpointProblem, type NetworkOptions } from 'counter
 import { type AgentMetadata, january } from 'countersign/editions'
 import { CommandError, exitStatus } from '../command/errors.js'
 import { checkIdentifier, type DocumentReport } from '../discover/check-identifier.js'
+import { sentence } from '../discover/findings.js'
 import { type ChosenEdition, editionOf } from '../editions/agent-editions.js'
 import type { Terminal } from '../terminal/terminal.js'
 
@@ -72,8 +73,8 @@ export async function findConnectPages(
 }
 
 /** @throws CommandError if a document could not be requested, with what to do about it */
-function requireResponse({ outcome, findings: [finding] }: DocumentReport): void {
+function requireResponse({ outcome, findings }: DocumentReport): void {
   if (outcome !== 'unreachable' && outcome !== 'refused') return
   const exitCode = outcome === 'unreachable' ? exitStatus.network : exitStatus.refused
-  throw new CommandError(`${finding?.what.replace(/[^.…]$/, '$&.')} ${finding?.fix}`, { exitCode })
+  throw new CommandError(findings.map(({ what, fix }) => `${sentence(what)} ${fix}`).join(' '), { exitCode })
 }
