@@ -83,11 +83,20 @@ function isForPages(name: string, ours: PageHeaders): boolean {
   return !(isListed && name.toLowerCase() === 'access-control-expose-headers')
 }
 
+/** Parses a URL. `URL.canParse` of Node 20 does not accept letters such as ü anymore once its caller has been optimized. */
+function urlIn(text: string): URL | undefined {
+  try {
+    return new URL(text)
+  } catch {
+    return undefined
+  }
+}
+
 /** Returns what is wrong with a configured origin, which must have the form that browsers send. */
 export function originProblem(origin: unknown): string | undefined {
   if (typeof origin !== 'string') return 'must be an origin: https://app.example'
   if (origin.includes('*')) return 'must be one origin, without *: list each origin, or use "*" instead of the list'
-  const url = URL.canParse(origin) ? new URL(origin) : undefined
+  const url = urlIn(origin)
   if (!url || !/^https?:$/.test(url.protocol)) return 'must be an origin: https://app.example'
   return url.origin === origin ? undefined : `must be in the form that browsers send: ${url.origin}`
 }
