@@ -72,7 +72,7 @@ export async function findConnectPages(
   return pages
 }
 
-/** @throws CommandError if a document could not be requested, with what to do about it */
+/** @throws CommandError if a document was unreachable or refused, with what to do about it */
 function requireResponse({ outcome, findings }: DocumentReport): void {
   if (outcome !== 'unreachable' && outcome !== 'refused') return
   const exitCode = outcome === 'unreachable' ? exitStatus.network : exitStatus.refused
