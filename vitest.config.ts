@@ -75,7 +75,9 @@ const shared = [
 /** Files there that need their own process: they use its PostgreSQL database, kill what they start or measure CPU time. */
 const slow = [
   '**/{edition-keys,form-cost,head-cost,key-rotation,killed}.test.ts',
-  'packages/server/test/editions/draft-11/resource-accounts.test.ts',
+  'packages/server/test/accounts/identity-provider.test.ts',
+  'packages/server/test/editions/draft-11/{faults,flow,resource-accounts}.test.ts',
+  'packages/server/test/editions/oauth/registration.test.ts',
 ]
 /** Files that share a process, too, but open servers or take longer: not of the inner loop. */
 const together = [
