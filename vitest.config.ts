@@ -72,11 +72,12 @@ const shared = [
   'packages/cli/test/{agent-folder,demo,message-trace,terminal}/**/*.test.ts',
   'packages/cli/test/mcp/{consent,messages,server}/**/*.test.ts',
 ]
-/** Files there that need their own process: they use its PostgreSQL database, kill what they start or measure CPU time. */
+/** Files there that need their own process: they use its PostgreSQL database, kill what they start, or measure CPU time or memory. */
 const slow = [
   '**/{edition-keys,form-cost,head-cost,key-rotation,killed}.test.ts',
+  'packages/countersign/test/discovery/limits.test.ts',
   'packages/server/test/accounts/identity-provider.test.ts',
-  'packages/server/test/editions/draft-11/{faults,flow,resource-accounts}.test.ts',
+  'packages/server/test/editions/draft-11/{faults,flow,long-polls,resource-accounts}.test.ts',
   'packages/server/test/editions/oauth/registration.test.ts',
 ]
 /** Files that share a process, too, but open servers or take longer: not of the inner loop. */
@@ -102,7 +103,7 @@ const together = [
   'packages/cli/test/{command,commands,connect-device,doctor,editions,fetch,own-agent,serve,sidecar,trace-page}/**/*.test.ts',
   'packages/cli/test/gateway/*.test.ts',
   'packages/cli/test/mcp/bridge/**/*.test.ts',
-  'packages/countersign/test/discovery/{egress-proxy,fetch-budget,limits}.test.ts',
+  'packages/countersign/test/discovery/{egress-proxy,fetch-budget}.test.ts',
   'packages/countersign/test/resource/{redis,mcp/mcp-node,mcp/mcp-sessions}.test.ts',
   'packages/countersign/test/x509/**/*.test.ts',
   'packages/create-countersign/test/*.test.ts',
@@ -113,7 +114,6 @@ const together = [
   'packages/server/test/{app-agent,consent-sentences,create-auth-server.error-bodies,refusals}.test.ts',
   'packages/server/test/attacks/{account-enumeration,callback-attacks,fair-shares,request-rates,secrets-at-rest}.test.ts',
   'packages/server/test/devices/{device-attacks,device-consent,device-endpoints,personal-agents}.test.ts',
-  'packages/server/test/editions/draft-11/long-polls.test.ts',
   'packages/server/test/faults/{block-emails,clock,instances,kills,outages,person-kills,person-steps,pressure,upgrade}.test.ts',
   'packages/server/test/interleaving/decided-at-the-write.test.ts',
   'packages/server/test/logos/logos-entry.test.ts',
