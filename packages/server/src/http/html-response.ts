@@ -55,7 +55,10 @@ export function htmlResponse(
   return response
 }
 
-/** The text of each page, because reading it from a response takes longer than compressing it. */
+/**
+ * The text of each page, because reading it from a response takes longer than compressing it. A subclass with a field would extend the
+ * `Response` of load time, which listeners replace later.
+ */
 const pages = new WeakMap<Response, string>()
 
 /** Redirects with 303 after a form is submitted, so that the form is never resubmitted (attacks C25). */

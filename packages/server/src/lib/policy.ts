@@ -207,11 +207,13 @@ export function permissionsOf(
   { scopeDescriptions = {}, actsAs }: ResourceWords,
   readRisk: ReadPermission,
 ): NamedPermission[] {
-  const descriptions = new Map(Object.entries(scopeDescriptions))
   return names.map((name) => {
     if (actsAs && name === 'openid') return { name, identity: name, actsAs, risk: 'change' }
     if (isIdentityScope(name)) return { name, identity: name, risk: readRisk(name).risk }
-    const description = cleanText(descriptions.get(name) ?? '', maxDescription)
+    const description = cleanText(
+      (Object.hasOwn(scopeDescriptions, name) && scopeDescriptions[name]) || '',
+      maxDescription,
+    )
     return {
       name: cleanText(name, maxDescription),
       risk: readRisk(name).risk,

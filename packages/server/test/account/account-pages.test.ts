@@ -1,6 +1,7 @@
 import { languages } from 'countersign-server/pages'
 import { expect, it } from 'vitest'
 import { accountDownload, accountPages, closePage } from '../../src/account/account-pages.js'
+import { frameContext } from '../http/frame-context.js'
 
 type Exported = Parameters<typeof accountDownload>[0]
 
@@ -34,10 +35,7 @@ interface Scene {
 async function page(show: (context: Context, visit: Visit) => Promise<Response>, query = '', scene: Scene = {}) {
   const searches: unknown[] = []
   const context = {
-    name: 'Home',
-    issuer: 'https://auth.example',
-    brand: {},
-    footer: {},
+    ...frameContext,
     now: () => now,
     longestToken: () => 600,
     providers: new Map(),

@@ -3,6 +3,7 @@ import { readPermission } from 'countersign/editions'
 import { languages } from 'countersign-server/pages'
 import { expect, it } from 'vitest'
 import { agentsPage, removeAllPage } from '../../src/account/agent-pages.js'
+import { frameContext } from '../http/frame-context.js'
 
 type Context = Parameters<typeof agentsPage>[0]
 type Visit = Parameters<typeof agentsPage>[1]
@@ -42,10 +43,7 @@ interface Scene {
 function open({ grants = [], query = '', ...scene }: Scene) {
   const searches: unknown[] = []
   const context = {
-    name: 'Home',
-    issuer: 'https://auth.example',
-    brand: {},
-    footer: {},
+    ...frameContext,
     now: () => now,
     readRisk: (name: string) => readPermission(name, []),
     longestToken: () => 600,

@@ -9,6 +9,7 @@ import {
   showConfirmEmail,
   submitConfirmEmail,
 } from '../../src/account/confirm-email.js'
+import { frameContext } from '../http/frame-context.js'
 
 type Context = Parameters<typeof changeEmail>[0]
 type Visit = Parameters<typeof changeEmail>[1]
@@ -34,10 +35,7 @@ function open({ at = now, confirmed = true, sends = false, email = old, reached 
       return result
     }
   const context = {
-    name: 'Home',
-    issuer: 'https://auth.example',
-    brand: {},
-    footer: {},
+    ...frameContext,
     now: () => at,
     sendEmail: sends ? note('send') : undefined,
     secrets: {
@@ -106,7 +104,7 @@ it.each<[string, string, number, string]>([
 it.each<[string, string, boolean, string]>([
   ['its user', 'alice-id', true, '303 /account/yours'],
   ['another user', 'bob-id', true, '303 /account/signed-out?notice=email_confirmed~'],
-  ['nobody', '', true, '303 /account/signed-out?notice=email_confirmed~'],
+  ['a signed-out browser', '', true, '303 /account/signed-out?notice=email_confirmed~'],
   ['its user, too late', 'alice-id', false, 'link_invalid'],
 ])('the address is confirmed for the account that the link names, by %s', async (_who, user, confirmed, outcome) => {
   const { context, did } = open({ confirmed })

@@ -10,6 +10,7 @@ import {
   deviceEntries,
   newDeviceCode,
 } from '../../src/account/device-pages.js'
+import { frameContext } from '../http/frame-context.js'
 
 type Context = Parameters<typeof connectDevice>[0]
 type Visit = Parameters<typeof connectDevice>[1]
@@ -35,10 +36,7 @@ interface Scene {
 async function send(page: Page, form: Record<string, string> = {}, scene: Scene = {}) {
   const did: unknown[] = []
   const context = {
-    name: 'Home',
-    issuer: 'https://auth.example',
-    brand: {},
-    footer: {},
+    ...frameContext,
     now: () => now,
     personalAgents: 'settings' in scene ? scene.settings : { most: 20, remote: true, allows: () => true },
     secrets: {

@@ -67,7 +67,7 @@ it('account forms without their fields are refused, or do what no field asks oth
 })
 
 it('entrance forms without their fields are refused', async () => {
-  const nobody = createPerson(await opened())
+  const signedOut = createPerson(await opened())
   const expected = {
     '': '400 bad_form',
     login: '401 wrong_password',
@@ -76,9 +76,9 @@ it('entrance forms without their fields are refused', async () => {
     'sign-up': '400 username_invalid',
     language: '400 bad_form',
   }
-  expect(await outcomes(async () => nobody, '/account/sign-in', Object.keys(expected))).toEqual(expected)
-  expect(await outcomes(async () => nobody, '/account/forgot', [''])).toEqual({ '': '200 forgot' })
-  const csrf = await nobody.csrfAt('/account/sign-in')
+  expect(await outcomes(async () => signedOut, '/account/sign-in', Object.keys(expected))).toEqual(expected)
+  expect(await outcomes(async () => signedOut, '/account/forgot', [''])).toEqual({ '': '200 forgot' })
+  const csrf = await signedOut.csrfAt('/account/sign-in')
   for (const [path, outcome] of [
     ['/account/new-password', '410 link_invalid'],
     ['/account/email', '410 link_invalid'],
@@ -87,7 +87,7 @@ it('entrance forms without their fields are refused', async () => {
     ['/account/language', '400 bad_form'],
     ['/account/passkeys/options', '403 csrf'],
   ] as const)
-    expect([path, outcomeOf(await nobody.post(path, { csrf }))]).toEqual([path, outcome])
+    expect([path, outcomeOf(await signedOut.post(path, { csrf }))]).toEqual([path, outcome])
 })
 
 it('pages without the parameters of their URLs are shown, or lead elsewhere', async () => {
@@ -115,9 +115,9 @@ it('pages without the parameters of their URLs are shown, or lead elsewhere', as
       `303 /account/sign-in?return_to=%2Faccount%2Fagents%2F${id}%2Fextend`,
     ],
   ]
-  const nobody = createPerson(stage)
+  const signedOut = createPerson(stage)
   for (const [path, ...expected] of pages) {
-    const seen = [await alice.open(`/account${path}`), await nobody.open(`/account${path}`)]
+    const seen = [await alice.open(`/account${path}`), await signedOut.open(`/account${path}`)]
     expect([path, ...seen.map(outcomeOf)]).toEqual([path, ...expected])
   }
 })

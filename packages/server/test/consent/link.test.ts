@@ -9,6 +9,7 @@ import {
   respondUnlessOpen,
   tokenHashIn,
 } from '../../src/consent/link.js'
+import { frameContext } from '../http/frame-context.js'
 
 type Context = Parameters<typeof respondUnlessOpen>[0]
 type Visit = Parameters<typeof respondUnlessOpen>[1]
@@ -40,10 +41,7 @@ interface Scene {
 async function outcomeOf({ request, transport, user = 'alice', ...scene }: Scene) {
   const asked: unknown[] = []
   const context = {
-    name: 'Home',
-    issuer: 'https://auth.example',
-    brand: {},
-    footer: {},
+    ...frameContext,
     policy: () => scene.policy ?? 'ask',
     transports: {
       of: () => ({
@@ -62,7 +60,7 @@ async function outcomeOf({ request, transport, user = 'alice', ...scene }: Scene
       },
     },
   } as unknown as Context
-  const session = user === 'nobody' ? undefined : { user: { id: user } }
+  const session = user === 'signed out' ? undefined : { user: { id: user } }
   const visit = { browserHash: scene.browserHash ?? 'own', session } as unknown as Visit
   const outcome = await respondUnlessOpen(context, visit, { ...stored, ...request } as Request).then(
     async (response) => {
@@ -121,7 +119,11 @@ it.each<[string, Scene, unknown]>([
   ['allowed', { request: { status: 'allowed' } }, done],
   ['denied', { request: { status: 'denied' } }, done],
   ['allowed by another user of the browser', { request: { status: 'allowed' }, user: 'bob' }, { code: 'request_used' }],
-  ['allowed by a user who signed out', { request: { status: 'allowed' }, user: 'nobody' }, { code: 'request_used' }],
+  [
+    'allowed by a user who signed out',
+    { request: { status: 'allowed' }, user: 'signed out' },
+    { code: 'request_used' },
+  ],
   ['denied by another user of the browser', { request: { status: 'denied' }, user: 'bob' }, done],
   [
     'allowed, for an agent that polls',
@@ -163,7 +165,7 @@ describe('a request that was allowed, and that its agent can no longer redeem', 
   it('tells less if nothing is left, or no one is signed in', async () => {
     const told = { code: 'request_allowed', agentHost, retry: '/account', remove: undefined }
     expect((await outcomeOf(used)).outcome).toEqual(told)
-    expect(await outcomeOf({ ...used, grants, user: 'nobody' })).toEqual({ outcome: told, asked: [] })
+    expect(await outcomeOf({ ...used, grants, user: 'signed out' })).toEqual({ outcome: told, asked: [] })
   })
 
   it('tells another user only that it was decided', async () => {

@@ -2,6 +2,7 @@ import { readPermission } from 'countersign/editions'
 import { languages } from 'countersign-server/pages'
 import { expect, it } from 'vitest'
 import { consentPageAt } from '../../src/consent/page.js'
+import { frameContext } from '../http/frame-context.js'
 
 type Context = Parameters<typeof consentPageAt>[0]
 type Visit = Parameters<typeof consentPageAt>[1]
@@ -52,10 +53,7 @@ async function show(scene: Scene = {}) {
   const searches: unknown[] = []
   const transport = { path: '/agent/auth', ...scene.transport }
   const context = {
-    name: 'Home',
-    issuer: 'https://auth.example',
-    brand: {},
-    footer: {},
+    ...frameContext,
     now: () => now,
     lifetimes: { authToken: 600 },
     longestToken: () => 600,

@@ -123,7 +123,7 @@ it.each<[string, Scene, object, unknown[]]>([
   ['right, with a code to come', { hasCode: true }, right, [['verify', 'hash']]],
   ['wrong', { password: 'wrong' }, { outcome: 'wrong' }, [['verify', 'hash'], counted, failed]],
   ['of a disabled user', { status: 'disabled' }, { outcome: 'wrong' }, [['verify', 'hash'], counted, failed]],
-  ['of nobody', { isUnknown: true }, { outcome: 'wrong' }, [['verify', undefined], counted, failed]],
+  ['of an unknown user', { isUnknown: true }, { outcome: 'wrong' }, [['verify', undefined], counted, failed]],
   ['one too many', { reached: [ofAccount] }, { outcome: 'throttled', retryAfter: 9 }, [throttled('alice')]],
   [
     'one too many of the network, which ends now',

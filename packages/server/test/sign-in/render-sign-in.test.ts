@@ -7,16 +7,14 @@ import {
   signInPageAt,
   signUpPageAt,
 } from '../../src/sign-in/render-sign-in.js'
+import { frameContext } from '../http/frame-context.js'
 
 type Context = Parameters<typeof signInPageAt>[0]
 type Visit = Parameters<typeof signInPageAt>[1]
 type Shown = Parameters<typeof signInPageAt>[2]
 
 const context = {
-  name: 'Home',
-  issuer: 'https://auth.example',
-  brand: {},
-  footer: {},
+  ...frameContext,
   providers: new Map(),
   secrets: { csrfFor: (browser: string, page: string) => `${browser}~${page}` },
 } as unknown as Context

@@ -33,7 +33,7 @@ export function exchangeCode(
 ): ClaimingAction<AuthTokenResponse & { refresh_token?: string }> {
   requireFreshKeys(agent)
   const code = requireParameter(form, 'code')
-  // Other editions hash a line with their name before the code, so a code with a line break could stand for one of theirs.
+  // Other editions prefix the code with a line that contains their name before hashing: a code with a line break could collide with one.
   if (code.includes('\n')) throw new AAuthError('code_unknown', 'The code was not redeemed: unknown.')
   const codeHash = hashSecret(code)
   const requestToken = form.get('request_token')

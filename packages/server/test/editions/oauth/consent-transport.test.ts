@@ -61,23 +61,23 @@ describe('a code', () => {
 
 describe('who an authorization request says it comes from', () => {
   const [client, resource] = ['client_id=https://client.example:8443/x', 'resource=https://notes.example/mcp']
-  const nobody = { agent: undefined, resource: undefined }
+  const unknown = { agent: undefined, resource: undefined }
   const named = { agent: undefined, resource: 'https://notes.example/mcp' }
 
   it.each<[string, object]>([
     [`${client}&${resource}`, { ...named, agent: 'https://client.example:8443' }],
     [`client_id=http://127.0.0.1/x&${resource}`, { ...named, agent: 'http://127.0.0.1' }],
     [`client_id=editor&${resource}`, named],
-    [`client_id=editor.example&${resource}`, nobody],
-    [`client_id=ftp://client.example/x&${resource}`, nobody],
-    [`client_id=https://&${resource}`, nobody],
-    [`client_id=https://bank@client.example/x&${resource}`, nobody],
-    [`client_id=https://:bank@client.example/x&${resource}`, nobody],
-    [`${client}&${client}&${resource}`, nobody],
-    [`${client}&${resource}&${resource}`, nobody],
-    [client, nobody],
-    [`${client}&resource=notes`, nobody],
-    [resource, nobody],
+    [`client_id=editor.example&${resource}`, unknown],
+    [`client_id=ftp://client.example/x&${resource}`, unknown],
+    [`client_id=https://&${resource}`, unknown],
+    [`client_id=https://bank@client.example/x&${resource}`, unknown],
+    [`client_id=https://:bank@client.example/x&${resource}`, unknown],
+    [`${client}&${client}&${resource}`, unknown],
+    [`${client}&${resource}&${resource}`, unknown],
+    [client, unknown],
+    [`${client}&resource=notes`, unknown],
+    [resource, unknown],
   ])('for ?%s is %j', (query, asker) => {
     expect(transport.askerAt?.(new URL(`${issuer}/oauth/authorize?${query}`))).toEqual(asker)
   })
