@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import { StorageError } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { fillWithRemovals } from './fill-with-removals.js'
 import {
   agent,
@@ -543,4 +543,16 @@ test('there is no index that no such query needs', async () => {
   const used = new Set(searches.flatMap(([statement]) => planOf(database, statement).match(/(?<=INDEX )\w+/g) ?? []))
   expect(indexes.filter((index) => !used.has(index) && !/^consent_grant_(remembered|account)$/.test(index))).toEqual([])
   database.close()
+})
+
+test('no limit is a plain parameter, for which SQLite would plan the statement again on each use', async () => {
+  const prepared = vi.spyOn(Database.prototype, 'prepare')
+  const storage = sqliteStorage(temporaryFile(), untimed)
+  onTestFinished(() => storage.close())
+  await storage.listGrants({ userId: 'unknown', agent: 'https://agent.example', limit: 5 })
+  await storage.listGrants({ live: true, limit: 5 })
+  await storage.listEvents({ event: 'request.bound', limit: 5 })
+  const limited = prepared.mock.calls.map(([statement]) => statement).filter((each) => each.includes('limit +?'))
+  expect(limited).toHaveLength(3)
+  expect(prepared.mock.calls.filter(([statement]) => statement.includes('limit ?'))).toEqual([])
 })
