@@ -1,4 +1,4 @@
-import { resourceKey } from '../lib/resource-id.js'
+import { haveSameKey } from '../lib/resource-id.js'
 import type { AuthRequest, RecordedEvent, Storage } from '../storage/api/storage.js'
 
 /** What an agent asks a user for. */
@@ -55,7 +55,7 @@ function concernsSame(
   { id, resource }: ConsentRequest,
 ): boolean {
   const isOther = id !== undefined && data?.delegate !== id
-  return !isOther && !data?.boundToOther && resourceKey(decidedResource) === resourceKey(resource)
+  return !isOther && !data?.boundToOther && haveSameKey(decidedResource, resource)
 }
 
 interface Denial {

@@ -1,5 +1,5 @@
 import type { ServerContext } from '../http/context.js'
-import { resourceKey } from '../lib/resource-id.js'
+import { haveSameKey } from '../lib/resource-id.js'
 import { type AuthRequest, deviceIdOf, type Grant, validTokensIssuedSince } from '../storage/api/storage.js'
 
 /** The access that a user has already granted to an agent that is now requesting more. */
@@ -62,20 +62,21 @@ export async function removedScopes(
   request: AuthRequest,
   { live, ended }: OwnGrants,
 ): Promise<string[]> {
-  const parties = partiesOf(request, transports.accountOf(request))
-  const isOwn = (grant: Grant) => !grant.call && partiesOf(grant, grant.account) === parties
+  const account = transports.accountOf(request)
+  const isOwn = (grant: Grant) =>
+    !grant.call &&
+    grant.delegate === request.delegate &&
+    grant.account === account &&
+    haveSameKey(grant.resource, request.resource)
+  const removed = ended.filter((grant) => grant.revokedBy === grant.userId && isOwn(grant))
+  if (removed.length === 0) return []
   const held = scopesOf(live.filter(isOwn))
-  const removed = ended.filter((grant) => isOwn(grant) && grant.revokedBy === grant.userId)
-  if (held.length === 0 || removed.length === 0) return []
+  if (held.length === 0) return []
   const since = await validTokensIssuedSince(storage, { at: request.createdAt, lifetime: longestToken() })
   const lost = scopesOf(removed.filter(({ revokedAt }) => (revokedAt ?? 0) >= since))
   const missing = request.scope.split(' ').filter((name) => !held.includes(name))
   const leftOut = missing.filter((name) => lost.includes(name))
   return leftOut.length === missing.length ? [] : leftOut
-}
-
-function partiesOf({ delegate, resource }: Pick<Grant, 'delegate' | 'resource'>, account: string | null): string {
-  return JSON.stringify([delegate, resourceKey(resource), account])
 }
 
 /** Returns the agent's access at the requested resource, and at other resources. */
@@ -92,8 +93,7 @@ export async function holdingsOf(
     ? await validTokensIssuedSince(storage, { at: now(), lifetime: longestToken() })
     : 0
   const revokedButUsable = ended.filter(({ revokedAt }) => (revokedAt ?? 0) > aliveSince)
-  const requested = resourceKey(resource)
-  const isElsewhere = (grant: Grant) => resourceKey(grant.resource) !== requested
+  const isElsewhere = (grant: Grant) => !haveSameKey(grant.resource, resource)
   const here = live.filter((grant) => !isElsewhere(grant) && !grant.call)
   return {
     same: scopesOf(here.filter((grant) => grant.delegate === delegate && grant.account === account)),

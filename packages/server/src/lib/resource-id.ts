@@ -42,6 +42,11 @@ export function resourceKey(text: string): string {
   return canonicalResource(text) ?? text
 }
 
+/** Whether two texts have the same {@link resourceKey}. */
+export function haveSameKey(one: string, other: string): boolean {
+  return one === other || resourceKey(one) === resourceKey(other)
+}
+
 /** Whether two texts identify the same resource. False if either is not a resource identifier. */
 export function sameResource(one: string, other: string): boolean {
   const canonical = canonicalResource(one)

@@ -104,9 +104,9 @@ const HUES = 6
 
 /** Spreads hosts over the colors of tiles. */
 function hueOf(host: string): number {
-  return (
-    Array.from(host, (letter) => letter.codePointAt(0) ?? 0).reduce((sum, point) => (sum * 31 + point) % 9973, 0) % HUES
-  )
+  let sum = 0
+  for (let at = 0; at < host.length; at++) sum = (sum * 31 + host.charCodeAt(at)) % 9973
+  return sum % HUES
 }
 
 /** The agent, and the resource that it asks for; only the agent if it is its own resource. */
