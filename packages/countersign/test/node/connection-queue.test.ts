@@ -242,6 +242,7 @@ it('a request with Expect: 100-continue after another gets 100 Continue and is s
 
 it('a waiting request keeps the asynchronous context in which it was received', async () => {
   const storage = new AsyncLocalStorage<string>()
+  onTestFinished(() => storage.disable())
   const contexts: unknown[] = []
   const listener = createNodeListener(
     async () => {

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { channel } from 'node:diagnostics_channel'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { FairScheduler } from '../../src/node/fair-scheduler.js'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
@@ -80,6 +80,7 @@ it('lets networks take turns, so that a new client does not wait for a burst of 
 it('begins a request in the asynchronous context in which it was received', async () => {
   const { turns, send } = openTurns()
   const context = new AsyncLocalStorage<string>()
+  onTestFinished(() => context.disable())
   send('203.0.113.9', 30)
   let seen: string | undefined
   context.run('mine', () => {
