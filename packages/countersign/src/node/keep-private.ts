@@ -28,8 +28,7 @@ export function keepPrivate(writer: HeadWriter): void {
 /** Does the same with the headers of a response that are complete. @throws TypeError if they are immutable */
 export function setPrivate(headers: Headers): void {
   for (const [name, rule] of signedRules) headers.set(name, rule(headers.get(name) ?? ''))
-  const storable = [...headers].filter(([name, value]) => isStorable(name, value))
-  for (const [name] of storable) headers.delete(name)
+  removeTargeted(headers)
 }
 
 /** Like {@link keepPrivate} with other rules, which are evaluated when the head is written. */
@@ -52,8 +51,7 @@ function setPrivateFields(rules: FieldRules, writer: HeadWriter, given: unknown[
   const fields = given.find((part) => typeof part === 'object' && part !== null)
   if (fields) for (const [name, value] of fieldsOf(fields)) writer.setHeader(name, value)
   for (const [name, rule] of rules) writer.setHeader(name, rule(textOf(writer.getHeader(name))))
-  for (const name of writer.getHeaderNames())
-    if (isStorable(name, textOf(writer.getHeader(name)))) writer.removeHeader(name)
+  for (const name of writer.getHeaderNames()) if (isTargeted(name)) writer.removeHeader(name)
   return given.filter((part) => typeof part === 'string')
 }
 
@@ -117,16 +115,18 @@ export function varyBySigner(set: string): string {
 
 /**
  * Whether a field targets particular caches, which then ignore `Cache-Control`: `CDN-Cache-Control` (RFC 9213), a vendor's variant such as
- * `Cloudflare-CDN-Cache-Control`, or an older one such as `Edge-Control` (Akamai), `Surrogate-Control` (Fastly),
- * `X-LiteSpeed-Cache-Control` and `X-Accel-Expires` (nginx).
+ * `Cloudflare-CDN-Cache-Control`, or an older one such as `Edge-Control` (Akamai), `Surrogate-Control` (Fastly, Varnish, Squid),
+ * `X-LiteSpeed-Cache-Control` and `X-Accel-Expires` (nginx). Its value does not matter: Varnish and Squid store a response with
+ * `Surrogate-Control: private`.
  */
-function isTargeted(name: string): boolean {
+export function isTargeted(name: string): boolean {
   return targeted.test(name)
 }
 
-/** Whether a field lets the caches that it targets store the response. It is removed from responses to signed requests. */
-export function isStorable(name: string, set: string): boolean {
-  return isTargeted(name) && !(name.toLowerCase() === 'x-accel-expires' ? set.trim() === '0' : isPrivate(set))
+/** Removes the fields that target particular caches, so that all of them follow `Cache-Control`. */
+export function removeTargeted(headers: Headers): void {
+  const names = [...headers.keys()].filter(isTargeted)
+  for (const name of names) headers.delete(name)
 }
 
 // Neither `private="field"`, which lets shared caches store the rest (RFC 9111 §5.2.2.7), nor words inside quotes count. Nor does

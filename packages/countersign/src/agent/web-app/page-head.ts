@@ -1,4 +1,4 @@
-import { isStorable, noStore, privateCacheControl } from '../../node/keep-private.js'
+import { noStore, privateCacheControl, removeTargeted } from '../../node/keep-private.js'
 
 /** The headers that the agent adds to a page. */
 export interface PageHead {
@@ -33,7 +33,6 @@ export function withHead(answer: Response, head: PageHead): Response {
   headers.delete('set-cookie')
   for (const each of cookies) headers.append('set-cookie', each)
   headers.set('cache-control', privatePage.cacheControl(headers.get('cache-control') ?? '', head))
-  const storable = [...headers].filter(([name, value]) => isStorable(name, value))
-  for (const [name] of storable) headers.delete(name)
+  removeTargeted(headers)
   return response
 }
