@@ -15,6 +15,8 @@ export interface Observer {
   readonly requestId: () => string | undefined
   /** Forwards the server's events. */
   readonly onEvent: (event: CountersignEvent) => void
+  /** Follows no more requests: while a server follows them, each promise of its process costs more. */
+  readonly close: () => void
 }
 
 interface Observed {
@@ -54,6 +56,7 @@ export function createObserver(tell: (event: CountersignEvent) => void): Observe
       })
       requests.run(observed, () => listener(incoming, outgoing))
     },
+    close: () => requests.disable(),
   }
 }
 

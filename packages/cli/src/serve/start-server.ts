@@ -117,6 +117,7 @@ export async function startServer(
       await Promise.all([stopListening(), ...rotations.map((stopRotation) => stopRotation())])
       await server.close()
       await storage.close()
+      observer.close()
     }
     return { firstStart, stop }
   } catch (error) {

@@ -1,8 +1,10 @@
+import { IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { createLog } from 'countersign/observability'
 import { StorageError } from 'countersign-server'
 import { expect, it } from 'vitest'
-import { logFailure } from '../../src/serve/observe-server.js'
+import { createObserver, logFailure } from '../../src/serve/observe-server.js'
 
 /** The log line for a failure. */
 async function lineOf(error: unknown): Promise<{ error: string }> {
@@ -39,4 +41,17 @@ it('logs a bug with its stack', async () => {
   const circle = new Error('round')
   circle.cause = circle
   expect((await lineOf(circle)).error).toMatch(/^Error: round\n/)
+})
+
+it('follows no requests after it was closed', () => {
+  const { observe, requestId, close } = createObserver(() => undefined)
+  const ids: (string | undefined)[] = []
+  const listener = observe(() => {
+    ids.push(requestId())
+    close()
+    ids.push(requestId())
+  })
+  const incoming = new IncomingMessage(new Socket())
+  listener(incoming, new ServerResponse(incoming))
+  expect(ids).toEqual([expect.any(String), undefined])
 })
