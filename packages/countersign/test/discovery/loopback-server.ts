@@ -1,12 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net'
-import { afterEach } from 'vitest'
-
-const open: (() => Promise<void>)[] = []
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((close) => close()))
-})
+import { onTestFinished } from 'vitest'
 
 export interface LoopbackServer {
   /** A valid loopback identifier. */
@@ -56,7 +50,7 @@ async function listen(server: Server): Promise<Omit<LoopbackServer, 'asked'>> {
     })
     return closing
   }
-  open.push(close)
+  onTestFinished(close)
   return { origin: `http://127.0.0.1:${port}`, port, connections: () => connections, close }
 }
 
