@@ -49,11 +49,14 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
     let browser: Browser
     /** One page, reused for every state. */
     let page: Page
+    /** The states that it has shown. */
+    const shown: string[] = []
 
     beforeAll(async () => {
       server = await servePages((path) => documents.get(path))
       browser = await openChromium()
       page = await browser.newPage({ reducedMotion: 'reduce', bypassCSP: true })
+      await page.goto(`${server.origin}/${names[0]}`)
     })
 
     afterAll(async () => {
@@ -63,7 +66,7 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
 
     it.each(wantsScreenshots ? names : [])('%s: screenshots', async (name) => {
       await page.setViewportSize({ width: 800, height: 900 })
-      await page.goto(`${server.origin}/${name}`)
+      await write(name)
       for (const colorScheme of ['dark', 'light'] as const) {
         await page.emulateMedia({ colorScheme })
         await takeScreenshot(page, `${name}${suffix}.${colorScheme}`)
@@ -72,29 +75,37 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
       await takeScreenshot(page, `${name}${suffix}.320`)
     })
 
-    /** Shows a page in light mode, with its details open or closed. One that is open stays: loading costs more than most checks. */
+    /** Shows a page in light mode, with its details open or closed. */
     async function show(name: string, details: 'open' | 'closed'): Promise<void> {
       await page.setViewportSize({ width: 800, height: 900 })
       await page.emulateMedia({ colorScheme: 'light' })
-      const address = `${server.origin}/${name}`
-      if (page.url() !== address) await page.goto(address)
+      await write(name)
       await page.evaluate((open) => {
         for (const details of document.querySelectorAll('details')) details.open = open
       }, details === 'open')
+    }
+
+    /**
+     * Replaces the document that is open, unless it is this one. To navigate would cost more than most checks, and compile the engines again.
+     * A module runs once per address in a window, so its address is different each time.
+     */
+    async function write(name: string): Promise<void> {
+      if (shown.at(-1) === name) return
+      const html = documents.get(name) ?? ''
+      await page.setContent(html.replace(/ src="[^"]+\.js(?=")/, `$&?${shown.push(name)}`))
     }
 
     /** The layout of the page that is open, at several widths. */
     async function checkLayout(): Promise<void> {
       expect(await smallTargets(page)).toEqual([])
       await page.setViewportSize({ width: 320, height: 640 })
-      expect(await layoutOf(page)).toMatchObject({ overflow: 0, orphans: [] })
-      expect(await layoutOf(page, wideSpacing)).toMatchObject({ overflow: 0 })
+      expect(await layoutsOf(page, ['', wideSpacing])).toMatchObject([{ overflow: 0, orphans: [] }, { overflow: 0 }])
       await page.setViewportSize({ width: 640, height: 900 })
-      const { icons } = await layoutOf(page)
-      expect(await layoutOf(page, largeText)).toEqual({
+      const [usual, large] = await layoutsOf(page, ['', largeText])
+      expect(large).toEqual({
         overflow: 0,
         orphans: [],
-        icons: icons.map(({ width, height }) => ({ width: width * 2, height: height * 2 })),
+        icons: usual?.icons.map(({ width, height }) => ({ width: width * 2, height: height * 2 })),
       })
     }
 
@@ -109,10 +120,10 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
     it.each(isRightToLeft || named ? [] : endWithAddress)(
       '%s starts no line with a period, at any width',
       async (name) => {
-        await page.goto(`${server.origin}/${name}`)
+        await write(name)
         for (let width = 280; width <= 620; width += isLong ? 4 : 20) {
           await page.setViewportSize({ width, height: 640 })
-          expect((await layoutOf(page)).orphans, `${width}px`).toEqual([])
+          expect(await layoutsOf(page, ['']), `${width}px`).toMatchObject([{ orphans: [] }])
         }
       },
     )
@@ -121,7 +132,8 @@ export function checkLayoutIn(messages: Messages, named?: readonly string[]): vo
       // They take most of the time of opening a page. Those other than axe-core know only English.
       beforeAll(async () => {
         await (messages.lang === 'en' ? loadEngines(page) : loadAxe(page))
-        await page.goto('about:blank')
+        await page.reload()
+        shown.length = 0
       })
 
       describe.each(names.filter(isRead))('%s', (name) => {
@@ -186,30 +198,33 @@ interface Layout {
   icons: { width: number; height: number }[]
 }
 
-/** The layout of a page at the width of its window, with an additional style. */
-function layoutOf(page: Page, style = ''): Promise<Layout> {
-  return page.evaluate((content) => {
-    const added = document.head.appendChild(Object.assign(document.createElement('style'), { textContent: content }))
-    const orphans = [...document.querySelectorAll('.host')].flatMap((host) => {
-      const next = host.nextSibling
-      if (next?.nodeType !== Node.TEXT_NODE || !/^[.,;:?!)”؟،؛]/.test(next.textContent ?? '')) return []
-      const sign = document.createRange()
-      sign.setStart(next, 0)
-      sign.setEnd(next, 1)
-      const last = [...host.getClientRects()].at(-1)
-      const at = sign.getBoundingClientRect()
-      return !last || at.top < last.bottom ? [] : [`${host.textContent} | ${next.textContent}`]
-    })
-    const icons = [...document.querySelectorAll('.icon')]
-      .filter((icon) => icon.checkVisibility())
-      .map((icon) => {
-        const { width, height } = icon.getBoundingClientRect()
-        return { width, height }
+/** The layout of a page at the width of its window, with each of these styles added. */
+function layoutsOf(page: Page, styles: string[]): Promise<Layout[]> {
+  return page.evaluate((contents) => {
+    const added = document.head.appendChild(document.createElement('style'))
+    const layouts = contents.map((content) => {
+      added.textContent = content
+      const orphans = [...document.querySelectorAll('.host')].flatMap((host) => {
+        const next = host.nextSibling
+        if (next?.nodeType !== Node.TEXT_NODE || !/^[.,;:?!)”؟،؛]/.test(next.textContent ?? '')) return []
+        const sign = document.createRange()
+        sign.setStart(next, 0)
+        sign.setEnd(next, 1)
+        const last = [...host.getClientRects()].at(-1)
+        const at = sign.getBoundingClientRect()
+        return !last || at.top < last.bottom ? [] : [`${host.textContent} | ${next.textContent}`]
       })
-    const overflow = Math.max(0, document.documentElement.scrollWidth - window.innerWidth)
+      const icons = [...document.querySelectorAll('.icon')]
+        .filter((icon) => icon.checkVisibility())
+        .map((icon) => {
+          const { width, height } = icon.getBoundingClientRect()
+          return { width, height }
+        })
+      return { overflow: Math.max(0, document.documentElement.scrollWidth - window.innerWidth), orphans, icons }
+    })
     added.remove()
-    return { overflow, orphans, icons }
-  }, style)
+    return layouts
+  }, styles)
 }
 
 interface Tabbing {

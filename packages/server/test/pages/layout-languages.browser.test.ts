@@ -20,6 +20,7 @@ describe.skipIf(!hasChromium())('pages in a language that is 40% longer than Eng
     server = await servePages((path) => documents.get(path))
     browser = await openChromium()
     page = await browser.newPage({ javaScriptEnabled: false, viewport: { width: 320, height: 640 } })
+    await page.goto(`${server.origin}/consent-usual`)
   })
 
   afterAll(async () => {
@@ -27,8 +28,8 @@ describe.skipIf(!hasChromium())('pages in a language that is 40% longer than Eng
     await server?.close()
   })
 
-  it.each([...documents.keys()])('%s fits 320 px', async (name) => {
-    await page.goto(`${server.origin}/${name}`)
+  it.each([...documents])('%s fits 320 px', async (_name, html) => {
+    await page.setContent(html)
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320)
   })
 })
