@@ -115,7 +115,8 @@ const layers = {
     // The seam and the editions behind it; they render no pages.
     editions: ['lib', 'storage/api', 'secrets', 'admission', 'outbound', 'config', 'http'],
     'create-auth-server': [...serverBase, 'http', 'sign-in', 'consent', 'account', 'editions'],
-    index: [...serverBase, 'storage/checks', 'sign-in', 'http', 'create-auth-server'],
+    operate: [...serverBase, 'storage/checks', 'sign-in'],
+    index: ['operate', 'create-auth-server'],
   },
   gateway: upwards([
     ['headers', 'events'],

@@ -1,4 +1,4 @@
-import type { User } from 'countersign-server'
+import type { User } from 'countersign-server/operate'
 import type { CommandRow, FlagTable } from './command-row.js'
 import { changing, operating } from './server-flags.js'
 

@@ -7,7 +7,7 @@ import {
   StorageError,
   type StorageOptions,
   shownDatabase,
-} from 'countersign-server'
+} from 'countersign-server/operate'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 
 /** A storage, with connection counts if it uses a connection pool. */

@@ -10,7 +10,7 @@ import {
   type StoredKey,
   shownDatabase,
   storedKeys,
-} from 'countersign-server'
+} from 'countersign-server/operate'
 import { errorReason } from '../command/errors.js'
 import { databaseProblem, describeOutage, openStorage, outageAdvice, readSchema } from '../database/open-storage.js'
 import { otherEditions } from '../editions/server-editions.js'

@@ -1,7 +1,7 @@
 import type { AgentOptions } from 'countersign/agent'
 import type { ResourceOptions, VerifiedRequest, VerifyRequestOptions } from 'countersign/resource'
-import type { SigningKeys } from 'countersign-server'
 import type { SignedEdition } from 'countersign-server/edition'
+import type { SigningKeys } from 'countersign-server/operate'
 import type { CommandEdition } from './command-edition.js'
 
 /** The path at the demo's API that requires a user's authorization. */

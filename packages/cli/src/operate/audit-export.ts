@@ -1,4 +1,4 @@
-import { eventNames, type RecordedEvent } from 'countersign-server'
+import { eventNames, type RecordedEvent } from 'countersign-server/operate'
 import { exitStatus, usageError } from '../command/errors.js'
 import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'

@@ -8,7 +8,7 @@ import {
   type Storage,
   shownDatabase,
   type Violation,
-} from 'countersign-server'
+} from 'countersign-server/operate'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { databaseProblem, openStorage } from '../database/open-storage.js'
 import { withProgress } from '../terminal/progress.js'

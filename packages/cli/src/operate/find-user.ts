@@ -1,4 +1,4 @@
-import { foldUsername, type Storage, type User } from 'countersign-server'
+import { foldUsername, type Storage, type User } from 'countersign-server/operate'
 import { CommandError } from '../command/errors.js'
 
 const pageSize = 1000

@@ -1,4 +1,4 @@
-import type { ListedGrant, Storage } from 'countersign-server'
+import type { ListedGrant, Storage } from 'countersign-server/operate'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { withProgress } from '../terminal/progress.js'
 import { formatTime } from '../terminal/table.js'

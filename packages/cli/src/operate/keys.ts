@@ -1,5 +1,12 @@
 import { readFile } from 'node:fs/promises'
-import { KeyError, parseMasterKey, type Rotation, readMasterKey, rotateKeys, StorageError } from 'countersign-server'
+import {
+  KeyError,
+  parseMasterKey,
+  type Rotation,
+  readMasterKey,
+  rotateKeys,
+  StorageError,
+} from 'countersign-server/operate'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { otherEditions } from '../editions/server-editions.js'
 import { formatTime, renderTable } from '../terminal/table.js'

@@ -1,6 +1,12 @@
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import { isPostgresUrl, type LoadedConfig, loadConfig, requireOwnDatabase, type Storage } from 'countersign-server'
+import {
+  isPostgresUrl,
+  type LoadedConfig,
+  loadConfig,
+  requireOwnDatabase,
+  type Storage,
+} from 'countersign-server/operate'
 import { exitStatus, usageError } from '../command/errors.js'
 import { databaseProblem, type OpenOptions, openStorage } from '../database/open-storage.js'
 import { renderTable } from '../terminal/table.js'

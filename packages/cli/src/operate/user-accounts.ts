@@ -1,4 +1,4 @@
-import { isEmail, type ListedSubject, type Storage, type User } from 'countersign-server'
+import { isEmail, type ListedSubject, type Storage, type User } from 'countersign-server/operate'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { formatTime, onOneLine, renderTable } from '../terminal/table.js'
 import type { Run } from '../terminal/terminal.js'

@@ -8,7 +8,7 @@ import {
   StorageError,
   type User,
   usernameProblem,
-} from 'countersign-server'
+} from 'countersign-server/operate'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { formatTime } from '../terminal/table.js'
 import type { Run, Terminal } from '../terminal/terminal.js'

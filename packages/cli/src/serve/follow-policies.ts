@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ConfigState } from 'countersign/observability'
-import { type LoadedConfig, loadConfig, type Policy, policyOfRules } from 'countersign-server'
+import { type LoadedConfig, loadConfig, type Policy, policyOfRules } from 'countersign-server/operate'
 import { namesOfChanges, watchFile } from '../command/watch-file.js'
 import type { ServerLog } from '../terminal/server-log.js'
 

@@ -5,7 +5,7 @@ import type { CountersignEvent } from 'countersign'
 import { causeMessages } from 'countersign/discovery'
 import { createClientAddress, createTrustedPeers } from 'countersign/node'
 import type { LogFields } from 'countersign/observability'
-import { StorageError } from 'countersign-server'
+import { StorageError } from 'countersign-server/operate'
 import type { ServerFailure, ServerLog } from '../terminal/server-log.js'
 
 /** Assigns ids to requests, and reports those that never reached the server's handler. */

@@ -1,7 +1,7 @@
 import cluster from 'node:cluster'
 import { documentUrl, isLoopbackIdentifier } from 'countersign/discovery'
 import { january } from 'countersign/editions'
-import { isPostgresUrl, type LoadedConfig, shownDatabase } from 'countersign-server'
+import { isPostgresUrl, type LoadedConfig, shownDatabase } from 'countersign-server/operate'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { withLog } from '../network/with-log.js'
 import type { ServerLog } from '../terminal/server-log.js'
