@@ -217,6 +217,9 @@ const separate = [
   { name: 'server', folder: 'outbound/smtp', needs: ['nodemailer'] },
 ]
 
+/** The only files of the command that load the auth server. All others import `countersign-server/operate`, which loads in half the time. */
+const serving = ['serve/start-server', 'demo/demo-auth-server']
+
 /** Permissions in `layers` that some import has used. */
 const used = new Set()
 
@@ -292,6 +295,8 @@ function checkImport({ name, root, manifest, file, shown, inside }, { specifier,
       .split('/')
       .slice(0, specifier.startsWith('@') ? 2 : 1)
       .join('/')
+    if (specifier === 'countersign-server' && !isType && !isLater && !(name === 'cli' && serving.includes(inside)))
+      refuse(shown, 'loads the auth server: import countersign-server/operate instead')
     const known = [...dependencies[name], ...(optionalPeers[name] ?? [])]
     if (!isType && !known.includes(dependency))
       refuse(shown, `imports ${dependency}, which is not a dependency of its package`)

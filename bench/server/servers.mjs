@@ -10,7 +10,8 @@ import { documentsOf, issuer, password } from './world.mjs'
 const tested = {
   /** The auth server, with limits raised that would otherwise reject this load from a single machine. */
   async server({ keys, place, isFirst }) {
-    const { createAuthServer, fixedKeys, januaryServer, oauthEdition } = await import('countersign-server')
+    const { createAuthServer, fixedKeys, januaryServer } = await import('countersign-server')
+    const { oauthEdition } = await import('countersign-server/editions/oauth')
     const storage = await openStorage(place)
     const keysOf = async (jwk) => fixedKeys({ signer: await createSigner(jwk), secret: new Uint8Array(32).fill(7) })
     const server = createAuthServer(

@@ -25,18 +25,8 @@ import {
 } from './consent/sign-in-and-continue.js'
 import { submitForm } from './consent/submit.js'
 import { deviceTokenLifetime } from './editions/devices.js'
-import {
-  type Draft11Options,
-  draft11DeviceKeysName,
-  draft11Name,
-  draft11Server,
-  draft11TokenLifetime,
-  storedDraft11DeviceKeys,
-  storedDraft11Keys,
-} from './editions/draft-11/draft-11.js'
 import { type ServerEdition, type SignedContext, type SignedEdition, signedContext } from './editions/edition.js'
 import { januaryServer } from './editions/january/january.js'
-import { type OAuthOptions, oauthEdition, requireUsableOAuth, storedOAuthKeys } from './editions/oauth/oauth.js'
 import { logoPath, showAsset, showLogo } from './http/assets.js'
 import { createContext, type ServerContext } from './http/context.js'
 import { seeOther } from './http/html-response.js'
@@ -48,21 +38,7 @@ import { passwordMinimum, passwordProblem, usernameProblem } from './lib/credent
 import { accountPaths } from './pages/models/account-paths.js'
 import type { User } from './storage/api/storage.js'
 
-export {
-  type Draft11Options,
-  deviceTokenLifetime,
-  draft11DeviceKeysName,
-  draft11Name,
-  draft11Server,
-  draft11TokenLifetime,
-  januaryServer,
-  type OAuthOptions,
-  oauthEdition,
-  requireUsableOAuth,
-  storedDraft11DeviceKeys,
-  storedDraft11Keys,
-  storedOAuthKeys,
-}
+export { deviceTokenLifetime, januaryServer }
 
 export interface AuthServer {
   readonly issuer: string

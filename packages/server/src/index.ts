@@ -9,18 +9,7 @@ export { defaultRisks, type RiskPatterns } from 'countersign/editions'
 export {
   type AuthServer,
   createAuthServer,
-  type Draft11Options,
   deviceTokenLifetime,
-  draft11DeviceKeysName,
-  draft11Name,
-  draft11Server,
-  draft11TokenLifetime,
   januaryServer,
-  type OAuthOptions,
-  oauthEdition,
-  requireUsableOAuth,
-  storedDraft11DeviceKeys,
-  storedDraft11Keys,
-  storedOAuthKeys,
 } from './create-auth-server.js'
 export * from './operate.js'

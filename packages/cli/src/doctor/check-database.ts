@@ -13,7 +13,7 @@ import {
 } from 'countersign-server/operate'
 import { errorReason } from '../command/errors.js'
 import { databaseProblem, describeOutage, openStorage, outageAdvice, readSchema } from '../database/open-storage.js'
-import { otherEditions } from '../editions/server-editions.js'
+import { loadOtherEditions } from '../editions/server-editions.js'
 import { checking, type Finding } from './finding.js'
 
 const day = 86_400
@@ -75,9 +75,7 @@ async function checkKeys(
   if (keys.length === 0)
     return [report.warning('There are no keys yet.', 'Run countersign server start: it creates them.')]
   if (masterKey === undefined) return [report.unknown('They cannot be decrypted without the master key.')]
-  const others = otherEditions.filter(
-    ({ name, isOn }) => isOn(settings) && keys.some(({ edition }) => edition === name),
-  )
+  const others = (await loadOtherEditions(settings)).filter(({ name }) => keys.some(({ edition }) => edition === name))
   try {
     await storedKeys({ storage, masterKey })
     for (const { openKeys } of others) await openKeys({ storage, masterKey })

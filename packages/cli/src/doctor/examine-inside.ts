@@ -7,8 +7,8 @@ import {
   readCertificates,
   readMasterKey,
   requireSafeStart,
-  requireUsableOAuth,
-} from 'countersign-server'
+} from 'countersign-server/operate'
+import { requireUsableEditions } from '../editions/server-editions.js'
 import { checkBackups } from './check-backups.js'
 import { checkDatabase } from './check-database.js'
 import { checkRunning, checkSpace, checkSynchronization, writtenFolders } from './check-machine.js'
@@ -68,7 +68,7 @@ export async function checkSettings(
 export async function checkStart(config: LoadedConfig, env: NodeJS.ProcessEnv): Promise<Finding[]> {
   const safe = await attempt(requireSafeStart(config, env))
   const roots = await attempt(readCertificates(config))
-  const oauth = await attempt(requireUsableOAuth(config))
+  const oauth = await attempt(requireUsableEditions(config))
   const problems = [safe, roots, oauth].flatMap((outcome) => ('problems' in outcome ? outcome.problems : []))
   if (problems.length > 0) return problemsOf('safe start', problems)
   return [

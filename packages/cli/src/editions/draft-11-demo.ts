@@ -25,7 +25,7 @@ export const draft11Demo: DemoEdition = {
     ...('sub' in verified ? { iss: verified.iss, sub: verified.sub } : {}),
     ...('scope' in verified ? { scope: verified.scope.join(' ') } : {}),
   }),
-  loadServer: async (keys) => (await import('countersign-server')).draft11Server({ keys }),
+  loadServer: async (keys) => (await import('countersign-server/editions/draft-11')).draft11Server({ keys }),
   story: {
     pages: [
       {

@@ -1,28 +1,25 @@
+import type { ServerEdition, SignedEdition } from 'countersign-server/edition'
 import {
   deviceKeysName,
-  deviceTokenLifetime,
-  draft11DeviceKeysName,
-  draft11Name,
-  draft11Server,
-  draft11TokenLifetime,
-  oauthEdition,
   type PersonalAgentsOptions,
+  type ReadConfig,
   type Settings,
   type SigningKeys,
   type StoredKeysOptions,
   storedDeviceKeys,
-  storedDraft11DeviceKeys,
-  storedDraft11Keys,
-  storedOAuthKeys,
-} from 'countersign-server'
-import type { ServerEdition, SignedEdition } from 'countersign-server/edition'
+} from 'countersign-server/operate'
 
 /** Keys in the database besides those of January 2026, and the edition of an auth server that they belong to. */
 interface OtherEdition {
   name: string
+  isOn: (settings: Settings) => boolean
+  load: () => Promise<LoadedEdition>
+}
+
+/** What is loaded only for an edition that is on. */
+interface LoadedEdition {
   /** Lifetime of its tokens, in seconds. @default `lifetimes.authToken` */
   tokenLifetime?: number
-  isOn: (settings: Settings) => boolean
   /** Opens its keys, or creates them. @throws KeyError */
   openKeys: (options: StoredKeysOptions) => Promise<SigningKeys>
   /** Absent for keys that another edition uses. */
@@ -31,47 +28,80 @@ interface OtherEdition {
 
 type OpenedEdition = ServerEdition | SignedEdition
 
+const loadDraft11 = () => import('countersign-server/editions/draft-11')
+const loadOAuth = () => import('countersign-server/editions/oauth')
+const loadDeviceTokenLifetime = async () => (await import('countersign-server')).deviceTokenLifetime
+
 const draft11Devices: OtherEdition = {
-  name: draft11DeviceKeysName,
-  tokenLifetime: deviceTokenLifetime,
+  name: 'draft-11-devices',
   isOn: ({ draft11, personalAgents }) => draft11 !== undefined && personalAgents !== undefined,
-  openKeys: storedDraft11DeviceKeys,
+  load: async () => ({
+    tokenLifetime: await loadDeviceTokenLifetime(),
+    openKeys: (await loadDraft11()).storedDraft11DeviceKeys,
+  }),
 }
 
-export const otherEditions: readonly OtherEdition[] = [
+const otherEditions: readonly OtherEdition[] = [
   {
     name: deviceKeysName,
-    tokenLifetime: deviceTokenLifetime,
     isOn: ({ personalAgents }) => personalAgents !== undefined,
-    openKeys: storedDeviceKeys,
+    load: async () => ({ tokenLifetime: await loadDeviceTokenLifetime(), openKeys: storedDeviceKeys }),
   },
   draft11Devices,
   {
-    name: draft11Name,
-    tokenLifetime: draft11TokenLifetime,
+    name: 'draft-11',
     isOn: ({ draft11 }) => draft11 !== undefined,
-    openKeys: storedDraft11Keys,
-    async create(settings, keys, stored) {
-      const deviceKeys = draft11Devices.isOn(settings) ? await draft11Devices.openKeys(stored) : undefined
-      return draft11Server({ ...settings.draft11, keys, deviceKeys })
+    async load() {
+      const { draft11Server, draft11TokenLifetime, storedDraft11Keys, storedDraft11DeviceKeys } = await loadDraft11()
+      return {
+        tokenLifetime: draft11TokenLifetime,
+        openKeys: storedDraft11Keys,
+        async create(settings, keys, stored) {
+          const deviceKeys = draft11Devices.isOn(settings) ? await storedDraft11DeviceKeys(stored) : undefined
+          return draft11Server({ ...settings.draft11, keys, deviceKeys })
+        },
+      }
     },
   },
   {
     name: 'oauth',
     isOn: ({ oauth }) => oauth !== undefined,
-    openKeys: storedOAuthKeys,
-    create: ({ oauth }, keys) => oauthEdition({ ...oauth, keys }),
+    async load() {
+      const { oauthEdition, storedOAuthKeys } = await loadOAuth()
+      return { openKeys: storedOAuthKeys, create: ({ oauth }, keys) => oauthEdition({ ...oauth, keys }) }
+    },
   },
 ]
 
+/** Loads the tokens' lifetime of an edition by the name of its keys; undefined for January 2026, and if it has none of its own. */
+export async function tokenLifetimeOf(name: string): Promise<number | undefined> {
+  return (await otherEditions.find((each) => each.name === name)?.load())?.tokenLifetime
+}
+
+/**
+ * Requires what the configuration says of its other editions to be usable.
+ *
+ * @throws ConfigurationError naming each problem
+ */
+export async function requireUsableEditions(config: Pick<ReadConfig, 'file' | 'settings'>): Promise<void> {
+  if (config.settings.oauth) await (await loadOAuth()).requireUsableOAuth(config)
+}
+
+/** Loads the editions that are on. */
+export async function loadOtherEditions(settings: Settings): Promise<readonly (LoadedEdition & { name: string })[]> {
+  const on = otherEditions.filter(({ isOn }) => isOn(settings))
+  return Promise.all(on.map(async ({ name, load }) => ({ name, ...(await load()) })))
+}
+
 /** Creates the editions that are on, with their keys. @throws KeyError */
 export async function openOtherEditions(
+  loaded: readonly LoadedEdition[],
   settings: Settings,
   stored: StoredKeysOptions,
 ): Promise<readonly OpenedEdition[]> {
   const opened: OpenedEdition[] = []
-  for (const { isOn, openKeys, create } of otherEditions)
-    if (create && isOn(settings)) opened.push(await create(settings, await openKeys(stored), stored))
+  for (const { openKeys, create } of loaded)
+    if (create) opened.push(await create(settings, await openKeys(stored), stored))
   return opened
 }
 

@@ -8,7 +8,7 @@ import {
   StorageError,
 } from 'countersign-server/operate'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
-import { otherEditions } from '../editions/server-editions.js'
+import { tokenLifetimeOf } from '../editions/server-editions.js'
 import { formatTime, renderTable } from '../terminal/table.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import { type ChangeOptions, inStorage, type Operation, type OperationOptions, operatorName } from './operation.js'
@@ -75,8 +75,7 @@ async function rotate(
   how: { edition: string; allowUnpublished: boolean; by: string },
 ) {
   const configured = config?.settings.lifetimes.authToken ?? longestToken
-  const { tokenLifetime: own = 0 } = otherEditions.find(({ name }) => name === how.edition) ?? {}
-  const tokenLifetime = Math.max(configured, own)
+  const tokenLifetime = Math.max(configured, (await tokenLifetimeOf(how.edition)) ?? 0)
   try {
     return await rotateKeys(storage, { masterKey, tokenLifetime, ...how })
   } catch (error) {

@@ -23,7 +23,6 @@ import {
   readMasterKey,
   requireOwnDatabase,
   requireSafeStart,
-  requireUsableOAuth,
   type SendEmail,
   type Storage,
   StorageError,
@@ -32,7 +31,12 @@ import {
   storedKeys,
 } from 'countersign-server'
 import { databaseProblem, openStorage } from '../database/open-storage.js'
-import { openOtherEditions, openPersonalAgents, otherEditions } from '../editions/server-editions.js'
+import {
+  loadOtherEditions,
+  openOtherEditions,
+  openPersonalAgents,
+  requireUsableEditions,
+} from '../editions/server-editions.js'
 import { createReadinessView, createStoppableServer, httpTimes, listenWithAdmin } from '../network/listen-with-admin.js'
 import type { ServerLog } from '../terminal/server-log.js'
 import { workerAdminPort } from '../workers/run-workers.js'
@@ -87,7 +91,8 @@ export async function startServer(
     await requireOwnDatabase(storage, settings.issuer)
     const firstStart = (await storage.listKeys()).length === 0
     const keys = await storedKeys({ storage, masterKey })
-    const others = await openOtherEditions(settings, { storage, masterKey })
+    const editions = await loadOtherEditions(settings)
+    const others = await openOtherEditions(editions, settings, { storage, masterKey })
     const options = {
       ...serverOptions(settings),
       policies: [],
@@ -108,8 +113,7 @@ export async function startServer(
       log.failure('clock_skew', error)
     })
     const stopListening = await listen(server, settings, { log, metrics, observer })
-    const withOwnKeys = otherEditions.filter(({ isOn }) => isOn(settings))
-    const rotations = [januaryServer, ...withOwnKeys].map(({ name: edition, tokenLifetime }) =>
+    const rotations = [januaryServer, ...editions].map(({ name: edition, tokenLifetime }) =>
       startRotation(settings, { storage, masterKey, edition, tokenLifetime, log }),
     )
     const stop = async () => {
@@ -243,7 +247,7 @@ export async function readForStart(
   const readings = [
     requireSafeStart(read, env),
     readMasterKey(read),
-    requireUsableOAuth(read),
+    requireUsableEditions(read),
     readCertificates(read),
     loadLogoReEncoder(read),
     loadEmailSender(read),

@@ -6,11 +6,10 @@ import {
   rotationDueAt,
   type SigningKeys,
   storedDeviceKeys,
-  storedDraft11DeviceKeys,
-  storedDraft11Keys,
   storedKeys,
-  storedOAuthKeys,
 } from 'countersign-server'
+import { storedDraft11DeviceKeys, storedDraft11Keys } from 'countersign-server/editions/draft-11'
+import { storedOAuthKeys } from 'countersign-server/editions/oauth'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it } from 'vitest'
 import { engines, openTwo } from './two-storages.js'

@@ -10,9 +10,9 @@ import {
   type RecordedEvent,
   type Storage,
   type StoredKey,
-  storedOAuthKeys,
   type User,
 } from 'countersign-server'
+import { storedOAuthKeys } from 'countersign-server/editions/oauth'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it } from 'vitest'
 import { has, need } from '../../../../test/needs.js'

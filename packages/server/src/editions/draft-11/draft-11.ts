@@ -1,3 +1,9 @@
+/**
+ * The person server of AAuth draft -11, as an edition of the auth server.
+ *
+ * @packageDocumentation
+ */
+
 import { draft11Jose, draft11Resource, isServerId, type PersonDocument } from 'countersign/editions/draft-11'
 import type { Draft11Settings } from '../../config/draft-11-settings.js'
 import type { ServerContext } from '../../http/context.js'
@@ -7,7 +13,7 @@ import { type StoredKeysOptions, storedSigningKeys } from '../../secrets/stored-
 import type { SignedEdition } from '../edition.js'
 import { authTokenEndpoint } from './auth-token.js'
 import { createDraft11Transport } from './consent-transport.js'
-import { deviceRoutes, draft11DeviceKeysName, storedDraft11DeviceKeys } from './devices.js'
+import { deviceRoutes, storedDraft11DeviceKeys } from './devices.js'
 import { tokenLifetime as draft11TokenLifetime } from './issue-token.js'
 import { draft11Name, paths } from './paths.js'
 import { pendingRoute } from './pending.js'
@@ -15,7 +21,7 @@ import { personTokenEndpoint } from './person-token.js'
 import { startRevocationSender } from './revocation-sender.js'
 import { revocationRoute, revokedToken } from './revocations.js'
 
-export { draft11DeviceKeysName, draft11Name, draft11TokenLifetime, storedDraft11DeviceKeys }
+export { draft11TokenLifetime, storedDraft11DeviceKeys }
 
 /** The keys and limits of the draft -11 edition. */
 export interface Draft11Options extends Draft11Settings {

@@ -1,3 +1,9 @@
+/**
+ * OAuth 2.1 for MCP clients, as an edition of the auth server.
+ *
+ * @packageDocumentation
+ */
+
 import { createFetchBudget } from 'countersign/discovery'
 import { accessTokenType, readForm, requireParameter } from 'countersign/editions'
 import type { NonceClaim } from 'countersign/signatures'

@@ -1,6 +1,7 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { decodeToken } from 'countersign/tokens'
-import { createAuthServer, draft11Server, fixedKeys, januaryServer } from 'countersign-server'
+import { createAuthServer, fixedKeys, januaryServer } from 'countersign-server'
+import { draft11Server } from 'countersign-server/editions/draft-11'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {

@@ -2,7 +2,8 @@ import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
 import { type AgentTokenClaims, draft11AgentSigning, draft11Jose, draft11Tokens } from 'countersign/editions/draft-11'
 import { signRequest } from 'countersign/signatures'
 import { issueToken, publishedJwk } from 'countersign/tokens'
-import { draft11Server, fixedKeys } from 'countersign-server'
+import { fixedKeys } from 'countersign-server'
+import { draft11Server } from 'countersign-server/editions/draft-11'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   agentWith,

@@ -1,13 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createSigner, generatePrivateJwk } from 'countersign'
-import {
-  createAuthServer,
-  fixedKeys,
-  januaryServer,
-  type OAuthSettings,
-  oauthEdition,
-  requireUsableOAuth,
-} from 'countersign-server'
+import { createAuthServer, fixedKeys, januaryServer, type OAuthSettings } from 'countersign-server'
+import { oauthEdition, requireUsableOAuth } from 'countersign-server/editions/oauth'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
 import { clientDocument, issuer, resourceDocument } from './oauth-stage.js'

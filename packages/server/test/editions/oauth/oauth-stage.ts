@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { fixedKeys, type OAuthOptions, oauthEdition } from 'countersign-server'
+import { fixedKeys } from 'countersign-server'
+import { type OAuthOptions, oauthEdition } from 'countersign-server/editions/oauth'
 import { expect, onTestFinished } from 'vitest'
 import { openMapStage, people, type Stage } from '../../attacks/stage.js'
 import { createScriptedUser } from '../../scripted-user.js'
