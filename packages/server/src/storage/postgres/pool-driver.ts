@@ -3,6 +3,7 @@ import { CompiledQuery, type DatabaseConnection, type Driver, type QueryResult }
 import type { Pool, PoolClient } from 'pg'
 import { EngineDriver } from '../sql/connection-driver.js'
 import { DatabaseFailure, isStalePlan } from './database-failure.js'
+import { type Answer, areValues, executePrepared } from './prepared-query.js'
 
 /** Maximum number of named statements that every connection keeps prepared. */
 const maxNames = 500
@@ -159,18 +160,15 @@ export class PoolConnection implements DatabaseConnection {
     if (parameters.length === 0) return this.#client.query(begins ? `begin; ${sql}` : sql)
     if (begins) await this.#client.query('begin')
     const name = this.#plans.nameOf(sql)
-    return this.#client.query({ text: sql, values: parameters.map(storable), ...(name !== undefined && { name }) })
+    const values = parameters.map(storable)
+    return name !== undefined && areValues(values)
+      ? executePrepared(this.#client, { name, text: sql, values })
+      : this.#client.query({ text: sql, values, ...(name !== undefined && { name }) })
   }
 }
 
 /** Members that `pg`'s types omit. */
 type Wired = PoolClient & { readonly connection: { readonly stream: Writable } }
-
-interface Answer {
-  command: string
-  rowCount: number | null
-  rows: unknown[]
-}
 
 const changes = new Set(['INSERT', 'UPDATE', 'DELETE'])
 
