@@ -197,6 +197,21 @@ export function foldedFits(
   return base !== undefined && foldedFits({ ...base, base: undefined }, names, read)
 }
 
+/**
+ * Whether a pattern with a literal first name matches a parent of a path, within the patterns that selected the path. Many servers run the
+ * program at `/admin` for `/admin/x`: Apache with MultiViews, and any server that passes the rest of the path to a script.
+ */
+export function isParent(
+  { segments, open }: FoldedPattern,
+  names: readonly string[],
+  selected: readonly { pattern: PathPattern }[] = [],
+): boolean {
+  const { length } = segments
+  if (open || length >= names.length || segments[0]?.free !== false) return false
+  if (selected.some(({ pattern }) => pattern.segments.length >= length)) return false
+  return segments.every((segment, at) => foldedSegmentFits(segment, names[at] as string))
+}
+
 function isNamed(patterns: readonly PathPattern[], at: number, name: string): boolean {
   return patterns.length > 0 && patterns.every(({ segments }) => !segments[at]?.free && segments[at]?.before === name)
 }

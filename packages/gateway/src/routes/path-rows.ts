@@ -108,6 +108,8 @@ export interface FoldedOwn {
   own: readonly PathRows[]
   /** The form, by the part dropped from the end of a path. @default index */
   end?: End
+  /** Whether the other row matches only a parent of the path. Only routes with `fallback` are compared with it. @default false */
+  isParent?: boolean
 }
 
 /**
@@ -120,9 +122,10 @@ export interface FoldedOwn {
 export function isStricter(
   other: PathRows,
   method: string,
-  { own, end = 'index' }: FoldedOwn,
+  { own, end = 'index', isParent = false }: FoldedOwn,
   isMore: (route: Route) => boolean,
-  ofUnlisted: () => boolean = () => isRefused(other, { own, end }),
+  ofUnlisted: () => boolean = () =>
+    isParent ? other.rows.some(({ route }) => isMore(route)) : isRefused(other, { own, end }),
 ): boolean {
   const pattern = other.formIn(other.fold, end)
   const narrower = own.filter((each) => isNarrower(each.formIn(other.fold, end), pattern))

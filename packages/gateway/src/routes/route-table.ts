@@ -11,7 +11,7 @@ import {
   requireNamedCalls,
   spelledReadings,
 } from './interpretations.js'
-import { divergesTo, type FoldedPattern, foldedFits, hasLongParameter, patternFits } from './path-pattern.js'
+import { divergesTo, type FoldedPattern, foldedFits, hasLongParameter, isParent, patternFits } from './path-pattern.js'
 import {
   type FoldedOwn,
   indexRows,
@@ -150,12 +150,11 @@ export function createRouteTable(all: readonly Route[], mcpPaths: readonly strin
         return `The path has lists of more than ${mostListed} items, some of which may require more`
       foldedMatches ??= [...matchesOf(paths, createFoldOnce(), { chosen })]
       const isMore = (route: Route) => !covers(need, route, method)
-      const found = foldedMatches.find(
-        (match) => isStricter(match.other, method, match, isMore) && !isShadowed(need, match.other),
-      )
-      if (!found) return undefined
-      const isListed = routesFor(found.other, method).length > 0
-      return `Some servers treat this path as another one, ${isListed ? 'which needs more' : `for which no route lists ${method}`}`
+      const isFallback = need.routes.every(({ fallback }) => fallback)
+      const isFound = (match: FoldedMatch) =>
+        isStricter(match.other, method, match, isMore) && !isShadowed(need, match.other)
+      const found = foldedMatches.find((match) => (isFallback || !match.isParent) && isFound(match))
+      return found && problemOf(found, method)
     }
 
     function isWiderRun(method: string, own: Need): boolean {
@@ -197,6 +196,8 @@ export function createRouteTable(all: readonly Route[], mcpPaths: readonly strin
           const fitting = (isRest ? compared : index.foldedIn(fold, end).around(near)).filter(fits)
           const own = chosen?.filter(fits) ?? (isRest ? [] : fitting)
           for (const other of fitting) yield { other, own, end }
+          for (const other of chosen ? index.foldedIn(fold, end).around(folded) : [])
+            if (isParent(formOf(other), folded, chosen)) yield { other, own, end, isParent: true }
         }
   }
 
@@ -262,6 +263,11 @@ function rememberVerdicts(routed: RoutedPath): RoutedPath {
 /** A row that a server may run for a path in one of the path's folded forms, and the selected rows that also match in this form. */
 interface FoldedMatch extends FoldedOwn {
   other: PathRows
+}
+
+function problemOf({ other }: FoldedMatch, method: string): string {
+  const isListed = routesFor(other, method).length > 0
+  return `Some servers treat this path as another one, ${isListed ? 'which needs more' : `for which no route lists ${method}`}`
 }
 
 /** The names below the first name of a pattern, such as those below `/wp-json` in WordPress. */

@@ -51,8 +51,9 @@ export interface Route {
    */
   mayShadow?: true | undefined
   /**
-   * Serves every path that it matches and that no other route lists, even if routes within it require more. Set this only if the API has no
-   * other names for those routes. For a path that ends with `*`, or that has a parameter beside a stricter path such as `/admin/*`.
+   * Serves every path that it matches and that no other route lists, even if routes within it require more, except for the paths below those
+   * routes. Set this only if the API has no other names for those routes. For a path that ends with `*`, or that has a parameter beside a
+   * stricter path such as `/admin/*`.
    * @default false
    */
   fallback?: true | undefined

@@ -696,6 +696,30 @@ describe('a path that matches a stricter route only after folding is refused', (
     expect(refusalOf('/users/index.html', { of: table })).toBe('target_ambiguous')
   })
 
+  // Apache with MultiViews runs admin.php for /admin/x, as any server does for a script without an extension.
+  it.each([
+    ['GET', '/admin/x', 'target_ambiguous'],
+    ['GET', '/Admin/x/y.css', 'target_ambiguous'],
+    ['GET', '/hook/x', 'target_ambiguous'],
+    ['GET', '/users/7/avatar', 'target_ambiguous'],
+    ['GET', '/admins/x', 'passed'],
+    ['GET', '/events/7/x', 'passed'],
+    ['GET', '/a/print/x', 'passed'],
+    ['POST', '/about/x', 'passed'],
+  ])('a route with fallback does not serve paths below a stricter one: %s %s', (method, target, expected) => {
+    const of: Route[] = [
+      { method: '*', path: '/*', require: 'none', fallback: true },
+      { method: 'GET', path: '/admin', ...write },
+      { method: 'POST', path: '/hook', require: 'identity' },
+      { method: 'GET', path: '/users/{id}', ...read },
+      { method: 'GET', path: '/{page}/print', ...read },
+      { method: 'GET', path: '/about', require: 'none' },
+      { method: 'GET', path: '/events', ...read },
+      { method: 'GET', path: '/events/*', require: 'none', fallback: true },
+    ]
+    expect(refusalOf(target, { of, method })).toBe(expected)
+  })
+
   it('and every code point is folded like its other forms', () => {
     const encoded = (text: string) => encodeURIComponent(`x${text}y`)
     const wide: Route = { method: 'GET', path: '/*', require: 'none', fallback: true }
