@@ -527,7 +527,8 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
     expect(await ask(await signedLines('/events'))).toMatch(/^HTTP\/1\.1 401[\s\S]*\r\nagent-auth: .*resource_token=/i)
     const narrow = await ask(await signedLines('/events', undefined, await byToken('events.other')))
     expect(narrow).toMatch(/^HTTP\/1\.1 403[\s\S]*\r\nagent-auth: .*resource_token=/i)
-    expect(statusOf(await ask(await signedLines('/nowhere')))).toBe(404)
+    // G60. A cache in front of the proxy must not repeat a refusal to other callers.
+    expect(await ask(await signedLines('/nowhere'))).toMatch(/^HTTP\/1\.1 404[\s\S]*\r\ncache-control: [^\r]*no-store/i)
     expect(await ask(['DELETE /events HTTP/1.1', 'Host: api.example'])).toMatch(/^HTTP\/1\.1 405[\s\S]*\r\nAllow: \S/i)
     expect(statusOf(await ask(['GET //events HTTP/1.1', 'Host: api.example']))).toBe(400)
     expect(statusOf(await ask(['GET /%65vents HTTP/1.1', 'Host: api.example']))).toBe(400)

@@ -696,7 +696,7 @@ describe('a path that matches a stricter route only after folding is refused', (
     expect(refusalOf('/users/index.html', { of: table })).toBe('target_ambiguous')
   })
 
-  // Apache with MultiViews runs admin.php for /admin/x, as any server does for a script without an extension.
+  // G59. Apache with MultiViews runs admin.php for /admin/x, as any server does for a script without an extension.
   it.each([
     ['GET', '/admin/x', 'target_ambiguous'],
     ['GET', '/Admin/x/y.css', 'target_ambiguous'],
