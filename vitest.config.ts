@@ -68,7 +68,7 @@ const shared = [
   'packages/server/test/{account,admission}/**/*.test.ts',
   'packages/server/test/storage/{sql,rows}/**/*.test.ts',
   'packages/gateway/test/{openapi,routes}/**/*.test.ts',
-  'packages/cli/test/{agent-folder,demo,message-trace,terminal}/**/*.test.ts',
+  'packages/cli/test/{agent-folder,demo,message-trace,network,terminal}/**/*.test.ts',
   'packages/cli/test/mcp/{consent,messages,server}/**/*.test.ts',
 ]
 /** Files there that use PostgreSQL, start processes or take long: what is shared is the inner loop, `npm run test:quick`. */

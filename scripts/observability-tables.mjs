@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createMetrics } from 'countersign/observability'
+import { createMetrics } from 'countersign/metrics'
 import { auditEvents } from 'countersign-server'
 import { serverLogLines } from '../packages/cli/dist/terminal/server-log.js'
 import { eventLogLines } from '../packages/countersign/dist/observability/event-log-lines.js'

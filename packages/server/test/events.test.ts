@@ -1,5 +1,5 @@
 import { AAuthError, type CountersignEvent } from 'countersign'
-import { createMetrics } from 'countersign/observability'
+import { createMetrics } from 'countersign/metrics'
 import { hashPassword, StorageError } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished, vi } from 'vitest'

@@ -1,7 +1,12 @@
 import type { CountersignEvent } from 'countersign'
-import { type ConfigState, createMetrics } from 'countersign/observability'
+import type { ConfigState } from 'countersign/metrics'
 import { createConfiguredGateway, type Gateway, type LoadedGatewayConfig } from 'countersign-gateway'
-import { createReadinessView, createStoppableServer, listenWithAdmin } from '../network/listen-with-admin.js'
+import {
+  createReadinessView,
+  createStoppableServer,
+  listenWithAdmin,
+  openMetrics,
+} from '../network/listen-with-admin.js'
 import type { ServerLog } from '../terminal/server-log.js'
 import { workerAdminPort } from '../workers/run-workers.js'
 import type { OpenMemory } from './open-shared-memory.js'
@@ -25,12 +30,12 @@ export async function startGateway(
   config: LoadedGatewayConfig,
   { memory, log, state }: { memory: OpenMemory; log: ServerLog; state: () => ConfigState },
 ): Promise<RunningGateway> {
-  const metrics = createMetrics({ logWriteErrors: () => log.writeErrors, config: state })
+  const metrics = await openMetrics(config.settings, { logWriteErrors: () => log.writeErrors, config: state })
   const gateway = createConfiguredGateway(config, {
     shared: memory.shared,
     onEvent(event) {
       if (!isToldByGateway(event)) log.onEvent(event)
-      metrics.onEvent(event)
+      metrics?.onEvent(event)
     },
   })
   const open = createStoppableServer(gateway.server)
@@ -38,7 +43,7 @@ export async function startGateway(
   const stopListening = await listenWithAdmin(open, {
     listen,
     settings: { host: 'listen.host', port: 'listen.port' },
-    admin: admin && { ...admin, port: workerAdminPort(admin.port) },
+    admin: admin && metrics && { ...admin, port: workerAdminPort(admin.port), metrics },
     connections: 256,
     readinessProblem: createReadinessView(
       {
@@ -48,7 +53,6 @@ export async function startGateway(
       },
       log,
     ),
-    metrics,
   })
   return {
     use: gateway.use,

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { Server as NetServer } from 'node:net'
+import type { Metrics, MetricsOptions } from 'countersign/metrics'
 import { createConnectionQueue } from 'countersign/node'
-import type { Metrics } from 'countersign/observability'
 import { CommandError, errorCode } from '../command/errors.js'
 import type { ServerLog } from '../terminal/server-log.js'
 
@@ -11,11 +11,18 @@ interface ListenWithAdminOptions {
   /** The settings to mention in the error if that port cannot be opened. */
   settings: ListenerSettings
   /** The admin port for operators; undefined for no admin port. */
-  admin: { host: string; port: number; hosts?: readonly string[] | undefined } | undefined
+  admin: { host: string; port: number; hosts?: readonly string[] | undefined; metrics: Metrics } | undefined
   /** Maximum number of connections to the admin port. */
   connections: number
   readinessProblem: () => Promise<string | undefined>
-  metrics: Metrics
+}
+
+/** Creates metrics; undefined without an admin port, from which alone they can be read. */
+export async function openMetrics(
+  { admin }: { admin?: object | undefined },
+  options: MetricsOptions,
+): Promise<Metrics | undefined> {
+  return admin && (await import('countersign/metrics')).createMetrics(options)
 }
 
 /** HTTP timeouts of both ports. */
@@ -29,19 +36,20 @@ export const httpTimes = { requestTimeout: 30_000, headersTimeout: 10_000, keepA
  */
 export async function listenWithAdmin(
   open: StoppableServer,
-  { listen, settings, admin, connections, readinessProblem, metrics: { registry } }: ListenWithAdminOptions,
+  { listen, settings, admin, connections, readinessProblem }: ListenWithAdminOptions,
 ): Promise<() => Promise<void>> {
-  const view = {
-    readinessProblem,
-    metrics: async () => ({ text: await registry.metrics(), type: registry.contentType }),
-  }
-  const operators = createStoppableServer(
-    createServer(httpTimes, createAdminListener(view, admin ? [admin.host, ...(admin.hosts ?? [])] : [])),
-  )
-  operators.server.maxConnections = connections
+  const operators =
+    admin &&
+    createStoppableServer(
+      createServer(
+        httpTimes,
+        createAdminListener({ readinessProblem, ...admin }, [admin.host, ...(admin.hosts ?? [])]),
+      ),
+    )
+  if (operators) operators.server.maxConnections = connections
   await openListener(open.server, listen, settings)
   try {
-    if (admin) await openListener(operators.server, admin, { host: 'admin.host', port: 'admin.port' })
+    if (operators) await openListener(operators.server, admin, { host: 'admin.host', port: 'admin.port' })
   } catch (error) {
     await open.stop()
     throw error
@@ -49,7 +57,7 @@ export async function listenWithAdmin(
   return async () => {
     const end = performance.now() + patience
     await open.stop()
-    if (admin) await operators.stop(Math.max(0, end - performance.now()))
+    await operators?.stop(Math.max(0, end - performance.now()))
   }
 }
 
@@ -57,8 +65,7 @@ export async function listenWithAdmin(
 interface AdminView {
   /** Why no requests should be sent to this server; undefined if it is ready, which means that it can write and sign. */
   readinessProblem(): Promise<string | undefined>
-  /** Metrics for Prometheus, with their media type. */
-  metrics(): Promise<{ text: string; type: string }>
+  metrics: Metrics
 }
 
 /**
@@ -74,10 +81,7 @@ function createAdminListener(view: AdminView, hosts: readonly string[]): Request
       const problem = await view.readinessProblem()
       return problem === undefined ? [200, 'ready\n'] : [503, `not ready: ${problem}\n`]
     },
-    '/metrics': async () => {
-      const { text, type } = await view.metrics()
-      return [200, text, type]
-    },
+    '/metrics': async () => [200, await view.metrics.registry.metrics(), view.metrics.registry.contentType],
   }
   const respond: RequestListener = (incoming, outgoing) => {
     const path = (incoming.url ?? '').split('?', 1)[0] ?? ''

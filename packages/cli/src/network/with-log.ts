@@ -1,4 +1,4 @@
-import { createLog } from 'countersign/observability'
+import { createLog } from 'countersign/log'
 import type { ServerLog } from '../terminal/server-log.js'
 import type { Terminal } from '../terminal/terminal.js'
 

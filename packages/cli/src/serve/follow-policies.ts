@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { ConfigState } from 'countersign/observability'
+import type { ConfigState } from 'countersign/metrics'
 import { type LoadedConfig, loadConfig, type Policy, policyOfRules } from 'countersign-server/operate'
 import { namesOfChanges, watchFile } from '../command/watch-file.js'
 import type { ServerLog } from '../terminal/server-log.js'

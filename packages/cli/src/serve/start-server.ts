@@ -1,6 +1,7 @@
 import { createServer, type RequestListener } from 'node:http'
 import { type CertificateFinder, isLoopbackIdentifier } from 'countersign/discovery'
 import { maxFormBytes } from 'countersign/editions'
+import type { Metrics } from 'countersign/metrics'
 import {
   ConfigurationError,
   createClientAddress,
@@ -9,7 +10,6 @@ import {
   createTrustedPeers,
   limitConnections,
 } from 'countersign/node'
-import { createMetrics, type Metrics } from 'countersign/observability'
 import {
   createAuthServer,
   januaryServer,
@@ -37,7 +37,13 @@ import {
   openPersonalAgents,
   requireUsableEditions,
 } from '../editions/server-editions.js'
-import { createReadinessView, createStoppableServer, httpTimes, listenWithAdmin } from '../network/listen-with-admin.js'
+import {
+  createReadinessView,
+  createStoppableServer,
+  httpTimes,
+  listenWithAdmin,
+  openMetrics,
+} from '../network/listen-with-admin.js'
 import type { ServerLog } from '../terminal/server-log.js'
 import { workerAdminPort } from '../workers/run-workers.js'
 import { watchPolicies } from './follow-policies.js'
@@ -77,17 +83,17 @@ export async function startServer(
     limits: { nonces: settings.limits.nonces },
   })
   const followed = watchPolicies(config, env, log)
-  const metrics = createMetrics({
-    config: followed.state,
-    logWriteErrors: () => log.writeErrors,
-    pool: storage.connections,
-    retentionLag: () => (performance.now() - sweptAt) / 1000,
-  })
-  const observer = createObserver((event) => {
-    log.onEvent(event)
-    metrics.onEvent(event)
-  })
   try {
+    const metrics = await openMetrics(settings, {
+      config: followed.state,
+      logWriteErrors: () => log.writeErrors,
+      pool: storage.connections,
+      retentionLag: () => (performance.now() - sweptAt) / 1000,
+    })
+    const observer = createObserver((event) => {
+      log.onEvent(event)
+      metrics?.onEvent(event)
+    })
     await requireOwnDatabase(storage, settings.issuer)
     const firstStart = (await storage.listKeys()).length === 0
     const keys = await storedKeys({ storage, masterKey })
@@ -169,7 +175,7 @@ function startRotation(
 /** How requests are observed. */
 interface Watch {
   log: ServerLog
-  metrics: Metrics
+  metrics: Metrics | undefined
   observer: Observer
 }
 
@@ -219,10 +225,9 @@ async function listen(
   return listenWithAdmin(open, {
     listen: at,
     settings: { host: 'listen.host', port },
-    admin: admin && { ...admin, port: workerAdminPort(admin.port) },
+    admin: admin && metrics && { ...admin, port: workerAdminPort(admin.port), metrics },
     connections,
     readinessProblem,
-    metrics,
   })
 }
 

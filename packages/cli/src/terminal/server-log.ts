@@ -1,4 +1,4 @@
-import type { Log, LogFields } from 'countersign/observability'
+import type { Log, LogFields } from 'countersign/log'
 
 /**
  * The lines that `server start` and the gateway write in addition to events, by level: when each line is written, and its fields. The table

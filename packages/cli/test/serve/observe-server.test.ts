@@ -1,7 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
-import { createLog } from 'countersign/observability'
+import { createLog } from 'countersign/log'
 import { StorageError } from 'countersign-server'
 import { expect, it } from 'vitest'
 import { createObserver, logFailure } from '../../src/serve/observe-server.js'

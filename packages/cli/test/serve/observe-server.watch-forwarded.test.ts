@@ -1,4 +1,4 @@
-import type { Log, LogFields } from 'countersign/observability'
+import type { Log, LogFields } from 'countersign/log'
 import { expect, it } from 'vitest'
 import { watchForwarded } from '../../src/serve/observe-server.js'
 

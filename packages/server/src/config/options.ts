@@ -177,7 +177,7 @@ export interface AuthServerOptions extends AuthServerSettings {
   /**
    * Called with an event for each request, refusal, lookup, decision, storage operation and password, for logs, metrics and traces. A
    * refusal event carries more than the response does, such as the rule that denied the request or why an agent's lookup failed.
-   * `countersign/observability` provides a logger and metrics. @default no events
+   * `countersign/log` and `countersign/metrics` provide a logger and metrics. @default no events
    */
   onEvent?: OnEvent | undefined
   /** Called for failures that are not the caller's fault, with the id that the caller was shown. @default a process warning */
