@@ -1,6 +1,6 @@
 import { isLoopbackIdentifier, type NetworkOptions } from 'countersign/discovery'
 import { createGuardedFetch } from 'countersign/node'
-import * as oidc from 'openid-client'
+import type * as Oidc from 'openid-client'
 import { usernameProblem } from '../lib/credential-rules.js'
 
 /** An identity provider that users can sign in with (OpenID Connect). */
@@ -58,6 +58,9 @@ interface ProviderSignIn extends Pick<ProviderState, 'returnTo' | 'provedFor' | 
   maxAge: number
 }
 
+/** Loads the client on first use: most servers have no identity provider. */
+const loadOidc = () => import('openid-client')
+
 /** Allowed clock skew between the provider and this server, in seconds. */
 const clockSkew = 60
 
@@ -68,7 +71,7 @@ const clockSkew = 60
 function createReach({ issuer, allowInsecureLoopback = false }: IdentityProvider, network: NetworkOptions) {
   const configuredOrigin = new URL(issuer).origin
   const fetch = createGuardedFetch({ ...network, allowInsecureLoopback, configuredOrigin })
-  const reach: oidc.CustomFetch = async (url, { method, headers, body, signal }) => {
+  const reach: Oidc.CustomFetch = async (url, { method, headers, body, signal }) => {
     const content = body instanceof URLSearchParams ? body.toString() : body
     if (content !== null && content !== undefined && typeof content !== 'string')
       throw new TypeError('only form bodies can be sent to providers')
@@ -93,8 +96,9 @@ export function createIdentityProviderClient(
   network: NetworkOptions,
 ): IdentityProviderClient {
   const reach = createReach(provider, network)
-  let configured: Promise<oidc.Configuration> | undefined
-  const findConfiguration = () => {
+  let configured: Promise<Oidc.Configuration> | undefined
+  const findConfiguration = async () => {
+    const oidc = await loadOidc()
     configured ??= oidc
       .discovery(new URL(provider.issuer), provider.clientId, provider.clientSecret, undefined, {
         execute: provider.allowInsecureLoopback ? [oidc.allowInsecureRequests] : [],
@@ -112,6 +116,7 @@ export function createIdentityProviderClient(
     name: provider.name,
     issuer: provider.issuer,
     async start({ returnTo, provedFor, startedAt, again, maxAge }) {
+      const oidc = await loadOidc()
       const verifier = oidc.randomPKCECodeVerifier()
       const minted = { state: oidc.randomState(), nonce: oidc.randomNonce(), verifier }
       const state = { provider: provider.id, ...minted, returnTo, provedFor, startedAt, again }
@@ -130,6 +135,7 @@ export function createIdentityProviderClient(
     async finish(callback, state) {
       const asSent = new URL(redirectUri)
       asSent.search = callback.search
+      const oidc = await loadOidc()
       const configuration = await findConfiguration()
       const tokens = await oidc.authorizationCodeGrant(configuration, asSent, {
         pkceCodeVerifier: state.verifier,
@@ -150,7 +156,7 @@ export function createIdentityProviderClient(
   }
 }
 
-function identityOf({ iss, sub, ...claimed }: oidc.IDToken, said: Readonly<Record<string, unknown>>): ProviderIdentity {
+function identityOf({ iss, sub, ...claimed }: Oidc.IDToken, said: Readonly<Record<string, unknown>>): ProviderIdentity {
   const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value.slice(0, 254) : undefined)
   const claim = (name: string) => text(claimed[name]) ?? text(said[name])
   // Both members must come from the same source: `email_verified` refers to the address next to it.
@@ -197,7 +203,8 @@ interface ProviderProblem {
 }
 
 /** Returns the problem if the user or the provider caused the failure; undefined means a bug. */
-export function providerProblemOf(error: unknown): ProviderProblem | undefined {
+export async function providerProblemOf(error: unknown): Promise<ProviderProblem | undefined> {
+  const oidc = await loadOidc()
   if (error instanceof StaleSignIn) return { problem: 'provider_not_fresh', reason: 'stale_auth_time' }
   if (error instanceof oidc.AuthorizationResponseError) {
     const { error: reason } = error

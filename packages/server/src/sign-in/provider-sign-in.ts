@@ -83,7 +83,7 @@ async function recordFailure(
   { id: provider, ip, requestId }: Visit,
   error: unknown,
 ): Promise<FailedSignIn['problem']> {
-  const found = providerProblemOf(error)
+  const found = await providerProblemOf(error)
   if (!found) throw error
   const { problem, reason } = found
   const event = problem === 'provider_denied' ? 'signin.provider_denied' : 'signin.provider_failed'

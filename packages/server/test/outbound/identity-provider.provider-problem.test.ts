@@ -8,16 +8,16 @@ describe('a failed sign-in at a provider', () => {
   it.each([
     ['a timeout', wrapped(new ProviderUnreachable(new DOMException('late', 'TimeoutError'))), 'TimeoutError'],
     ['an unreadable key', wrapped(new DOMException('a missing key', 'DataError')), 'DataError'],
-  ])('is the provider’s fault: %s', (_claim, error, reason) => {
-    expect(providerProblemOf(error)).toEqual({ problem: 'provider_failed', reason })
+  ])('is the provider’s fault: %s', async (_claim, error, reason) => {
+    expect(await providerProblemOf(error)).toEqual({ problem: 'provider_failed', reason })
   })
 
   it.each([
     ['a TypeError', new TypeError('undefined is not a function')],
     ['a RangeError that the library wrapped', wrapped(new RangeError('too long'))],
     ['a value that is not an error', 'text'],
-  ])('is a bug: %s', (_claim, error) => {
-    expect(providerProblemOf(error)).toBeUndefined()
+  ])('is a bug: %s', async (_claim, error) => {
+    expect(await providerProblemOf(error)).toBeUndefined()
   })
 })
 
@@ -43,8 +43,8 @@ it.each<[string, unknown, object | undefined]>([
     { reason: 'OAUTH_X' },
   ],
   ['an error of the library without a code', new oidc.ClientError('x'), undefined],
-])('the operator learns the innermost reason of %s', (_claim, error, expected) => {
-  expect(providerProblemOf(error)).toEqual(expected && { problem: 'provider_failed', ...expected })
+])('the operator learns the innermost reason of %s', async (_claim, error, expected) => {
+  expect(await providerProblemOf(error)).toEqual(expected && { problem: 'provider_failed', ...expected })
 })
 
 const provider = { id: 'home', name: 'Home', issuer: 'https://id.example', clientId: 'c', clientSecret: 's' }

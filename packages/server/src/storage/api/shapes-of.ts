@@ -33,13 +33,9 @@ const others: Readonly<Record<string, string>> = {
   y: 'ʏ',
 }
 
-const shapes = new Map(
-  [lookAlikes, others].flatMap((each) =>
-    Object.entries(each).flatMap(([shape, characters]) =>
-      Array.from(characters, (character): [string, string] => [character, shape]),
-    ),
-  ),
-)
+const shapes = new Map<string, string>()
+for (const [shape, characters] of [lookAlikes, others].flatMap(Object.entries<string>))
+  for (const character of characters) shapes.set(character, shape)
 
 /** Returns the shapes of the characters in a string. Strings that look alike have the same shapes (UTS 39, skeletons). */
 export function shapesOf(text: string): string {
