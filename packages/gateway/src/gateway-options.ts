@@ -57,8 +57,9 @@ export interface GatewayOptions {
    */
   otherwise?: 'refuse' | 'pass' | undefined
   /**
-   * Whether the API may interpret any query key or value as the path, as in `/?r=admin/users`. If so, such a request is refused if a route
-   * with that path requires more. Keys and values that start with a slash, and `rest_route`, are always checked. @default false
+   * Whether the API may interpret any query key or value, form value or cookie as the path, as in `/?r=admin/users`. If so, such a request
+   * is refused if a route with that path requires more. Values that start with a slash in a query or form, and `rest_route`, are always
+   * checked. @default false
    */
   frontController?: boolean | undefined
   /**

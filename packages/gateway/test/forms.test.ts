@@ -565,8 +565,8 @@ describe('a form with a path that a front controller may run', () => {
     { method: 'GET', path: '/public', require: 'none' },
   ]
 
-  async function post(type: string, body: string, path = '/'): Promise<number> {
-    const { port } = await openGateway({ routes, mcp: [{ path: '/mcp', tools: {} }] })
+  async function post(type: string, body: string, path = '/', frontController = false): Promise<number> {
+    const { port } = await openGateway({ routes, mcp: [{ path: '/mcp', tools: {} }], frontController })
     const head = [`POST ${path} HTTP/1.1`, 'Host: api.example', `Content-Type: ${type}`]
     const whole = statusOf(await exchange(port, message([...head, `Content-Length: ${body.length}`], body)))
     const chunks = Array.from(body, (byte) => `1\r\n${byte}\r\n`)
@@ -603,6 +603,18 @@ describe('a form with a path that a front controller may run', () => {
     ['text/plain', 'r=/admin/users'],
   ])('is accepted if it leads to no route that requires more: %s %.60s', async (type, body) => {
     expect(await post(type, body)).toBe(200)
+  })
+
+  it.each([
+    [form, 'a=1&url=admin/users', 400],
+    [form, 'url=+%00Admin', 400],
+    [form, `url=${'+'.repeat(2000)}admin`, 400],
+    [form, `url=admin/${'x'.repeat(9000)}`, 400],
+    [form, 'url=mcp', 400],
+    [multipart, part('Content-Disposition: form-data; name="url"').replace('DELETE', 'admin/users'), 400],
+    [form, `title=About+admin&text=${'and/or '.repeat(2000)}&page=public`, 200],
+  ])('also without a slash, if the API is a front controller: %s %.40s', async (type, body, status) => {
+    expect(await post(type, body, '/', true)).toBe(status)
   })
 })
 

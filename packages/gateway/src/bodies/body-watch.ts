@@ -45,6 +45,7 @@ export function createBodyWatch(headers: IncomingHttpHeaders, judged?: CheckedRe
 /** Checks nothing, for a request that the API itself authenticates. */
 const noFieldCheck: FieldCheck = {
   isData: false,
+  anyPath: false,
   mayNest: () => false,
   header: () => undefined,
   name: () => undefined,

@@ -52,7 +52,7 @@ export function watchParameters(fields: FieldCheck): Watch {
 
   function readValue(text: Buffer, from: number, end: number): void {
     if (from === end) return
-    isWanted ??= mayBeMethod || wantedStarts[text[from] as number]
+    isWanted ??= mayBeMethod || fields.anyPath || wantedStarts[text[from] as number]
     if (isWanted && value.length < longestValue)
       value += text.toString('latin1', from, Math.min(end, from + longestValue))
   }
@@ -207,7 +207,7 @@ export function watchParts(boundary: string, fields: FieldCheck): Watch {
     const sent = value.slice(2).trimEnd()
     value = ''
     if (isLong) fields.longValue(sent)
-    else if (wantedContent.test(sent))
+    else if (fields.anyPath || wantedContent.test(sent))
       fields.value(
         Buffer.from(sent, 'latin1')
           .toString()

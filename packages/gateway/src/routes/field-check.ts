@@ -2,8 +2,8 @@ import { METHODS } from 'node:http'
 import { AAuthError } from 'countersign/resource'
 import { lettersOf, traitsOf } from '../headers.js'
 import { requireNotClosed } from './closed-paths.js'
-import { mayContainUrl, pathsOfUrl, skippedBefore, urlsIn } from './nested-urls.js'
-import { beginsAsPath, interpretedNames, pathsInQuery, type QueryPath } from './query-paths.js'
+import { mayContainUrl, nested, pathsOfUrl, skippedBefore, urlsIn } from './nested-urls.js'
+import { beginsAsPath, interpretedNames, pathsInValue, type QueryPath } from './query-paths.js'
 import { type ParsedPath, requirePath } from './request-path.js'
 import {
   parameterLayers,
@@ -23,6 +23,8 @@ import type { GatewayRules, RoutedPath } from './route-table.js'
 export interface FieldCheck {
   /** Whether the route permits fields that name a method or a nested request, because the API treats them as data. */
   readonly isData: boolean
+  /** Whether any value may be a path that requires more, with or without a slash at its start. */
+  readonly anyPath: boolean
   /** Whether a nested request may require more. */
   mayNest(): boolean
   header(name: string, value: string): void
@@ -79,7 +81,7 @@ const anyMethod = ''
 export function createFieldCheck(judged: CheckedRequest, most = maxInBody): FieldCheck {
   const { need } = judged
   const { method, rawTarget } = judged.head
-  const { table, isClosed } = judged.rules
+  const { table, isClosed, frontController = false } = judged.rules
   let parsed: ParsedPath | undefined
   const path = () => (parsed ??= requirePath(rawTarget))
   let found = judged.routed
@@ -90,6 +92,7 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
   let [compared, names, batches] = [0, 0, 0]
   let isStricter: boolean | undefined
   const mayNest = () => (isStricter ??= !isData && table.hasStricter(need))
+  const anyPath = frontController && (isClosed !== undefined || table.hasStricter(need))
 
   function refuseNested(what: string): void {
     if (mayNest()) throw nested(what)
@@ -138,6 +141,7 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
 
   return {
     isData,
+    anyPath,
     mayNest,
     url,
     header(name, value) {
@@ -154,20 +158,14 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
     methodField,
     longValue(start) {
       if (longStart.test(parameterName(start))) refuseNested('A field that is too long to be inspected')
+      if (anyPath) compare(start, () => pathsInValue(start, { frontController }), method)
     },
     value(encoded, { isInQuery } = { isInQuery: false }) {
       if (mayBeBatch.test(encoded)) for (const text of parameterLayers(encoded)) batch(text)
-      if (!isInQuery && beginsAsPath(encoded))
-        compare(encoded, () => pathsInQuery(encoded, { frontController: false }), method)
+      if (!isInQuery && (anyPath || beginsAsPath(encoded)))
+        compare(encoded, () => pathsInValue(encoded, { frontController }), method)
     },
   }
-}
-
-function nested(what: string): AAuthError {
-  return new AAuthError(
-    'target_ambiguous',
-    `${what} may specify another request, which may require more: send that request directly. If the API treats this as data, set mayNameMethod on the route.`,
-  )
 }
 
 /**

@@ -1,3 +1,4 @@
+import { AAuthError } from 'countersign/resource'
 import type { QueryPath } from './query-paths.js'
 import { parsePath } from './request-path.js'
 import { unescaped } from './require-plain-fields.js'
@@ -80,3 +81,11 @@ export function pathsOfUrl(url: string, own: readonly string[] = []): QueryPath[
 /** The scheme, authority, and path of a URL. Its query and fragment may contain anything but control characters. */
 const plainUrl =
   /^([a-z][a-z0-9+.-]*:)?(\/\/[\w.~:@[\]-]+(?=[/?#]|$))?((?!\/\/)[^?#&;\s\p{Cc}\p{Surrogate}]*)(?:[?#][^\p{Cc}]*)?$/iu
+
+/** The refusal of a request that may contain another one. */
+export function nested(what: string): AAuthError {
+  return new AAuthError(
+    'target_ambiguous',
+    `${what} may specify another request, which may require more: send that request directly. If the API treats this as data, set mayNameMethod on the route.`,
+  )
+}

@@ -24,6 +24,7 @@ const trimmed = String.raw`(?:[\0-\x20+]|%(?:25)*(?:[01][\da-f]|20))*`
 const anySlash = String.raw`(?:[/\\]|%(?:25)*(?:2f|5c))`
 
 const slashAtStart = new RegExp(`^${trimmed}${anySlash}`, 'i')
+const trimmedAtStart = new RegExp(`^${trimmed}`, 'i')
 
 /** The raw keys and values that start with a slash. */
 const fieldsWithSlash = new RegExp(`(?<=^|[&;=])${trimmed}${anySlash}[^&;=]*`, 'gi')
@@ -43,7 +44,7 @@ export function beginsAsPath(encoded: string): boolean {
 interface Candidate {
   encoded: string
   isRest: boolean
-  /** The characters at which the path ends after decoding. */
+  /** The characters at which the path ends after decoding. Some servers end it at NUL, others trim NUL from its end. */
   end: RegExp
 }
 
@@ -76,16 +77,25 @@ export function pathsInQuery(query: string, options: QueryOptions): QueryPath[] 
   return [...paths.values()]
 }
 
+/** Number of characters of a form value that a front controller may take as the path. Longer values are other text. */
+const longestPath = 1024
+
+/** Like {@link pathsInQuery}, for the value of a form field. */
+export function pathsInValue(encoded: string, options: QueryOptions): QueryPath[] {
+  const { frontController } = options
+  return pathsInQuery(frontController ? encoded.replace(trimmedAtStart, '').slice(0, longestPath) : encoded, options)
+}
+
 function* candidatesIn(query: string, { frontController }: QueryOptions): Generator<Candidate> {
   for (const [encoded] of query.matchAll(frontController ? allFields : fieldsWithSlash))
-    yield { encoded, isRest: false, end: /[?#&]/ }
+    yield { encoded, isRest: false, end: /[?#&\0]/ }
   // CodeIgniter treats the whole query as the path, including parameter separators.
   if (/[&;=]/.test(query) && (frontController || beginsAsPath(query)))
-    yield { encoded: query, isRest: false, end: /[?#]/ }
+    yield { encoded: query, isRest: false, end: /[?#\0]/ }
   // WordPress treats the value of `rest_route` as the path, with or without a slash.
   if (!/rest|%/i.test(query)) return // its letters are neither plain nor encoded
   for (const [, key, encoded] of query.matchAll(longParameters) as Iterable<[string, string, string]>)
-    if (isRestRoute(parameterName(key))) yield { encoded, isRest: true, end: /[?#&]/ }
+    if (isRestRoute(parameterName(key))) yield { encoded, isRest: true, end: /[?#&\0]/ }
 }
 
 /** The segments of an encoded path, without empty ones, and with dot segments resolved. */

@@ -48,8 +48,8 @@ export interface GatewayRules {
   /** Whether a request without signature headers is refused, or left to the upstream's own authentication. */
   otherwise: 'refuse' | 'pass'
   /**
-   * Whether the API may interpret any query key or value as the path. @default only `rest_route`, and keys and values that start with a
-   * slash
+   * Whether the API may interpret any query key or value, form value or cookie as the path. @default only `rest_route`, and those in a
+   * query or form that start with a slash
    */
   frontController?: boolean | undefined
   /** Whether OAuth access tokens are accepted. @default false */

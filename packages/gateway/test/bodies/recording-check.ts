@@ -2,6 +2,7 @@ import { AAuthError } from 'countersign/resource'
 
 interface FieldCheck {
   isData: boolean
+  anyPath: boolean
   mayNest(): boolean
   name(name: string): void
   methodField(name: string, value: string, options?: { isMember: boolean }): void
@@ -37,6 +38,7 @@ function watchedChunks(watchFor: (fields: FieldCheck) => Watch, chunks: readonly
   try {
     const watch = watchFor({
       isData: false,
+      anyPath: false,
       mayNest: () => true,
       name: (name) => note(`name ${name}`),
       methodField: (name, value, options) => note(`${options?.isMember ? 'member' : 'field'} ${name}: ${value}`),

@@ -18,10 +18,10 @@ const of: Route[] = [
 const table = createRouteTable(of)
 const isClosed = createClosedPaths([{ path: '/mcp', below: true }])
 
-function refusalOf(rawTarget: string, { frontController = false, method = 'GET' } = {}): string {
+function refusalOf(rawTarget: string, { frontController = false, method = 'GET', cookie = '' } = {}): string {
   try {
     const rules = { table, isClosed, frontController, otherwise: 'refuse' } as const
-    checkRequest({ method, rawTarget, rawHeaders: [] }, rules)
+    checkRequest({ method, rawTarget, rawHeaders: ['Cookie', cookie] }, rules)
     return 'passed'
   } catch (error) {
     if (error instanceof AAuthError) return error.code
@@ -76,12 +76,22 @@ describe('a query with a path that requires more is rejected', () => {
     '/?r=admin/users',
     '/?s=Admin%2Fusers&x',
     '/?q=wp-json',
+    '/?q=admin/users%00',
+    '/?q=admin/users%00.html',
     '/?a=signed',
     '/?x=mcp/x',
     '/?users/a=b/private',
   ])('%s, if the API is a front controller', (target) => {
     expect(refusalOf(target)).toBe('passed')
     expect(refusalOf(target, { frontController: true })).toBe('target_ambiguous')
+  })
+
+  // Without php.ini, cookies replace parameters in PHP's $_REQUEST.
+  it('a cookie, if the API is a front controller', () => {
+    const cookie = 'a=b; url=admin/users'
+    expect(refusalOf('/', { cookie })).toBe('passed')
+    expect(refusalOf('/', { cookie, frontController: true })).toBe('target_ambiguous')
+    expect(refusalOf('/', { cookie: 'a=b; page=2', frontController: true })).toBe('passed')
   })
 
   it('but other queries are accepted', () => {
