@@ -52,18 +52,6 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
     memory.close()
     throw error
   })
-  const what = verifyOnly ? `Responding to subrequests from ${proxy} for ${id}` : `Protecting ${id}`
-  terminal.notify(`${what} at ${listen.host}, port ${listen.port}${verifyOnly ? '' : `, upstream ${upstream?.url}`}.`)
-  notifyListening()
-  log.write('info', 'started', {
-    id,
-    host: listen.host,
-    port: listen.port,
-    adminPort: admin && workerAdminPort(admin.port),
-    pid: process.pid,
-    // With several processes, signals are sent to the parent.
-    parent: cluster.isWorker ? process.ppid : undefined,
-  })
   async function reload(): Promise<void> {
     const next = await load()
     gateway.use(next)
@@ -83,9 +71,22 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
   const file = watchFile(config.file, { since, onChange: reload, onProblem: keep })
   followed = file
   onReload(() => file.now())
-  const signal = await new Promise<string>((resolve) => {
+  const stopping = new Promise<string>((resolve) => {
     onStopOrHangUp(terminal, resolve, () => file.now())
   })
+  const what = verifyOnly ? `Responding to subrequests from ${proxy} for ${id}` : `Protecting ${id}`
+  terminal.notify(`${what} at ${listen.host}, port ${listen.port}${verifyOnly ? '' : `, upstream ${upstream?.url}`}.`)
+  notifyListening()
+  log.write('info', 'started', {
+    id,
+    host: listen.host,
+    port: listen.port,
+    adminPort: admin && workerAdminPort(admin.port),
+    pid: process.pid,
+    // With several processes, signals are sent to the parent.
+    parent: cluster.isWorker ? process.ppid : undefined,
+  })
+  const signal = await stopping
   file.stop()
   log.write('info', 'stopping', { signal })
   await gateway.stop()

@@ -29,6 +29,8 @@ async function serve(
 ): Promise<number> {
   const { log } = given
   const { firstStart, stop } = await startServer(config, { ...given, env: terminal.env })
+  // Whoever reads that the server has started may stop it.
+  const stopping = firstStop(terminal)
   const { issuer, listen, admin } = config.settings
   if (firstStart) terminal.notify(firstSteps(config))
   if (config.settings.oauth)
@@ -49,7 +51,7 @@ async function serve(
     port: listen.port,
     adminPort: admin && workerAdminPort(admin.port),
   })
-  const signal = await firstStop(terminal)
+  const signal = await stopping
   log.write('info', 'stopping', { signal })
   await stop()
   log.write('info', 'stopped')
