@@ -534,7 +534,8 @@ describe('caches and budgets', () => {
   it('K28: keys of our own identifier are not fetched', async () => {
     const own = 'https://auth.example'
     const { fetch, asked } = documentFetch({})
-    const local = new Map([[`${own}/.well-known/aauth-issuer`, async () => [signer.jwk]]])
+    const document = `${own}/.well-known/aauth-issuer`
+    const local = new Map([[document, async () => [signer.jwk]]])
     const discovery = createDiscovery({ ...quick, fetch, local })
     expect(await discovery.findKey(january.documents.authServer, own, 'key-1')).toHaveProperty(
       'found.thumbprint',
@@ -542,6 +543,10 @@ describe('caches and budgets', () => {
     )
     expect(await discovery.findKey(january.documents.authServer, own, 'key-2')).toMatchObject({
       failure: { reason: 'unknown_kid' },
+    })
+    const malformed = createDiscovery({ ...quick, fetch, local: new Map([[document, async () => ({}) as never]]) })
+    expect(await malformed.findKey(january.documents.authServer, own, 'key-1')).toMatchObject({
+      failure: { reason: 'refused' },
     })
     expect(asked).toEqual([])
   })

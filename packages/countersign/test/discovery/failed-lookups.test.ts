@@ -132,7 +132,7 @@ describe('a failed lookup is reported after 2.5 s, whatever the cause', () => {
     const { discovery, find } = discoveryAmong({ failureTime: 'equal', delay })
     expect(await find('https://10.0.0.1')).toBe('refused')
     expect(await find(`${agent}/`)).toBe('refused')
-    expect(await discovery.findKeyAt('http://agent.example/', 'key-1')).toHaveProperty('failure')
+    expect(await discovery.findKeyAt('http://agent.example/', 'key-1')).toHaveProperty('failure.reason', 'refused')
     expect(times).toEqual([])
     expect(await find(agent)).toBe('found')
     expect(times).toEqual([2500])

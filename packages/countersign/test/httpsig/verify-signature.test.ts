@@ -499,6 +499,14 @@ describe('limits', () => {
     expect(await refusalCode(() => verify(sentTo(1025), beforeAnyKey))).toBe('host_malformed')
   })
 
+  it.each(['resource.example, resource.example', 'resource.example/', 'user@resource.example', '[::1', 'a:b'])(
+    'the Host %j, which is not a host with an optional port, is rejected',
+    async (host) => {
+      const message = withHeader(get, 'host', () => host)
+      expect(await refusalCode(() => verify(message, beforeAnyKey))).toBe('host_malformed')
+    },
+  )
+
   it.each([
     [61, 'created is 61 s ahead of this server’s clock; at most 60 s are allowed.'],
     [-61, 'created is 61 s behind this server’s clock; at most 60 s are allowed.'],

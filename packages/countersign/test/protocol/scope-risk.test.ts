@@ -39,7 +39,7 @@ describe('riskOf', () => {
       suspend made.letters dropbox orders camerasettings 123 %% %zz`,
     read: `
       files.read orders.read resume.read subscriptions.read roles.read permissions.read loans.read everything.read
-      dataset.read full_name.read full_text.read full_screen.read full_size.read secretary.read alphabet.read
+      dataset.read full_name.read full_day.read full_text.read full_screen.read full_size.read secretary.read alphabet.read
       data.read a.b.read .read read data.READ readonly calendar.readonly view:events Files.Read.All read:all thread.view
       cameras.view swipe.read badminton.read display.read pseudo.read wireless.read dropbox.read call.read credit.read
       https://www.googleapis.com/auth/calendar.readonly`,
