@@ -1,7 +1,6 @@
 import { editionNames } from '../editions/load-edition.js'
 import { allowNetwork, type CommandRow, commandsOf, json, outputFile } from './command-row.js'
-import { accountCommands } from './server-account-commands.js'
-import { changing, operating, server } from './server-flags.js'
+import { accountCommands, changing, operating, server } from './server-account-commands.js'
 
 const rows: readonly CommandRow[] = [
   {

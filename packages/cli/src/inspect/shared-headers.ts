@@ -1,7 +1,7 @@
 import { AAuthError } from 'countersign'
 import { algorithmNames, parseSignature, parseSignatureInput, requireContentDigest } from 'countersign/signatures'
 import type { CommandEdition, DecodedHeader, HeaderInspector } from '../editions/command-edition.js'
-import { describeDistance } from './describe-distance.js'
+import { describeDistance } from './claims.js'
 
 const none = { remarks: [], tokens: [] } as const
 
