@@ -526,7 +526,9 @@ describe('caches and budgets', () => {
       const discovery = createDiscovery({ ...quick, fetch, now: clock.now })
       await outcomeOf(discovery, agent)
       changed = true
-      clock.pass(300)
+      clock.pass(120)
+      expect(await outcomeOf(discovery, agent, 'key-2')).toBe('refused')
+      clock.pass(180)
       expect(await outcomeOf(discovery, agent)).toBe('refused')
     }
   })

@@ -159,6 +159,13 @@ describe('createGuardedFetch on loopback', () => {
     })
   })
 
+  it.each([200, 599])('returns a response with the status %i', async (status) => {
+    const server = await startTcpServer((socket) => {
+      socket.on('data', () => socket.end(`HTTP/1.1 ${status} Any\r\ncontent-length: 0\r\n\r\n`))
+    })
+    expect((await createGuardedFetch({ allowInsecureLoopback: true })(server.origin)).status).toBe(status)
+  })
+
   it.each([204, 205, 304])(
     'closes the connection after a %i, which has no body, even if the server would not',
     async (status) => {

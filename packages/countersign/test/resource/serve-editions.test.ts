@@ -88,6 +88,13 @@ describe('an API in two editions', () => {
     })
   })
 
+  it('recognizes the Signature-Key of either', async () => {
+    const { both } = openBoth()
+    for (const request of [await januaryRequest(), await draft11Request()])
+      expect(both.recognizes(request.headers.get('signature-key') ?? '')).toBe(true)
+    expect(both.recognizes('sig=1')).toBe(false)
+  })
+
   it('challenges unsigned requests in both', async () => {
     const { both } = openBoth()
     const response = await refused(both, new Request(`${ids.resource}/data`))

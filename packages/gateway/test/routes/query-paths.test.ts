@@ -100,6 +100,7 @@ describe('a query with a path that requires more is rejected', () => {
       '/login?next=/tenant/page',
       '/login?next=/',
       '/?/admin/help',
+      '/?/ad+min/users',
       '/?page=2&sort=name&rest_routes=/x&q=rest_route',
       '/signed?next=/signed',
       '/?a=https://api.example/admin/users',

@@ -545,6 +545,18 @@ test('there is no index that no such query needs', async () => {
   database.close()
 })
 
+test('every table is strict', async () => {
+  const path = temporaryFile()
+  await sqliteStorage(path, untimed).close()
+  const database = new Database(path, { readonly: true })
+  const tables = database
+    .prepare<[], { name: string; strict: number }>('select name, strict from pragma_table_list')
+    .all()
+  expect(tables.filter(({ name, strict }) => strict === 0 && !name.startsWith('sqlite_'))).toEqual([])
+  expect(tables.length).toBeGreaterThan(30)
+  database.close()
+})
+
 test('no limit is a plain parameter, for which SQLite would plan the statement again on each use', async () => {
   const prepared = vi.spyOn(Database.prototype, 'prepare')
   const storage = sqliteStorage(temporaryFile(), untimed)
