@@ -33,13 +33,13 @@ describe('riskOf', () => {
       mfa.disable apikeys.create api_keys.read api-key secrets.read credentials.read passwords.read password.reset
       private_keys.read privateKey tokens.read recovery_codes.read`,
     change: `
-      calendar.write profile.update exercise.log succeed order.execute workflow.run full_name.update full_text.update all_day.write
+      calendar.write profile.update exercise.log succeed order.execute workflow.run full_name.update full_text.update calendar.full_day all_day.write
       dataset executive secretary tokenize shellfish assumptions alphabet.order betterment signup payload outset
       data.write calendar Files.ReadWrite messages.mark.read reply.read data.reader payload.send
       suspend made.letters dropbox orders camerasettings 123 %% %zz`,
     read: `
       files.read orders.read resume.read subscriptions.read roles.read permissions.read loans.read everything.read
-      dataset.read full_name.read full_day.read full_text.read full_screen.read full_size.read secretary.read alphabet.read
+      dataset.read full_name.read full_text.read full_screen.read full_size.read secretary.read alphabet.read
       data.read a.b.read .read read data.READ readonly calendar.readonly view:events Files.Read.All read:all thread.view
       cameras.view swipe.read badminton.read display.read pseudo.read wireless.read dropbox.read call.read credit.read
       https://www.googleapis.com/auth/calendar.readonly`,

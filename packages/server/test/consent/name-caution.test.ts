@@ -260,6 +260,10 @@ describe('C15: names that imitate a brand', () => {
     expect(cautionOf(name)).toEqual({ what: 'brand', brand })
   })
 
+  it('have at most one letter in three of another script', () => {
+    expect([cautionOf('slжck'), cautionOf('sжжck')]).toEqual([{ what: 'brand', brand: 'Slack' }, undefined])
+  })
+
   it('are distinguished from ordinary names: at most one in a hundred of those gets a caution', () => {
     expect(ordinaryNames.length).toBeGreaterThan(400)
     expect(new Set(ordinaryNames).size).toBe(ordinaryNames.length)

@@ -257,7 +257,7 @@ function lookupError(failure: DiscoveryFailure): AAuthError {
 /** The error for a lookup that was rate-limited; undefined for any other failure. */
 function busyError(failure: DiscoveryFailure): AAuthError | undefined {
   if (failure.reason !== 'busy') return undefined
-  const { retryAfter } = failure
+  const { retryAfter = 3 } = failure
   return new AAuthError('too_many_requests', 'Too many key lookups: try again later.', { cause: failure, retryAfter })
 }
 

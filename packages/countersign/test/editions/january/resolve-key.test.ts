@@ -84,6 +84,22 @@ it.each<[KeyReference, string]>([
   expect(asked).toEqual([])
 })
 
+it('a busy finder of certificates that does not say for how long is tried again after three seconds', async () => {
+  const { clock, discovery } = discoveryAmong()
+  const keys = january.createKeyResolver({
+    discovery,
+    now: () => clock.now,
+    role: 'resource',
+    audience: 'https://self.example',
+    authTokenIssuers: [],
+    certificates: async () => ({ failure: { reason: 'busy', message: 'all slots are taken' } }),
+  })
+  expect(await refusal(() => keys.resolve({ scheme: 'x509', x5u: `${agent}/c.pem`, x5t: 'A' }))).toMatchObject({
+    code: 'too_many_requests',
+    retryAfter: 3,
+  })
+})
+
 it.each<[KeyReference]>([
   [{ scheme: 'hwk', jwk: { kty: 'OKP', crv: 'Ed25519', x: signer.jwk.x ?? '' } }],
   [{ scheme: 'jwks', jwksUri: `${agent}/jwks.json`, kid: 'key-1' }],
