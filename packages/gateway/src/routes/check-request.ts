@@ -27,7 +27,7 @@ export function checkRequest(head: RequestHead, rules: GatewayRules): Verdict {
   if (/^(?:CONNECT|TRACE|TRACK)$/i.test(head.method))
     throw new MethodNotAllowed(`${head.method} is not forwarded.`, isClosed?.(path) ? [] : table.at(path).methods())
   requirePlainFields(head, withheld)
-  const fields = [queryOf(head.rawTarget), ...(frontController ? fieldValues(head, 'cookie') : [])]
+  const fields = [queryOf(head.rawTarget), frontController ? fieldValues(head, 'cookie').join(';') : '']
   const query = fields.flatMap((encoded) => (encoded === '' ? [] : pathsInQuery(encoded, { frontController })))
   requireNotClosed(query, isClosed)
   if (isClosed?.(path)) throw new AAuthError('not_found', 'There is nothing at this path.')
