@@ -73,7 +73,7 @@ const otherEditions: readonly OtherEdition[] = [
   },
 ]
 
-/** Loads the tokens' lifetime of an edition by the name of its keys; undefined for January 2026, and if it has none of its own. */
+/** Loads the token lifetime of the edition whose keys have this name; undefined if `lifetimes.authToken` applies. */
 export async function tokenLifetimeOf(name: string): Promise<number | undefined> {
   return (await otherEditions.find((each) => each.name === name)?.load())?.tokenLifetime
 }

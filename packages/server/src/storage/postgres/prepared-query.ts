@@ -17,9 +17,11 @@ interface NamedStatement {
 
 type Value = string | number | bigint | boolean | Uint8Array | null
 
+const plain: ReadonlySet<string> = new Set(['string', 'number', 'bigint', 'boolean'])
+
 /** Whether these are all values of types that {@link executePrepared} accepts. */
 export function areValues(values: readonly unknown[]): values is readonly Value[] {
-  return values.every((value) => value === null || typeof value !== 'object' || value instanceof Uint8Array)
+  return values.every((value) => value === null || plain.has(typeof value) || value instanceof Uint8Array)
 }
 
 /**
@@ -89,9 +91,11 @@ class PreparedQuery implements pg.Submittable {
 
   handleDataRow({ fields }: { fields: readonly (string | null)[] }): void {
     const row: Record<string, unknown> = {}
+    const columns = this.#columns ?? []
     try {
-      fields.forEach((text, index) => {
-        const { name, parse } = (this.#columns as readonly Column[])[index] as Column
+      if (fields.length !== columns.length) throw new TypeError('a row does not match the description of its columns')
+      columns.forEach(({ name, parse }, index) => {
+        const text = fields[index] ?? null
         row[name] = text === null ? null : parse(text)
       })
       this.#answer.rows.push(row)

@@ -81,7 +81,7 @@ const elsewhere: Cluster = {
   remove: () => undefined,
 }
 
-const nobody = 65534
+const unprivilegedId = 65534
 
 /** Whether the tests run as root, which a server refuses to do. */
 const isRoot = process.getuid?.() === 0
@@ -94,7 +94,10 @@ function unprivileged(command: string, args: readonly string[]): [command: strin
   if (!canGrantRights) return [command, [...args]]
   // The last one is for programs that check access before they use a file.
   const rights = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search', '--securebits=+no_setuid_fixup']
-  return ['setpriv', [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', ...rights, command, ...args]]
+  return [
+    'setpriv',
+    [`--reuid=${unprivilegedId}`, `--regid=${unprivilegedId}`, '--clear-groups', ...rights, command, ...args],
+  ]
 }
 
 async function createCluster({
@@ -104,9 +107,9 @@ async function createCluster({
   const { initdb, postgres } = await binaries()
   const folder = mkdtempSync(join(parent, 'countersign-postgres-'))
   const libraries = linkLibraries(initdb, folder)
-  if (isRoot) chownSync(folder, nobody, nobody)
+  if (isRoot) chownSync(folder, unprivilegedId, unprivilegedId)
   const data = join(folder, 'data')
-  const user = isRoot && !canGrantRights ? { uid: nobody, gid: nobody } : {}
+  const user = isRoot && !canGrantRights ? { uid: unprivilegedId, gid: unprivilegedId } : {}
   const as = { ...user, cwd: folder, env: { ...process.env, LC_ALL: 'C', HOME: folder, ...libraries } }
   const first = ['-D', data, '-U', owner, '-A', 'trust', '-E', 'UTF8', '--no-sync', '--locale=C']
   const kept = keptData(initdb)
@@ -126,7 +129,7 @@ async function createCluster({
   }
   if (isRoot)
     for (const name of ['', ...readdirSync(data, { recursive: true, encoding: 'utf8' })])
-      chownSync(join(data, name), nobody, nobody)
+      chownSync(join(data, name), unprivilegedId, unprivilegedId)
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   let server: ChildProcess | undefined
   const end = () => server?.kill('SIGQUIT')

@@ -97,10 +97,10 @@ it('rejects with the reported error, and prepares the statement again only if it
   expect(sent()).toEqual(['bind', 'describe', 'execute', 'sync'])
 })
 
-it('rejects if a row does not match the description', async () => {
+it.each([[['a']], [['a', 'b', 'surplus']]])('rejects a row that does not match the description: %j', async (row) => {
   const { execute, complete } = open()
   const first = execute()
-  complete({ complete: 'SELECT 1', columns: ['id'], rows: [['a', 'surplus']] })
+  complete({ complete: 'SELECT 1', columns: ['id', 'name'], rows: [row] })
   await expect(first).rejects.toThrow(TypeError)
 })
 
@@ -114,5 +114,5 @@ it('sends binary data as a buffer, and other values as text', async () => {
     'bind',
     [{ statement: 'n-1' }, 'a', '5', '7', 'true', null, Buffer.from([1, 2])],
   ])
-  for (const value of [[1], {}, new Date()]) expect(areValues([1, value])).toBe(false)
+  for (const value of [[1], {}, new Date(), undefined]) expect(areValues([1, value])).toBe(false)
 })
