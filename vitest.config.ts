@@ -16,8 +16,8 @@ function temporaryFolder(): string {
   }
 }
 
-/** Where tests write down which programs they miss; see `test/needs.ts`. */
-const skipped = join(tmpdir(), `countersign-skipped-tests-${process.pid}`)
+/** Where tests write down which programs they miss; see `test/needs.ts`. A run that a test starts writes to the same file. */
+const skipped = process.env.SKIPPED_TESTS ?? join(tmpdir(), `countersign-skipped-tests-${process.pid}`)
 
 /** Lists last what was skipped, and how to get what is missing. */
 const listSkipped: Reporter = {

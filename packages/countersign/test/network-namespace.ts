@@ -18,7 +18,7 @@ const vitest = fileURLToPath(new URL('../../../node_modules/vitest/vitest.mjs', 
 /**
  * Runs the tests of a file in a separate network namespace with its own hosts file: no one else uses its addresses, and nothing in it can
  * reach the outside. The file runs itself again inside; outside there is one test, which reports the result. If namespaces are not
- * permitted, the tests are skipped, and fail in CI.
+ * permitted, or every test inside needs a program that is missing, the test is skipped, and fails in CI.
  *
  * @param hosts addresses by name; one certificate, trusted by the processes inside, covers all the names
  */
@@ -27,34 +27,42 @@ export function inNetworkNamespace(file: string, hosts: Readonly<Record<string, 
     tests()
     return
   }
-  it.skipIf(!has('a network namespace', 'openssl'))('in a separate network namespace', { timeout: 900_000 }, () => {
-    const folder = mkdtempSync(join(tmpdir(), 'countersign-namespace-'))
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-    const { pem, privateKey } = certificateOf(...Object.keys(hosts))
-    writeFileSync(join(folder, 'certificate.pem'), pem)
-    writeFileSync(join(folder, 'key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
-    const lines = Object.entries({ localhost: '127.0.0.1', ...hosts }).map(([name, address]) => `${address} ${name}\n`)
-    writeFileSync(join(folder, 'hosts'), lines.join(''))
-    const addresses = [...new Set(Object.values(hosts))].map((address) => `ip addr add ${address}/32 dev lo`)
-    const steps = ['ip link set lo up', ...addresses, 'mount --bind "$1/hosts" /etc/hosts', 'shift', 'exec "$@"']
-    const report = join(folder, 'report.json')
-    const run = [process.execPath, vitest, 'run', '--project', 'node', '--reporter', 'json', '--outputFile', report]
-    const { status, stderr } = spawnSync(
-      'unshare',
-      [...namespace, 'sh', '-ec', steps.join('; '), 'sh', folder, ...run, fileURLToPath(file)],
-      {
-        encoding: 'utf8',
-        env: { ...process.env, [variable]: folder, NODE_EXTRA_CA_CERTS: join(folder, 'certificate.pem') },
-      },
-    )
-    const outcomes = outcomesIn(report)
-    expect({ status, outcomes, stderr: status === 0 ? '' : stderr }).toEqual({
-      status: 0,
-      outcomes: outcomes.map(({ name }) => ({ name, failures: [] })),
-      stderr: '',
-    })
-    expect(outcomes.length).toBeGreaterThan(0)
-  })
+  it.skipIf(!has('a network namespace', 'openssl'))(
+    'in a separate network namespace',
+    { timeout: 900_000 },
+    ({ skip }) => {
+      const folder = mkdtempSync(join(tmpdir(), 'countersign-namespace-'))
+      onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+      const { pem, privateKey } = certificateOf(...Object.keys(hosts))
+      writeFileSync(join(folder, 'certificate.pem'), pem)
+      writeFileSync(join(folder, 'key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
+      const lines = Object.entries({ localhost: '127.0.0.1', ...hosts }).map(
+        ([name, address]) => `${address} ${name}\n`,
+      )
+      writeFileSync(join(folder, 'hosts'), lines.join(''))
+      const addresses = [...new Set(Object.values(hosts))].map((address) => `ip addr add ${address}/32 dev lo`)
+      const steps = ['ip link set lo up', ...addresses, 'mount --bind "$1/hosts" /etc/hosts', 'shift', 'exec "$@"']
+      const report = join(folder, 'report.json')
+      const run = [process.execPath, vitest, 'run', '--project', 'node', '--reporter', 'json', '--outputFile', report]
+      const { status, stderr } = spawnSync(
+        'unshare',
+        [...namespace, 'sh', '-ec', steps.join('; '), 'sh', folder, ...run, fileURLToPath(file)],
+        {
+          encoding: 'utf8',
+          env: { ...process.env, [variable]: folder, NODE_EXTRA_CA_CERTS: join(folder, 'certificate.pem') },
+        },
+      )
+      const all = outcomesIn(report)
+      const outcomes = process.env.CI ? all : all.filter(({ isSkipped }) => !isSkipped)
+      if (status === 0 && all.length > 0 && outcomes.length === 0) skip('every test inside needs a missing program')
+      expect({ status, outcomes, stderr: status === 0 ? '' : stderr }).toEqual({
+        status: 0,
+        outcomes: outcomes.map((outcome) => ({ ...outcome, failures: [] })),
+        stderr: '',
+      })
+      expect(outcomes.length).toBeGreaterThan(0)
+    },
+  )
 }
 
 /** An HTTPS server inside. */
@@ -99,6 +107,7 @@ export async function startInside(address: string, listener: RequestListener, po
 
 interface Outcome {
   name: string
+  isSkipped: boolean
   failures: string[]
 }
 
@@ -110,9 +119,10 @@ function outcomesIn(report: string): Outcome[] {
     }[]
   }
   return testResults.flatMap(({ message, assertionResults }) => [
-    ...(message === '' ? [] : [{ name: 'the file', failures: [message] }]),
+    ...(message === '' ? [] : [{ name: 'the file', isSkipped: false, failures: [message] }]),
     ...assertionResults.map(({ fullName, status, failureMessages }) => ({
       name: fullName,
+      isSkipped: status === 'skipped',
       failures: status === 'passed' || failureMessages.length > 0 ? failureMessages : [status],
     })),
   ])
