@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process'
-import { readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
+
+/** In bytes, of all processes of a run: an endless loop can fill a machine's memory long before it is late. */
+const mostMemory = 6 * 2 ** 30
 
 /**
  * Runs test files of a checkout in one Vitest process, one after the other, with the lowest priority.
@@ -8,7 +11,8 @@ import { join, relative } from 'node:path'
  * @param {string} root
  * @param {readonly string[]} tests paths relative to `root`
  * @param {{ limit: () => { progress: number, seconds: number }, options?: readonly string[], env: Record<string, string> }} bounds all
- * processes are killed if `progress` stays the same for `seconds`, in which this process runs: while it is suspended, no time passes
+ * processes are killed if `progress` stays the same for `seconds`, in which this process runs: while it is suspended, no time passes. They
+ * are also killed if they use too much memory, which counts as a timeout (Linux only)
  * @returns {Promise<{ outcome: 'passed' | 'failed' | 'timeout', files: { test: string, passed: boolean, seconds: number }[] }>}
  */
 export async function runTests(root, tests, { limit, options = [], env }) {
@@ -36,7 +40,7 @@ export async function runTests(root, tests, { limit, options = [], env }) {
     const { progress, seconds } = limit()
     waited = progress === reached ? waited + 0.5 : 0
     reached = progress
-    wasLate ||= waited > seconds
+    wasLate ||= waited > seconds || memoryOf(child.pid) > mostMemory
     if (wasLate) end()
   }, 500)
   process.once('exit', end)
@@ -60,5 +64,27 @@ function filesOf(root, report) {
     // A process that crashed has written no report.
     if (error.code === 'ENOENT') return []
     throw error
+  }
+}
+
+/** In bytes: what the processes of a group use, or 0 if the system does not tell. */
+function memoryOf(group) {
+  if (process.platform !== 'linux') return 0
+  const ids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return ids.reduce((sum, id) => {
+    const [, , ownGroup, ...rest] = statOf(id)
+    return Number(ownGroup) === group ? sum + Number(rest[18]) * 4096 : sum
+  }, 0)
+}
+
+/** The fields after the name of the program. */
+function statOf(id) {
+  try {
+    return readFileSync(`/proc/${id}/stat`, 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+  } catch {
+    // The process has ended.
+    return []
   }
 }
