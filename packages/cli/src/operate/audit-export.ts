@@ -13,7 +13,7 @@ interface Options extends OperationOptions {
   until?: string
 }
 
-const page = 1000
+const pageSize = 1000
 
 /** `countersign server audit export`: prints the audit events as JSON lines, oldest first. */
 export const auditExport: Run<Options> = async (flags, terminal) => {
@@ -25,10 +25,10 @@ export const auditExport: Run<Options> = async (flags, terminal) => {
     const userId = flags.user === undefined ? undefined : (await findUser(storage, flags.user)).id
     let after: RecordedEvent | undefined
     for (;;) {
-      const events = await storage.listEvents({ userId, agent, event, since, until, after, limit: page })
+      const events = await storage.listEvents({ userId, agent, event, since, until, after, limit: pageSize })
       count += events.length
       terminal.write(events.map((recorded) => `${JSON.stringify(exported(recorded))}\n`).join(''))
-      if (events.length < page) return count
+      if (events.length < pageSize) return count
       after = events.at(-1)
     }
   })
@@ -56,7 +56,17 @@ function isKnown(event: string): boolean {
 
 function parseTime(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
-  const seconds = /^\d{1,12}$/.test(text) ? Number(text) : Math.floor(Date.parse(text) / 1000)
+  const seconds = /^\d{1,12}$/.test(text) ? Number(text) : secondsOf(text)
   if (Number.isFinite(seconds)) return seconds
-  throw usageError(`${flag} must be Unix seconds or a time such as 2026-01-31T12:00:00Z.`)
+  throw usageError(`${flag} must be Unix seconds, a date such as 2026-01-31, or a time such as 2026-01-31T12:00:00Z.`)
+}
+
+/** A date, which begins at midnight UTC, or a time with its offset from UTC (RFC 3339). */
+const timeForm = /^(\d{4}-\d\d-\d\d)(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/
+
+/** Unix seconds; NaN if it is no time. `Date.parse` alone would read `yesterday-1` as a day in 2001, and 31 February as 3 March. */
+function secondsOf(text: string): number {
+  const date = timeForm.exec(text)?.[1] ?? ''
+  const exists = new Date(date).getUTCDate() === Number(date.slice(-2))
+  return exists ? Math.floor(Date.parse(text) / 1000) : Number.NaN
 }

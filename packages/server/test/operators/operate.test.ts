@@ -487,8 +487,12 @@ describe('countersign server audit export', () => {
     const { at } = JSON.parse(stdout) as { at: string }
     expect(at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
     expect(Math.abs(Date.parse(at) - Date.now())).toBeLessThan(60_000)
-    expect((await stage.run(`server audit export --since ${at}`)).stdout).toBe(stdout)
-    expect((await stage.run(`server audit export --until ${at}`)).stdout).toBe('')
+    const anHourAhead = `${new Date(Date.parse(at) + 3_600_000).toISOString().slice(0, 19)}+01:00`
+    for (const same of [at, anHourAhead]) {
+      expect((await stage.run(`server audit export --since ${same}`)).stdout).toBe(stdout)
+      expect((await stage.run(`server audit export --until ${same}`)).stdout).toBe('')
+    }
+    expect((await stage.run(`server audit export --since ${at.slice(0, 10)}`)).stdout).toBe(stdout)
   })
 
   it('filters by user, agent and time', async () => {
@@ -510,7 +514,24 @@ describe('countersign server audit export', () => {
     expect(await lines('--since 2000-01-01T00:00:00Z')).toHaveLength(2)
     expect(await lines('--until 2000-01-01T00:00:00Z')).toEqual([])
     expect(await lines('--since 9999999999')).toEqual([])
-    expect(await stage.run('server audit export --since yesterday')).toMatchObject({ status: 2 })
+  })
+
+  it.each([
+    'yesterday',
+    'yesterday-1',
+    '01/31/2026',
+    '2026-01-31T12:00:00',
+    '2026-02-31',
+    '2026-13-01',
+    '2026-01-31T25:00:00Z',
+  ])('refuses --since %s', async (time) => {
+    const stage = await createOperatorStage()
+    const { status, stdout, stderr } = await stage.run(`server audit export --since ${time}`)
+    expect({ status, stdout, stderr }).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringContaining('--since must'),
+    })
   })
 })
 
