@@ -23,6 +23,8 @@ describe('a refusal', () => {
     ['unavailable', 503, 'temporarily_unavailable', '5'],
     ['signer_refused', 503, 'temporarily_unavailable', '5'],
     ['bug', 503, 'temporarily_unavailable', '5'],
+    ['upstream_failed', 503, 'temporarily_unavailable', '5'],
+    ['body_read_before', 503, 'temporarily_unavailable', '5'],
     ['body_too_large', 413, 'invalid_request', undefined],
   ])('for %s has status %i, %s', (code, status, name, retryAfter) => {
     expect(shown(new AAuthError(code, 'why'))).toEqual([status, name, retryAfter])
