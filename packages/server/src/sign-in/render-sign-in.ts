@@ -85,7 +85,7 @@ export function secondStepPageAt(
 export function signUpPageAt(
   context: ServerContext,
   visit: Visit,
-  { way, ...shown }: Pick<SignUpPage, 'username' | 'email' | 'problem'> & { way: Way },
+  { way, retryAfter, ...shown }: Pick<SignUpPage, 'username' | 'email' | 'problem'> & { way: Way; retryAfter?: number },
 ): Response {
   const { browser, messages, newCookies: cookies } = visit
   const model: SignUpPage = {
@@ -97,7 +97,7 @@ export function signUpPageAt(
     signInHref: signInPathOf(way),
   }
   const status = shown.problem === undefined ? 200 : shown.problem === 'throttled' ? 429 : 400
-  return htmlResponse(renderSignUp(model, messages), { status, formRedirectsAway: true, cookies })
+  return htmlResponse(renderSignUp(model, messages), { status, formRedirectsAway: true, cookies, retryAfter })
 }
 
 /** Who asks for access to what. */

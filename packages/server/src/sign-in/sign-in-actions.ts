@@ -39,10 +39,35 @@ export const signInWithCode: SignInAction = async (context, visit, way) => {
   if (!pending) return signInPageAt(context, visit, { way, problem: 'step_expired' })
   const check = await checkCode(context, visit, pending.user)
   if (check.outcome === 'right') return continueAs(context, visit, way, { ...pending, amr: ['pwd', 'otp'] })
-  const shown = { way, pending: visit.form.get('pending') }
+  const page = { way, pending: visit.form.get('pending') }
   return check.outcome === 'wrong'
-    ? secondStepPageAt(context, visit, { ...shown, problem: 'wrong_code' })
-    : secondStepPageAt(context, visit, { ...shown, problem: 'throttled', retryAfter: check.retryAfter })
+    ? secondStepPageAt(context, visit, { ...page, problem: 'wrong_code' })
+    : secondStepPageAt(context, visit, { ...page, problem: 'throttled', retryAfter: check.retryAfter })
+}
+
+/** `action=passkey` */
+export const signInWithPasskey: SignInAction = async (context, visit, way) => {
+  const passkey = await verifyPasskey(context, visit)
+  if (!passkey) return signInPageAt(context, visit, { way, problem: 'passkey_failed' })
+  return continueAs(context, visit, way, { user: passkey.user, factorAddedAt: passkey.addedAt, amr: ['webauthn'] })
+}
+
+/** `action=sign-up` */
+export const signUp: SignInAction = async (context, visit, way) => {
+  const { form, ip, request } = visit
+  const username = (form.get('username') ?? '').trim()
+  const email = form.get('email')?.trim()
+  const password = form.get('password') ?? ''
+  const page = { way, username, email }
+  const invalid = usernameProblem(username) ?? emailProblem(email) ?? passwordProblem(password, username)
+  if (invalid) return signUpPageAt(context, visit, { ...page, problem: invalid })
+  const retryAfter = await countSignUp(context, ip)
+  if (retryAfter !== undefined) return signUpPageAt(context, visit, { ...page, problem: 'throttled', retryAfter })
+  const passwordHash = await context.passwords.hash(password, shareOf(context, request, ip))
+  const user = await context.storage.createUser({ username, email, passwordHash }).catch(usernameConflict)
+  if (typeof user === 'string') return signUpPageAt(context, visit, { ...page, problem: user })
+  if (context.sendEmail && email !== undefined) await requestEmail(context, visit, { kind: 'confirm', username })
+  return continueAs(context, visit, way, { user, factorAddedAt: user.createdAt, amr: ['pwd'] })
 }
 
 /** Signs the user in and continues to their destination. */
@@ -59,44 +84,19 @@ function boundedUsername(form: Visit['form']): string {
   return username.length > usernameMaximum ? '' : username
 }
 
-/** `action=passkey` */
-export const signInWithPasskey: SignInAction = async (context, visit, way) => {
-  const shown = await verifyPasskey(context, visit)
-  if (!shown) return signInPageAt(context, visit, { way, problem: 'passkey_failed' })
-  return continueAs(context, visit, way, { user: shown.user, factorAddedAt: shown.addedAt, amr: ['webauthn'] })
+/** An account may have no email address. */
+function emailProblem(email: string | undefined): 'email_invalid' | undefined {
+  return email === undefined || isEmail(email) ? undefined : 'email_invalid'
 }
 
-/** `action=sign-up` */
-export const signUp: SignInAction = async (context, visit, way) => {
-  const { form, ip } = visit
-  const username = (form.get('username') ?? '').trim()
-  const email = form.get('email')?.trim()
-  const password = form.get('password') ?? ''
-  const shown = { way, username, email }
-  const unusable = usernameProblem(username)
-  if (unusable) return signUpPageAt(context, visit, { ...shown, problem: unusable })
-  if (email !== undefined && !isEmail(email))
-    return signUpPageAt(context, visit, { ...shown, problem: 'email_invalid' })
-  const weak = passwordProblem(password, username)
-  if (weak) return signUpPageAt(context, visit, { ...shown, problem: weak })
-  if (!(await maySignUp(context, ip))) return signUpPageAt(context, visit, { ...shown, problem: 'throttled' })
-  try {
-    const user = await context.storage.createUser({
-      username,
-      email,
-      passwordHash: await context.passwords.hash(password, shareOf(context, visit.request, ip)),
-    })
-    if (context.sendEmail && email !== undefined) await requestEmail(context, visit, { kind: 'confirm', username })
-    return await continueAs(context, visit, way, { user, factorAddedAt: user.createdAt, amr: ['pwd'] })
-  } catch (error) {
-    const problem = error instanceof StorageError ? nameProblems.find((code) => code === error.code) : undefined
-    if (!problem) throw error
-    return signUpPageAt(context, visit, { ...shown, problem })
-  }
-}
+const usernameConflicts = ['username_taken', 'username_looks_alike'] as const
 
-/** What the storage reports for a name that is already taken. */
-const nameProblems = ['username_taken', 'username_looks_alike'] as const
+/** Returns how the username conflicts with another account's. Any other error is rethrown. */
+function usernameConflict(error: unknown): (typeof usernameConflicts)[number] {
+  const conflict = error instanceof StorageError ? usernameConflicts.find((code) => code === error.code) : undefined
+  if (!conflict) throw error
+  return conflict
+}
 
 /**
  * Maximum number of new accounts per hour from one address, and from the network that contains it, because one attacker may have many
@@ -104,12 +104,13 @@ const nameProblems = ['username_taken', 'username_looks_alike'] as const
  */
 const maxSignUps = { subscriber: 20, site: 100 } as const
 
-async function maySignUp({ storage }: ServerContext, ip: string | undefined): Promise<boolean> {
+/** Counts a sign-up. Returns the number of seconds to wait if there were too many, otherwise undefined. */
+async function countSignUp({ storage, now }: ServerContext, ip: string | undefined): Promise<number | undefined> {
   for (const size of ['subscriber', 'site'] as const) {
     const from = ip === undefined ? '' : networkOf(ip, size)
-    const { count } = await storage.countAttempt({ key: hashSecret(`sign-up ${from}`), window: 3600 })
-    if (count > maxSignUps[size]) return false
+    const { count, resetAt } = await storage.countAttempt({ key: hashSecret(`sign-up ${from}`), window: 3600 })
+    if (count > maxSignUps[size]) return Math.max(1, resetAt - now())
     if (ip === undefined) break
   }
-  return true
+  return undefined
 }

@@ -3,7 +3,7 @@ import { openRequest } from '../attacks/flow.js'
 import { openMapStage, people, type Stage, type StageOptions } from '../attacks/stage.js'
 import { words } from '../pages/reading.js'
 import { secretHash } from '../secret-hash.js'
-import { createPerson, signedIn } from './person.js'
+import { createPerson, see, signedIn } from './person.js'
 
 async function opened(options: StageOptions = {}): Promise<Stage> {
   const stage = await openMapStage(options)
@@ -95,8 +95,12 @@ describe('signing up', () => {
       await stage.storage.countAttempt({ key: secretHash(`sign-up ${from}`), window: 3600 })
     }
     expect(await createPerson(stage).submit('/account/sign-up', newcomer)).toMatchObject({ status: 303 })
-    const seen = await createPerson(stage).submit('/account/sign-up', { ...newcomer, username: 'Zoey' })
-    expect(seen).toMatchObject({ status: 429, state: 'sign-up', problem: 'throttled' })
+    const late = createPerson(stage)
+    const { html } = await late.open('/account/sign-up')
+    const another = { ...newcomer, username: 'Zoey' }
+    const response = await late.browser.submit(html, `${stage.authServer}/account/sign-up`, another)
+    expect(response.headers.get('retry-after')).toBe('3600')
+    expect(await see(response)).toMatchObject({ status: 429, state: 'sign-up', problem: 'throttled' })
   })
 
   it('continues with the request that led to it', async () => {
