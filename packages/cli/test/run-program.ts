@@ -75,9 +75,10 @@ export function startProgram(
     output: Object.assign(output, { isTTY: screen }),
     colour: false,
     env: { ...inherited, ...env },
-    onStop(callback) {
-      stops.add(callback)
-      return () => stops.delete(callback)
+    onStop(callback, { onHangUp } = {}) {
+      const onSignal = (stop: Stop) => (onHangUp && stop.by === 'SIGHUP' ? onHangUp() : callback(stop))
+      stops.add(onSignal)
+      return () => stops.delete(onSignal)
     },
   }).then((status) => ({ status, ...said() }))
   return {

@@ -3,7 +3,6 @@ import { type LoadedGatewayConfig, loadGatewayConfig } from 'countersign-gateway
 import { exitStatus, usageError } from '../command/errors.js'
 import { type FollowedFile, fileDigest, namesOfChanges, watchFile } from '../command/watch-file.js'
 import { withLog } from '../network/with-log.js'
-import { onStopOrHangUp } from '../terminal/interruption.js'
 import type { ServerLog } from '../terminal/server-log.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import {
@@ -72,7 +71,7 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
   followed = file
   onReload(() => file.now())
   const stopping = new Promise<string>((resolve) => {
-    onStopOrHangUp(terminal, resolve, () => file.now())
+    terminal.onStop(({ by }) => resolve(by), { onHangUp: () => file.now() })
   })
   const what = verifyOnly ? `Responding to subrequests from ${proxy} for ${id}` : `Protecting ${id}`
   terminal.notify(`${what} at ${listen.host}, port ${listen.port}${verifyOnly ? '' : `, upstream ${upstream?.url}`}.`)

@@ -30,13 +30,16 @@ export const processTerminal: Terminal = {
   output: process.stdout,
   colour: process.stdout.isTTY === true && process.env.NO_COLOR === undefined && process.env.TERM !== 'dumb',
   env: process.env,
-  onStop(callback) {
+  onStop(callback, { onHangUp } = {}) {
     const onSignal = (name: (typeof signals)[number]) => callback({ by: name, exitCode: 128 + constants.signals[name] })
+    const stopSignals = onHangUp ? signals.filter((name) => name !== 'SIGHUP') : signals
     // A second signal terminates the process at once.
-    for (const name of signals) process.once(name, onSignal)
+    for (const name of stopSignals) process.once(name, onSignal)
+    if (onHangUp) process.on('SIGHUP', onHangUp)
     const stopLooking = onNpmEnded(() => callback({ by: 'npm ended', exitCode: 128 + constants.signals.SIGTERM }))
     return () => {
-      for (const name of signals) process.removeListener(name, onSignal)
+      for (const name of stopSignals) process.removeListener(name, onSignal)
+      if (onHangUp) process.removeListener('SIGHUP', onHangUp)
       stopLooking()
     }
   },

@@ -8,6 +8,11 @@ export interface Stop {
   exitCode: number
 }
 
+export interface OnStopOptions {
+  /** Called on each SIGHUP, for a command that reloads its configuration. @default SIGHUP stops the command */
+  onHangUp?: (() => void) | undefined
+}
+
 /** A command's input and output, its environment, and requests to stop the command. */
 export interface Terminal {
   /** Writes the command's result to standard output. Control characters in text are escaped; bytes are written unchanged. */
@@ -29,7 +34,7 @@ export interface Terminal {
   readonly colour: boolean
   readonly env: NodeJS.ProcessEnv
   /** Calls back when the command is asked to stop. Returns a function that stops listening. */
-  readonly onStop: (callback: (stop: Stop) => void) => () => void
+  readonly onStop: (callback: (stop: Stop) => void, options?: OnStopOptions) => () => void
 }
 
 /**

@@ -2,7 +2,6 @@ import type { Worker } from 'node:cluster'
 import cluster from 'node:cluster'
 import { once } from 'node:events'
 import { exitStatus, usageError } from '../command/errors.js'
-import { onStopOrHangUp } from '../terminal/interruption.js'
 import type { ServerLog } from '../terminal/server-log.js'
 import type { Terminal } from '../terminal/terminal.js'
 
@@ -64,7 +63,7 @@ export async function runWorkers(
   function broadcastReload(): void {
     for (const worker of workers) if (worker.isConnected()) worker.send(readAgain)
   }
-  const stopListening = reloadOnHangUp ? onStopOrHangUp(terminal, stop, broadcastReload) : onStop(stop)
+  const stopListening = onStop(stop, { onHangUp: reloadOnHangUp ? broadcastReload : undefined })
 
   async function keep(place: number): Promise<number> {
     for (;;) {
