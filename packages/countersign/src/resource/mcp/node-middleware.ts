@@ -3,10 +3,12 @@ import { AAuthError } from '../../lib/errors.js'
 import type { MaybePromise } from '../../lib/maybe-promise.js'
 import { type HeadWriter, keepPrivate } from '../../node/keep-private.js'
 import { abortResponse, isGone, type Outgoing, untilDrained } from '../../node/outgoing.js'
-import { type AdmittedMessage, admitMessage, type McpContext, recordSession } from './admit-message.js'
+import { admitMessage } from './admit-message.js'
 import type { McpAuthInfo } from './mcp-auth-info.js'
+import type { AdmittedMessage, McpContext } from './mcp-context.js'
 import type { McpSession } from './mcp-sessions.js'
 import { onAccessEnd } from './on-access-end.js'
+import { recordSession } from './request-session.js'
 import { rewriterFor } from './response-changes.js'
 import { isEventStream, type ResponseRewriter } from './rewrite-response.js'
 
@@ -112,9 +114,9 @@ function rewriteResponse(context: McpContext, admitted: AdmittedMessage, outgoin
   }
 
   /** Rejects instead of throwing: the server's code would not expect an error. */
-  function recordedSession(id: string | undefined, ok: boolean): MaybePromise<McpSession | undefined> {
+  function recordedSession(sessionId: string | undefined, ok: boolean): MaybePromise<McpSession | undefined> {
     try {
-      return recordSession(context, admitted, id, ok)
+      return recordSession(context, admitted, { sessionId, ok })
     } catch (error) {
       return Promise.reject(error)
     }

@@ -1,6 +1,6 @@
 import type { Authorization } from '../../editions/verified-request.js'
 import { onAuthorizationEnd } from '../watch-authorization.js'
-import type { AdmittedMessage, McpContext } from './admit-message.js'
+import type { AdmittedMessage, McpContext } from './mcp-context.js'
 import { type McpSession, sessionName } from './mcp-sessions.js'
 
 /** Interval at which to check whether a user has authorized anything in a session, in milliseconds. */

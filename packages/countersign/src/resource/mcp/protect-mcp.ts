@@ -8,12 +8,14 @@ import type { Resource } from '../create-resource.js'
 import { requireResource } from '../mount-path.js'
 import { requireVerifyOptions } from '../request-verifier.js'
 import { type AcceptedProof, requireAccept } from '../resource-options.js'
-import { type AdmittedMessage, admitMessage, type McpContext, recordSession } from './admit-message.js'
+import { admitMessage } from './admit-message.js'
 import type { McpAuthInfo } from './mcp-auth-info.js'
+import type { AdmittedMessage, McpContext } from './mcp-context.js'
 import { createMcpSessions, type McpSession, type McpSessions } from './mcp-sessions.js'
 import { bearerTableOf, type McpTable, requireMcpTable, scopesOf } from './mcp-table.js'
 import { createMcpMiddleware, type McpMiddleware } from './node-middleware.js'
 import { onAccessEnd } from './on-access-end.js'
+import { recordSession } from './request-session.js'
 import { rewriterFor } from './response-changes.js'
 import { isEventStream, type ResponseRewriter } from './rewrite-response.js'
 import { createStateSeal } from './sealed-state.js'
@@ -180,7 +182,8 @@ async function finish(context: McpContext, admitted: AdmittedMessage, response: 
   let session: McpSession | undefined
   try {
     // Recorded before the client sees the session, because its next request may go to another instance.
-    session = await recordSession(context, admitted, response.headers.get('mcp-session-id'), response.ok)
+    const sessionId = response.headers.get('mcp-session-id')
+    session = await recordSession(context, admitted, { sessionId, ok: response.ok })
   } catch (error) {
     response.body?.cancel().catch(() => undefined)
     return context.resource.toResponse(error, admitted.verified)

@@ -1,6 +1,6 @@
 import type { MaybePromise } from '../../lib/maybe-promise.js'
-import { type AdmittedMessage, type McpContext, tableFor } from './admit-message.js'
 import { boundEventId, filteredList, filteredReplay, requestsList, unreadableResponse } from './filter-lists.js'
+import { type AdmittedMessage, type McpContext, tableFor } from './mcp-context.js'
 import { isObject, type McpMessage } from './mcp-message.js'
 import type { McpSession } from './mcp-sessions.js'
 import type { McpTable } from './mcp-table.js'

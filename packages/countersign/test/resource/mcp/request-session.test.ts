@@ -1,6 +1,6 @@
 import { createMcpSessions } from 'countersign/resource/mcp'
 import { expect, it } from 'vitest'
-import { recordSession } from '../../../src/resource/mcp/admit-message.js'
+import { recordSession } from '../../../src/resource/mcp/request-session.js'
 
 type Context = Parameters<typeof recordSession>[0]
 type Message = Parameters<typeof recordSession>[1]
@@ -16,7 +16,7 @@ async function openSession() {
   const owner = await sessions.use(name, caller)
   const request = { caller, endpoint, session: { id: 'session-1', owner }, verified: { method: 'DELETE' } }
   const context: unknown = { sessions }
-  const close = (ok: boolean) => recordSession(context as Context, request as Message, undefined, ok)
+  const close = (ok: boolean) => recordSession(context as Context, request as Message, { sessionId: undefined, ok })
   return { owner, close, kept: async () => sessions.use(name, caller) }
 }
 
