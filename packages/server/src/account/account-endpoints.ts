@@ -5,7 +5,7 @@ import { PageError } from '../http/page-error.js'
 import { localPath, requireFew, type Visit, viewerOf } from '../http/visit.js'
 import { renderSignedOut } from '../pages/account/signed-out-page.js'
 import { accountPaths, signInPath } from '../pages/models/account-paths.js'
-import { ceremony, ownPasskey, registrationOptions } from '../sign-in/passkeys.js'
+import { optionsResponse, ownPasskey, registrationOptions } from '../sign-in/passkeys.js'
 import { accountDestination } from '../sign-in/render-sign-in.js'
 import { setUpFirst } from '../sign-in/second-factor.js'
 import { accountChanged } from '../sign-in/session.js'
@@ -43,9 +43,9 @@ export async function submitAccountForm(context: ServerContext, visit: Visit): P
 /** `POST /account/passkeys/options`: returns the options for adding a passkey, as JSON; with `link`, the first one of an invited user. */
 export async function newPasskeyOptions(context: ServerContext, visit: Visit): Promise<Response> {
   const { form, session } = visit
-  if (form.get('link') !== undefined) return ceremony(await invitedOptions(context, visit))
+  if (form.get('link') !== undefined) return optionsResponse(await invitedOptions(context, visit))
   if (!session || !(await isProved(context, session))) throw new PageError('csrf')
-  return ceremony(await registrationOptions(context, visit, ownPasskey(session.user)))
+  return optionsResponse(await registrationOptions(context, visit, ownPasskey(session.user)))
 }
 
 /** `GET /account/confirm`: asks a signed-in user to reauthenticate before continuing to a page on this server. */

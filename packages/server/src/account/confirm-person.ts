@@ -97,10 +97,10 @@ export async function confirmUser(context: ServerContext, visit: SignedInVisit):
   const ways = await provingWays(context, id)
   let proof: Proof
   if (form.get('action') === 'passkey') {
-    const shown = await verifyPasskey(context, visit)
-    if (shown?.user.id !== id || !ways.passkey)
+    const passkey = await verifyPasskey(context, visit)
+    if (passkey?.user.id !== id || !ways.passkey)
       return confirmPage(context, visit, { returnTo, problem: 'passkey_failed' })
-    proof = { user: shown.user, factorAddedAt: shown.addedAt, amr: ['webauthn'] }
+    proof = { user: passkey.user, factorAddedAt: passkey.addedAt, amr: ['webauthn'] }
   } else {
     // A password that could not prove anything is not checked: a correct one would reset the count of wrong passwords.
     if (!ways.password || ways.passkey) return confirmPage(context, visit, { returnTo, problem: 'wrong_password' })

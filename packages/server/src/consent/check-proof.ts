@@ -34,10 +34,10 @@ export async function checkProof(
   const { session, form } = person
   const { id, username } = session.user
   if (kind === 'passkey') {
-    const shown = await verifyPasskey(context, person, allowPurpose({ ...allowed, session }))
-    if (shown?.user.id !== id) return { problem: 'passkey_failed' }
+    const passkey = await verifyPasskey(context, person, allowPurpose({ ...allowed, session }))
+    if (passkey?.user.id !== id) return { problem: 'passkey_failed' }
     const proving = provingFactors(await offeredFactors(context, id), context.now())
-    return proving.some((factor) => factor.id === shown.credentialId) ? undefined : { problem: 'passkey_failed' }
+    return proving.some((factor) => factor.id === passkey.credentialId) ? undefined : { problem: 'passkey_failed' }
   }
   const check = await checkPassword(context, person, { username, password: form.get('password') ?? '' })
   if (check.outcome === 'throttled') return { problem: 'throttled', retryAfter: check.retryAfter }

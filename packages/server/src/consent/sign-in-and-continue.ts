@@ -6,7 +6,7 @@ import { seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import { localPath, type Visit } from '../http/visit.js'
 import { signInPath } from '../pages/models/account-paths.js'
-import { ceremony, signInOptions } from '../sign-in/passkeys.js'
+import { authenticationOptions, optionsResponse } from '../sign-in/passkeys.js'
 import { type FailedSignIn, finishProviderSignIn, startProviderSignIn } from '../sign-in/provider-sign-in.js'
 import { signInPageAt, signUpPageAt } from '../sign-in/render-sign-in.js'
 import { signIn, signInWithCode, signInWithPasskey, signUp } from '../sign-in/sign-in-actions.js'
@@ -95,5 +95,5 @@ function requireSignUp({ signUp: isOffered }: ServerContext): void {
 
 /** `POST /account/passkeys/challenge`: returns the options for a sign-in with a passkey, or for an Allow that needs one, as JSON. */
 export async function passkeyChallenge(context: ServerContext, visit: Visit): Promise<Response> {
-  return ceremony(await signInOptions(context, visit, await challengePurpose(context, visit)))
+  return optionsResponse(await authenticationOptions(context, visit, await challengePurpose(context, visit)))
 }

@@ -22,7 +22,11 @@ const signInPurpose = 'sign-in'
 const loadWebauthn = () => import('@simplewebauthn/server')
 
 /** Returns the options of a ceremony that proves who the user is, for one purpose. Any passkey registered at this server is accepted. */
-export async function signInOptions(context: ServerContext, visit: Visit, purpose = signInPurpose): Promise<object> {
+export async function authenticationOptions(
+  context: ServerContext,
+  visit: Visit,
+  purpose = signInPurpose,
+): Promise<object> {
   const { rpId } = requirePasskeys(context)
   const challenge = challengeFor(context, visit, purpose)
   const { generateAuthenticationOptions } = await loadWebauthn()
@@ -67,8 +71,15 @@ export async function registrationOptions(
   })
 }
 
+/** Returns the response with the options of a WebAuthn ceremony, for the browser's script. */
+export function optionsResponse(options: object): Response {
+  return new Response(JSON.stringify(options), {
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
+  })
+}
+
 /** A passkey that signed this server's challenge, and the user to whom it belongs. */
-interface ShownPasskey {
+interface VerifiedPasskey {
   user: User
   credentialId: string
   /** When the passkey was added, in Unix seconds. */
@@ -80,7 +91,7 @@ export async function verifyPasskey(
   context: ServerContext,
   visit: Visit,
   purpose = signInPurpose,
-): Promise<ShownPasskey | undefined> {
+): Promise<VerifiedPasskey | undefined> {
   const { rpId: expectedRPID, origin: expectedOrigin } = requirePasskeys(context)
   const response = parseCredential(visit.form.get('credential'), 'authentication')
   const found = response && (await context.storage.findPasskey(response.id))
@@ -149,28 +160,28 @@ function requirePasskeys({ passkeys }: ServerContext): PasskeySettings {
  * nothing is stored until the challenge is used.
  */
 function challengeFor(context: ServerContext, { browser }: Visit, purpose: string): Uint8Array<ArrayBuffer> {
-  const issued = `${context.now()}.${context.secrets.random('aasn_').slice(5)}`
-  return new TextEncoder().encode(context.secrets.csrfFor(browser, challengePage(purpose, issued)))
+  const nonce = context.secrets.random('aasn_').slice(5)
+  const page = `passkey~${purpose}~${context.now()}~${nonce}`
+  return new TextEncoder().encode(context.secrets.csrfFor(browser, page))
 }
 
+const challengePage = /^passkey~([^~]+)~(\d+)~/
+
+/** Whether a challenge was created for this browser and purpose, has not expired, and was not used before. It is used now. */
 async function claimChallenge(
   context: ServerContext,
   { browser, ip }: Visit,
   { purpose, holder, challenge }: { purpose: string; holder: string; challenge: string },
 ): Promise<boolean> {
   const text = Buffer.from(challenge, 'base64url').toString('latin1')
-  const page = context.secrets.readCsrf(text, browser)
-  const [, named, at] = /^passkey~([^~]+)~(\d+)~/.exec(page ?? '') ?? []
-  if (named !== purpose || context.now() - Number(at) >= ceremonyTime) return false
+  const page = context.secrets.readCsrf(text, browser) ?? ''
+  const [, challengePurpose, issuedAt] = challengePage.exec(page) ?? []
+  if (challengePurpose !== purpose || context.now() - Number(issuedAt) >= ceremonyTime) return false
   return context.storage.claimNonce({
     key: hashSecret(`passkey ${text}`),
     source: nonceSource({ thumbprint: `passkey ${holder}`, remoteAddress: ip }),
     lifetime: ceremonyTime,
   })
-}
-
-function challengePage(purpose: string, issued: string): string {
-  return `passkey~${purpose}~${issued.replace('.', '~')}`
 }
 
 /**
@@ -217,11 +228,4 @@ function isCredential<C extends keyof CredentialByCeremony>(
   if (typeof response !== 'object' || response === null) return false
   const members = response as Record<string, unknown>
   return responseMembers[ceremony].every((name) => typeof members[name] === 'string')
-}
-
-/** Returns the response with the options of a WebAuthn ceremony, for the browser's script. */
-export function ceremony(options: object): Response {
-  return new Response(JSON.stringify(options), {
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
-  })
 }

@@ -1,10 +1,10 @@
 import { StorageError } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
 import {
-  ceremony,
+  authenticationOptions,
+  optionsResponse,
   ownPasskey,
   registrationOptions,
-  signInOptions,
   verifyPasskey,
   verifyRegistration,
 } from '../../src/sign-in/passkeys.js'
@@ -61,7 +61,7 @@ const visitOf = (form: Record<string, string> = {}, browser = 'b') =>
   ({ browser, ip: '192.0.2.1', userAgent: undefined, form: new Map(Object.entries(form)) }) as unknown as Visit
 
 it('a sign-in accepts any passkey of this server, with the user verified, for five minutes', async () => {
-  const options = await signInOptions(open().context, visitOf())
+  const options = await authenticationOptions(open().context, visitOf())
   const challenge = Buffer.from(`b|passkey~sign-in~${now}~${'r'.repeat(43)}`).toString('base64url')
   expect(options).toMatchObject({ rpId: 'auth.example', challenge, userVerification: 'required', timeout: 300_000 })
   expect(options).toMatchObject({ allowCredentials: undefined })
@@ -86,7 +86,7 @@ it.each([
 it('a server without passkeys has no such pages', async () => {
   const { context } = open({ hasPasskeys: false })
   for (const ask of [
-    signInOptions(context, visitOf()),
+    authenticationOptions(context, visitOf()),
     registrationOptions(context, visitOf(), ownPasskey(alice)),
     verifyPasskey(context, visitOf()),
     verifyRegistration(context, visitOf(), ownPasskey(alice)),
@@ -95,7 +95,7 @@ it('a server without passkeys has no such pages', async () => {
 })
 
 it('the script gets the options as JSON, which no cache stores', async () => {
-  const response = ceremony({ a: 1 })
+  const response = optionsResponse({ a: 1 })
   expect(Object.fromEntries(response.headers)).toEqual({
     'content-type': 'application/json',
     'cache-control': 'no-store',
@@ -106,7 +106,8 @@ it('the script gets the options as JSON, which no cache stores', async () => {
 
 /** The challenge that a browser got for a purpose. */
 async function challengeFor(purpose?: string, browser = 'b'): Promise<string> {
-  return ((await signInOptions(open().context, visitOf({}, browser), purpose)) as { challenge: string }).challenge
+  return ((await authenticationOptions(open().context, visitOf({}, browser), purpose)) as { challenge: string })
+    .challenge
 }
 
 const claim = { key: expect.stringMatching(/^[\w-]{43}$/), lifetime: 300 }
