@@ -9,6 +9,7 @@ import { requestEmail } from '../sign-in/request-email.js'
 
 /** `GET /account/forgot`: asks for the username of an account whose password is forgotten. */
 export async function showForgot(context: ServerContext, visit: Visit): Promise<Response> {
+  requireEmail(context)
   return forgotPage(context, visit)
 }
 
@@ -17,32 +18,37 @@ export async function showForgot(context: ServerContext, visit: Visit): Promise<
  * determined when the email is sent, so neither the response nor its time depends on it.
  */
 export async function submitForgot(context: ServerContext, visit: Visit): Promise<Response> {
+  requireEmail(context)
   const username = (visit.form.get('username') ?? '').trim()
   if (username === '' || username.length > usernameMaximum) return forgotPage(context, visit)
-  const retryAfter = await requestEmail(requireEmail(context), visit, { kind: 'reset', username })
-  if (retryAfter !== undefined) return forgotPage(context, visit, { retryAfter })
+  const retryAfter = await requestEmail(context, visit, { kind: 'reset', username })
+  if (retryAfter !== undefined) return forgotPage(context, visit, retryAfter)
   return seeOther(accountPaths.linkSent, visit.newCookies)
 }
 
 /** `GET /account/link-sent`: the same page whether or not an email was sent. */
 export async function showLinkSent(context: ServerContext, visit: Visit): Promise<Response> {
-  const html = renderLinkSent({ ...pageFrame(requireEmail(context), visit), back: accountPaths.signIn }, visit.messages)
+  requireEmail(context)
+  const html = renderLinkSent({ ...pageFrame(context, visit), back: accountPaths.signIn }, visit.messages)
   return htmlResponse(html, { cookies: visit.newCookies })
 }
 
-function forgotPage(context: ServerContext, visit: Visit, throttled?: { retryAfter: number }): Response {
-  const form = { action: accountPaths.forgot, csrf: csrfOf(requireEmail(context), visit) }
-  const model = {
-    ...pageFrame(context, visit),
-    form,
-    problem: throttled && ('throttled' as const),
-    back: accountPaths.signIn,
-  }
-  const html = renderForgot(model, visit.messages)
-  return htmlResponse(html, { status: throttled ? 429 : 200, cookies: visit.newCookies, ...throttled })
+/** Without email, the server has none of these pages. */
+function requireEmail({ sendEmail }: ServerContext): void {
+  if (!sendEmail) throw new PageError('not_found')
 }
 
-function requireEmail(context: ServerContext): ServerContext {
-  if (!context.sendEmail) throw new PageError('not_found')
-  return context
+/** @param retryAfter seconds to wait, if the visitor's network has requested too many emails */
+function forgotPage(context: ServerContext, visit: Visit, retryAfter?: number): Response {
+  const isThrottled = retryAfter !== undefined
+  const html = renderForgot(
+    {
+      ...pageFrame(context, visit),
+      form: { action: accountPaths.forgot, csrf: csrfOf(context, visit) },
+      problem: isThrottled ? 'throttled' : undefined,
+      back: accountPaths.signIn,
+    },
+    visit.messages,
+  )
+  return htmlResponse(html, { status: isThrottled ? 429 : 200, cookies: visit.newCookies, retryAfter })
 }
