@@ -40,15 +40,18 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
     const { found, newest } = await readSchema(database)
     if (found < newest) {
       return [
-        report.warning(`The schema is at version ${found}; this program needs version ${newest}.`, mendSchema(isFile)),
+        report.warning(
+          `The schema is at version ${found}; this program needs version ${newest}.`,
+          upgradeAdvice(isFile),
+        ),
       ]
     }
     storage = await openStorage(database, { sweepInterval: 0 })
     await requireOwnDatabase(storage, config.settings.issuer)
-    const fine = report.ok(
+    const opened = report.ok(
       `${path} can be opened and written to, belongs to ${config.settings.issuer}, and is at schema version ${found}.`,
     )
-    return [fine, ...(await checkKeys(config, storage, masterKey)), await checkTime(storage)]
+    return [opened, ...(await checkKeys(config, storage, masterKey)), await checkClock(storage)]
   } catch (error) {
     if (error instanceof StorageError && error.code === 'unavailable')
       return [report.problem(describeOutage(database, error), outageAdvice(database))]
@@ -59,7 +62,7 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
   }
 }
 
-function mendSchema(isFile: boolean): string {
+function upgradeAdvice(isFile: boolean): string {
   return isFile
     ? 'Make a backup first (countersign server db backup). The server upgrades the schema the next time it starts.'
     : 'Make a backup first (pg_dump), then run countersign server db migrate.'
@@ -75,6 +78,7 @@ async function checkKeys(
   if (keys.length === 0)
     return [report.warning('There are no keys yet.', 'Run countersign server start: it creates them.')]
   if (masterKey === undefined) return [report.unknown('They cannot be decrypted without the master key.')]
+  // Opening the keys of an edition that has none would create them.
   const others = (await loadOtherEditions(settings)).filter(({ name }) => keys.some(({ edition }) => edition === name))
   try {
     await storedKeys({ storage, masterKey })
@@ -90,26 +94,30 @@ async function checkKeys(
   }
   return [
     report.ok('They can be decrypted with the master key.'),
-    ...['january', ...others.map(({ name }) => name)].map((edition) =>
-      judgeRotation(keys, settings.keyRotation.rotateAfter, { edition, file }),
+    ...[defaultEdition, ...others.map(({ name }) => name)].map((edition) =>
+      checkRotation(keys, settings.keyRotation.rotateAfter, { edition, file }),
     ),
   ]
 }
 
-function judgeRotation(
+/** The edition whose keys `keys rotate` rotates by default. */
+const defaultEdition = 'january'
+
+/** @param rotateAfter seconds between two rotations; 0 if an operator rotates the keys */
+function checkRotation(
   keys: readonly StoredKey[],
   rotateAfter: number,
   { edition, file }: { edition: string; file: string },
 ): Finding {
-  const isFirst = edition === 'january'
-  const report = checking(isFirst ? 'key rotation' : `key rotation of ${edition}`)
+  const isDefault = edition === defaultEdition
+  const report = checking(isDefault ? 'key rotation' : `key rotation of ${edition}`)
   const now = Date.now() / 1000
-  const byHand = `countersign server keys rotate ${isFirst ? '' : `--edition ${edition} `}--config ${file}`
+  const rotate = `countersign server keys rotate ${isDefault ? '' : `--edition ${edition} `}--config ${file}`
   if (rotateAfter === 0) {
     const own = keys.filter((key) => key.edition === edition)
     const age = Math.floor((now - Math.max(...own.map(({ createdAt }) => createdAt))) / day)
     const found = `Keys are rotated manually; the last rotation was ${age} days ago.`
-    return age > 100 ? report.warning(found, `Rotate every 90 days: ${byHand}`) : report.ok(found)
+    return age > 100 ? report.warning(found, `Rotate every 90 days: ${rotate}`) : report.ok(found)
   }
   const due = rotationDueAt(keys, rotateAfter, edition)
   const date = new Date(due * 1000).toISOString().slice(0, 10)
@@ -117,12 +125,12 @@ function judgeRotation(
   if (now < due + day) return report.ok(`The next rotation is due on ${date}, and runs automatically.`)
   return report.problem(
     `Rotation was due on ${date} but did not run.`,
-    `Check that the server is running, and look for keys.rotation_failed in its log. To rotate manually: ${byHand}`,
+    `Check that the server is running, and look for keys.rotation_failed in its log. To rotate manually: ${rotate}`,
   )
 }
 
 /** Checks whether the clock has been set back since the last event was recorded. */
-async function checkTime(storage: Storage): Promise<Finding> {
+async function checkClock(storage: Storage): Promise<Finding> {
   const report = checking('clock and records')
   const [latest] = await storage.listEvents({ newest: true, limit: 1 })
   const ahead = latest ? latest.at - Math.floor(Date.now() / 1000) : 0
