@@ -1,3 +1,5 @@
+import { LightHeaders } from './light-headers.js'
+
 const RealResponse = globalThis.Response
 
 type BodyInit = ConstructorParameters<typeof Response>[0] | null
@@ -18,7 +20,7 @@ export class LightResponse implements Response {
   constructor(body: BodyInit = null, init: ResponseInit = {}) {
     const { status = 200, statusText = '' } = init
     if (isLight(body, status, statusText)) {
-      this.headers = new Headers(init.headers)
+      this.headers = new LightHeaders(init.headers)
       if (typeof body === 'string' && !this.headers.has('content-type'))
         this.headers.set('content-type', 'text/plain;charset=UTF-8')
       // Copied, because the caller may overwrite the buffer.
@@ -44,7 +46,7 @@ export class LightResponse implements Response {
   static json(value: unknown, init: ResponseInit = {}): Response {
     const text: string | undefined = JSON.stringify(value)
     if (text === undefined) throw new TypeError('The value cannot be serialized as JSON.')
-    const headers = new Headers(init.headers)
+    const headers = new LightHeaders(init.headers)
     if (!headers.has('content-type')) headers.set('content-type', 'application/json')
     const { status = 200, statusText = '' } = init
     return new LightResponse(text, { status, statusText, headers })

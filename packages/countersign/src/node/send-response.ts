@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { ReadableStream } from 'node:stream/web'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
+import { LightHeaders } from './light-headers.js'
 import { LightResponse } from './light-response.js'
 import { isGone, untilDrained } from './outgoing.js'
 
@@ -75,7 +76,8 @@ const pieceLength = 65_536
 
 function fieldsOf({ headers }: Response): Record<string, string | string[]> {
   const fields: Record<string, string | string[]> = {}
-  for (const [name, value] of headers) if (!connectionFields.has(name)) fields[name] = value
+  for (const [name, value] of LightHeaders.plainOf(headers) ?? headers)
+    if (!connectionFields.has(name)) fields[name] = value
   const { 'set-cookie': cookie } = fields
   if (cookie !== undefined) fields['set-cookie'] = headers.getSetCookie()
   return fields

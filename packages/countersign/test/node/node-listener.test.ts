@@ -273,7 +273,8 @@ describe('the response', () => {
     const port = await serve(async () => new Response('abc', { headers }))
     const answer = await exchange(port, lines('GET / HTTP/1.1', 'Host: a', 'Connection: close'))
     expect(answer.toLowerCase()).not.toMatch(/keep-alive|transfer-encoding/)
-    expect(answer).toMatch(/x-a: b\r\ncontent-length: 3\r\n/)
+    expect(answer).toMatch(/\r\nx-a: b\r\n/)
+    expect(answer).toMatch(/\r\ncontent-length: 3\r\n/)
     expect(answer).toMatch(/\r\n\r\nabc$/)
   })
 
