@@ -68,7 +68,7 @@ export async function confirmPage(
   const { user } = visit.session
   const ways = await provingWays(context, user.id)
   if (!ways.password && !ways.passkey)
-    return signInPageAt(context, visit, { way: accountDestination(returnTo), again: 'security' })
+    return signInPageAt(context, visit, { destination: accountDestination(returnTo), again: 'security' })
   const html = renderReauthentication(
     {
       ...pageFrame(context, visit),

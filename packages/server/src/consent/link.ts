@@ -10,7 +10,7 @@ import { displayHost } from '../pages/components/marks.js'
 import { accountPaths } from '../pages/models/account-paths.js'
 import type { ReturnToAppPage } from '../pages/models/models.js'
 import { renderReturnToApp } from '../pages/return-to-app-page.js'
-import type { Asker, ClaimedAsker, Way } from '../sign-in/render-sign-in.js'
+import type { Asker, ClaimedAsker, Destination } from '../sign-in/render-sign-in.js'
 import type { AuthRequest, NewHandle } from '../storage/api/storage.js'
 
 /** Reads the link that a query or form belongs to; undefined if there is no such link. */
@@ -70,12 +70,12 @@ export function linkDestination({
   fields,
   state,
   tokenHash,
-}: ConsentLink): Pick<Way, 'path' | 'tokenHash' | 'fields'> {
+}: ConsentLink): Pick<Destination, 'path' | 'tokenHash' | 'fields'> {
   return { path, tokenHash, fields: { request: fields, ...(state === undefined ? {} : { state }) } }
 }
 
 /** Returns the destination for a stored request, for a user who must sign in first. */
-export function requestWay(link: ConsentLink, request: AuthRequest): Way & { asker: Asker } {
+export function requestDestination(link: ConsentLink, request: AuthRequest): Destination & { asker: Asker } {
   return { asker: askerOf(request), ...linkDestination(link) }
 }
 

@@ -13,7 +13,7 @@ import { renderPolicyForbids } from '../pages/policy-forbids-page.js'
 import { fieldsOf } from '../sign-in/render-sign-in.js'
 import type { AuthRequest } from '../storage/api/storage.js'
 import { canExtend, type DecisionFacts, withoutScopes } from './facts.js'
-import { requestWay } from './link.js'
+import { requestDestination } from './link.js'
 import { type ConsentChoices, consentModel } from './model.js'
 
 /** Renders the consent page for a bound request, either initially or again with a problem. */
@@ -33,7 +33,7 @@ export async function consentPageAt(
 ): Promise<Response> {
   const request = withoutScopes(stored, facts.leftOut)
   const { session, messages } = visit
-  const { fields, asker } = requestWay(link, request)
+  const { fields, asker } = requestDestination(link, request)
   const transport = context.transports.of(request)
   const returnUri = transport.returnUriOf ? transport.returnUriOf(request) : request.redirectUri
   const form = {

@@ -23,7 +23,7 @@ import {
   linkDestination,
   newHandle,
   outcomeResponse,
-  requestWay,
+  requestDestination,
   requireLink,
   requireStored,
   respondUnlessOpen,
@@ -82,9 +82,10 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
   const viewer = signedIn && { person: signedIn, facts: await decisionFacts(context, signedIn, stored) }
   if (!viewer || viewer.facts.proof === 'sign-in') {
     if (link.state !== undefined) await context.storage.rememberState(link.tokenHash, link.state)
-    const way = requestWay(link, stored)
+    const destination = requestDestination(link, stored)
     const again = viewer && (viewer.facts.dangers.length === 0 ? 'login' : 'request')
-    return signInPageAt(context, visit, { way, again, username: context.transports.of(stored).usernameOf?.(stored) })
+    const username = context.transports.of(stored).usernameOf?.(stored)
+    return signInPageAt(context, visit, { destination, again, username })
   }
   const { person, facts } = viewer
   const grant = policyDenial(context, stored) ? undefined : facts.withoutPage

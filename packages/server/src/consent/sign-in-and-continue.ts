@@ -12,35 +12,35 @@ import { signInPageAt, signUpPageAt } from '../sign-in/render-sign-in.js'
 import { signIn, signInWithCode, signInWithPasskey, signUp } from '../sign-in/sign-in-actions.js'
 import { challengePurpose } from './decide.js'
 import { findLink, linkAt } from './link.js'
-import { onTheWay, wayTo } from './submit.js'
+import { destinationAt, thenContinue } from './submit.js'
 
 /** `GET /account/sign-in`: the sign-in page, which continues to a page on this server: an account page or an agent's request. */
 export async function showSignIn(context: ServerContext, visit: Visit): Promise<Response> {
   const returnTo = returnToOf(visit)
   if (visit.session) return seeOther(returnTo)
-  const way = await wayTo(context, visit, returnTo)
-  return way instanceof Response ? way : signInPageAt(context, visit, { way })
+  const destination = await destinationAt(context, visit, returnTo)
+  return destination instanceof Response ? destination : signInPageAt(context, visit, { destination })
 }
 
 /** `GET /account/sign-up`: the sign-up page, which continues to a page on this server. */
 export async function showSignUp(context: ServerContext, visit: Visit): Promise<Response> {
   const returnTo = returnToOf(visit)
   requireSignUp(context)
-  const way = await wayTo(context, visit, returnTo)
-  return way instanceof Response ? way : signUpPageAt(context, visit, { way })
+  const destination = await destinationAt(context, visit, returnTo)
+  return destination instanceof Response ? destination : signUpPageAt(context, visit, { destination })
 }
 
 type Action = (context: ServerContext, visit: Visit, link: ConsentLink | undefined) => Promise<Response>
 
 const actions: ReadonlyMap<string | undefined, Action> = new Map<string, Action>([
-  ['login', onTheWay(signIn)],
-  ['second-step', onTheWay(signInWithCode)],
-  ['passkey', onTheWay(signInWithPasskey)],
+  ['login', thenContinue(signIn)],
+  ['second-step', thenContinue(signInWithCode)],
+  ['passkey', thenContinue(signInWithPasskey)],
   [
     'sign-up',
     async (context, visit, link) => {
       requireSignUp(context)
-      return onTheWay(signUp)(context, visit, link)
+      return thenContinue(signUp)(context, visit, link)
     },
   ],
   ['language', chooseLanguage],
@@ -72,10 +72,10 @@ export async function returnFromProvider(context: ServerContext, visit: Visit): 
 async function orSignIn(context: ServerContext, visit: Visit, outcome: Response | FailedSignIn): Promise<Response> {
   if (outcome instanceof Response) return outcome
   const { returnTo, ...shown } = outcome
-  const way = await wayTo(context, visit, returnTo)
-  return way instanceof Response
-    ? way
-    : signInPageAt(context, { ...visit, path: signInPath(returnTo) }, { way, ...shown })
+  const destination = await destinationAt(context, visit, returnTo)
+  return destination instanceof Response
+    ? destination
+    : signInPageAt(context, { ...visit, path: signInPath(returnTo) }, { destination, ...shown })
 }
 
 /** `action=language` */

@@ -5,7 +5,7 @@ import { seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import type { Arrival } from '../http/route.js'
 import { localPath, openFormVisit, type Visit } from '../http/visit.js'
-import { accountDestination, type Way } from '../sign-in/render-sign-in.js'
+import { accountDestination, type Destination } from '../sign-in/render-sign-in.js'
 import { endSession } from '../sign-in/session.js'
 import { type SignInAction, signIn, signInWithCode, signInWithPasskey } from '../sign-in/sign-in-actions.js'
 import { allow, deny, extend } from './decide.js'
@@ -13,7 +13,7 @@ import {
   claimedAsker,
   linkAt,
   type ReadLink,
-  requestWay,
+  requestDestination,
   requireLink,
   requireStored,
   respondUnlessOpen,
@@ -27,9 +27,9 @@ const signOut: Action = async (context, visit) => seeOther(visit.path, await end
 
 /** The handlers of the forms on a request's pages, by `action`. */
 const actions: ReadonlyMap<string | undefined, Action> = new Map<string, Action>([
-  ['login', onTheWay(signIn)],
-  ['second-step', onTheWay(signInWithCode)],
-  ['passkey', onTheWay(signInWithPasskey)],
+  ['login', thenContinue(signIn)],
+  ['second-step', thenContinue(signInWithCode)],
+  ['passkey', thenContinue(signInWithPasskey)],
   ['logout', signOut],
   ['extend', extend],
 ])
@@ -59,35 +59,43 @@ export async function submitForm(context: ServerContext, arrival: Arrival, path:
  * Returns the destination for the request behind a link. Requires the request to exist and to be open to this browser; otherwise, returns
  * its page or redirect.
  */
-async function wayBy(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Way | Response> {
+async function destinationOf(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Destination | Response> {
   const stored = await requireStored(context, link, visit)
-  return (await respondUnlessOpen(context, visit, stored)) ?? requestWay(link, stored)
+  return (await respondUnlessOpen(context, visit, stored)) ?? requestDestination(link, stored)
 }
 
-/** Returns the destination for a path on this server, as {@link wayBy} does if the path leads to a request. */
-export async function wayTo(context: ServerContext, visit: Visit, path: string): Promise<Way | Response> {
+/** Returns the destination for a path on this server, as {@link destinationOf} does if the path leads to a request. */
+export async function destinationAt(
+  context: ServerContext,
+  visit: Visit,
+  path: string,
+): Promise<Destination | Response> {
   const link = await linkAt(context, path)
-  if (link) return wayBy(context, visit, link)
-  return wayToPage(context, path)
+  if (link) return destinationOf(context, visit, link)
+  return pageDestination(context, path)
 }
 
 /** Returns the destination for a path on this server that leads to no stored request. */
-function wayToPage({ issuer, transports }: ServerContext, path: string): Way {
+function pageDestination({ issuer, transports }: ServerContext, path: string): Destination {
   const url = new URL(path, issuer)
   const isConsent = transports.paths.includes(url.pathname)
-  const way = accountDestination(isConsent ? localPath(readParameters(url.searchParams).get('return_to')) : path)
+  const destination = accountDestination(
+    isConsent ? localPath(readParameters(url.searchParams).get('return_to')) : path,
+  )
   const asker = transports.askerAt(url)
-  return { ...way, asker: asker && claimedAsker(asker) }
+  return { ...destination, asker: asker && claimedAsker(asker) }
 }
 
 /** Runs a form's action, then continues to the request behind the form's link, or to the path in the form. */
-export function onTheWay(action: SignInAction) {
-  return async function actOnTheWay(
+export function thenContinue(action: SignInAction) {
+  return async function actAndContinue(
     context: ServerContext,
     visit: Visit,
     link: ConsentLink | undefined,
   ): Promise<Response> {
-    const way = link ? await wayBy(context, visit, link) : wayToPage(context, localPath(visit.form.get('return_to')))
-    return way instanceof Response ? way : action(context, visit, way)
+    const destination = link
+      ? await destinationOf(context, visit, link)
+      : pageDestination(context, localPath(visit.form.get('return_to')))
+    return destination instanceof Response ? destination : action(context, visit, destination)
   }
 }

@@ -9,7 +9,7 @@ import {
   type ProviderState,
   providerProblemOf,
 } from '../outbound/identity-provider.js'
-import type { SignInProblem, Way } from './render-sign-in.js'
+import type { Destination, SignInProblem } from './render-sign-in.js'
 import { renewSession, signInChanged, startSession } from './session.js'
 
 /** A failed sign-in at a provider: the sign-in page is shown again, and then continues to `returnTo`. */
@@ -25,16 +25,16 @@ export interface FailedSignIn {
 export async function startProviderSignIn(
   context: ServerContext,
   visit: Visit,
-  way: Pick<Way, 'path' | 'tokenHash'>,
+  destination: Pick<Destination, 'path' | 'tokenHash'>,
 ): Promise<Response | FailedSignIn> {
   const client = requireProvider(context, visit)
-  const returnTo = shortened(way.path)
+  const returnTo = shortened(destination.path)
   const again = visit.session !== undefined
   try {
     const maxAge = context.lifetimes.session
     const { url, state } = await client.start({
       returnTo,
-      provedFor: way.tokenHash,
+      provedFor: destination.tokenHash,
       startedAt: context.now(),
       again,
       maxAge,

@@ -13,7 +13,7 @@ export type SignInProblem = Pick<SignInPage, 'username' | 'problem'> & {
   /** Seconds until another attempt is accepted. */
   retryAfter?: number
 }
-type Shown = SignInProblem & Pick<SignInPage, 'again'> & { way: Way; cookies?: readonly string[] }
+type Shown = SignInProblem & Pick<SignInPage, 'again'> & { destination: Destination; cookies?: readonly string[] }
 
 const problemStatus: Readonly<Record<NonNullable<SignInPage['problem']>, number>> = {
   wrong_password: 401,
@@ -29,9 +29,8 @@ const problemStatus: Readonly<Record<NonNullable<SignInPage['problem']>, number>
 
 /** Renders the sign-in page, either initially or after a failed attempt, with every way to sign in that this server offers. */
 export function signInPageAt(context: ServerContext, visit: Visit, shown: Shown): Response {
-  const { way, cookies = [], retryAfter, ...said } = shown
-  const { browser } = visit
-  const next = encodeURIComponent(way.path)
+  const { destination, cookies = [], retryAfter, ...said } = shown
+  const next = encodeURIComponent(destination.path)
   const providers = [...context.providers].map(([id, { name }]) => ({
     name,
     href: `/account/with/${id}?return_to=${next}`,
@@ -39,8 +38,8 @@ export function signInPageAt(context: ServerContext, visit: Visit, shown: Shown)
   const html = renderSignIn(
     {
       ...pageFrame(context, visit),
-      form: fieldsOf(context, { browser, session: undefined }, { action: signInPathOf(way), fields: way.fields }),
-      ...way.asker,
+      form: entranceForm(context, visit, signInPathOf(destination), destination),
+      ...destination.asker,
       ...said,
       providers: providers.length === 0 ? undefined : providers,
       passkey: context.passkeys ? { options: '/account/passkeys/challenge' } : undefined,
@@ -61,12 +60,16 @@ export function signInPageAt(context: ServerContext, visit: Visit, shown: Shown)
 export function secondStepPageAt(
   context: ServerContext,
   visit: Visit,
-  { way, retryAfter, ...shown }: Pick<SecondStepPage, 'pending' | 'problem'> & { way: Way; retryAfter?: number },
+  {
+    destination,
+    retryAfter,
+    ...shown
+  }: Pick<SecondStepPage, 'pending' | 'problem'> & { destination: Destination; retryAfter?: number },
 ): Response {
-  const { browser, messages, newCookies: cookies } = visit
+  const { messages, newCookies: cookies } = visit
   const model: SecondStepPage = {
-    ...pageFrame(context, { ...visit, path: signInPathOf(way) }),
-    form: fieldsOf(context, { browser, session: undefined }, { action: signInPathOf(way), fields: way.fields }),
+    ...pageFrame(context, { ...visit, path: signInPathOf(destination) }),
+    form: entranceForm(context, visit, signInPathOf(destination), destination),
     passkey: context.passkeys ? { options: '/account/passkeys/challenge' } : undefined,
     ...shown,
   }
@@ -85,16 +88,20 @@ export function secondStepPageAt(
 export function signUpPageAt(
   context: ServerContext,
   visit: Visit,
-  { way, retryAfter, ...shown }: Pick<SignUpPage, 'username' | 'email' | 'problem'> & { way: Way; retryAfter?: number },
+  {
+    destination,
+    retryAfter,
+    ...shown
+  }: Pick<SignUpPage, 'username' | 'email' | 'problem'> & { destination: Destination; retryAfter?: number },
 ): Response {
-  const { browser, messages, newCookies: cookies } = visit
+  const { messages, newCookies: cookies } = visit
   const model: SignUpPage = {
     ...pageFrame(context, visit),
-    form: fieldsOf(context, { browser, session: undefined }, { action: accountPaths.signUp, fields: way.fields }),
-    ...way.asker,
+    form: entranceForm(context, visit, accountPaths.signUp, destination),
+    ...destination.asker,
     ...shown,
     passwordMinimum,
-    signInHref: signInPathOf(way),
+    signInHref: signInPathOf(destination),
   }
   const status = shown.problem === undefined ? 200 : shown.problem === 'throttled' ? 429 : 400
   return htmlResponse(renderSignUp(model, messages), { status, formRedirectsAway: true, cookies, retryAfter })
@@ -113,7 +120,7 @@ export type ClaimedAsker = { [member in keyof Asker]: string | undefined } & { u
  * Where a user continues after signing in, and the fields that the forms in between contain. Both are set by the page that asks the user to
  * sign in.
  */
-export interface Way {
+export interface Destination {
   /** The path to continue to. */
   path: string
   /** The requesting agent, if there is one. */
@@ -124,20 +131,25 @@ export interface Way {
 }
 
 /** Returns the destination for an account page. */
-export function accountDestination(path: string): Way {
+export function accountDestination(path: string): Destination {
   return { path, fields: { returnTo: path } }
 }
 
 /** Returns the path of the sign-in page for a destination. For a stored request, the page is shown at the request's own URL. */
-function signInPathOf({ path, tokenHash }: Way): string {
+function signInPathOf({ path, tokenHash }: Destination): string {
   return tokenHash === undefined ? signInPath(path) : path
+}
+
+/** Returns the fields of a form for a user who is not signed in. */
+function entranceForm(context: ServerContext, { browser }: Visit, action: string, { fields }: Destination): FormFields {
+  return fieldsOf(context, { browser, session: undefined }, { action, fields })
 }
 
 /** Returns the fields of a form that posts to the page at `action`. */
 export function fieldsOf(
   context: ServerContext,
   visit: Pick<Visit, 'browser' | 'session'>,
-  { action, fields }: { action: string; fields: Way['fields'] },
+  { action, fields }: { action: string; fields: Destination['fields'] },
 ): FormFields {
   const { state, ...rest } = fields
   const csrf = csrfOf(context, visit)

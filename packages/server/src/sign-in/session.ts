@@ -5,7 +5,7 @@ import { PageError } from '../http/page-error.js'
 import type { Visit } from '../http/visit.js'
 import { hashSecret } from '../secrets/server-keys.js'
 import type { Session, User } from '../storage/api/storage.js'
-import { fieldsOf, type Way } from './render-sign-in.js'
+import { type Destination, fieldsOf } from './render-sign-in.js'
 
 /**
  * Starts a session with a new id, whatever session the browser had before (attacks C18), and makes the browser known. A user who signs in
@@ -115,7 +115,11 @@ export function isFresh({ now }: ServerContext, { authTime }: Session): boolean 
 }
 
 /** A form that was made for another user in the same browser. The page offers to continue as the current user, or to sign in as another. */
-export function accountChanged(context: ServerContext, visit: Visit, { path, fields }: Omit<Way, 'asker'>): PageError {
+export function accountChanged(
+  context: ServerContext,
+  visit: Visit,
+  { path, fields }: Omit<Destination, 'asker'>,
+): PageError {
   return new PageError('account_changed', {
     retry: path,
     user: visit.session?.user.username,

@@ -9,56 +9,61 @@ import { hashSecret } from '../secrets/server-keys.js'
 import { StorageError } from '../storage/api/storage.js'
 import { checkPassword } from './check-password.js'
 import { verifyPasskey } from './passkeys.js'
-import { secondStepPageAt, signInPageAt, signUpPageAt, type Way } from './render-sign-in.js'
+import { type Destination, secondStepPageAt, signInPageAt, signUpPageAt } from './render-sign-in.js'
 import { requestEmail } from './request-email.js'
 import { checkCode, openPending, sealPending, stepAfterPassword } from './second-factor.js'
 import { type Proof, startSession } from './session.js'
 
 /** Handles a form on a page between a user and their destination. */
-export type SignInAction = (context: ServerContext, visit: Visit, way: Way) => Promise<Response>
+export type SignInAction = (context: ServerContext, visit: Visit, destination: Destination) => Promise<Response>
 
 /** `action=login` */
-export const signIn: SignInAction = async (context, visit, way) => {
+export const signIn: SignInAction = async (context, visit, destination) => {
   const { form } = visit
   const username = boundedUsername(form)
   const check = await checkPassword(context, visit, { username, password: form.get('password') ?? '' })
   if (check.outcome === 'throttled') {
-    return signInPageAt(context, visit, { way, username, problem: 'throttled', retryAfter: check.retryAfter })
+    return signInPageAt(context, visit, { destination, username, problem: 'throttled', retryAfter: check.retryAfter })
   }
-  if (check.outcome === 'wrong') return signInPageAt(context, visit, { way, username, problem: 'wrong_password' })
+  if (check.outcome === 'wrong')
+    return signInPageAt(context, visit, { destination, username, problem: 'wrong_password' })
   const { user, addedAt: factorAddedAt } = check
   const step = await stepAfterPassword(context, user.id)
-  if (step === undefined) return continueAs(context, visit, way, { user, factorAddedAt, amr: ['pwd'] })
+  if (step === undefined) return continueAs(context, visit, destination, { user, factorAddedAt, amr: ['pwd'] })
   const pending = step === 'code' ? sealPending(context, visit, { user, factorAddedAt }) : undefined
-  return secondStepPageAt(context, visit, { way, pending })
+  return secondStepPageAt(context, visit, { destination, pending })
 }
 
 /** `action=second-step` */
-export const signInWithCode: SignInAction = async (context, visit, way) => {
+export const signInWithCode: SignInAction = async (context, visit, destination) => {
   const pending = openPending(context, visit)
-  if (!pending) return signInPageAt(context, visit, { way, problem: 'step_expired' })
+  if (!pending) return signInPageAt(context, visit, { destination, problem: 'step_expired' })
   const check = await checkCode(context, visit, pending.user)
-  if (check.outcome === 'right') return continueAs(context, visit, way, { ...pending, amr: ['pwd', 'otp'] })
-  const page = { way, pending: visit.form.get('pending') }
+  if (check.outcome === 'right') return continueAs(context, visit, destination, { ...pending, amr: ['pwd', 'otp'] })
+  const page = { destination, pending: visit.form.get('pending') }
   return check.outcome === 'wrong'
     ? secondStepPageAt(context, visit, { ...page, problem: 'wrong_code' })
     : secondStepPageAt(context, visit, { ...page, problem: 'throttled', retryAfter: check.retryAfter })
 }
 
 /** `action=passkey` */
-export const signInWithPasskey: SignInAction = async (context, visit, way) => {
+export const signInWithPasskey: SignInAction = async (context, visit, destination) => {
   const passkey = await verifyPasskey(context, visit)
-  if (!passkey) return signInPageAt(context, visit, { way, problem: 'passkey_failed' })
-  return continueAs(context, visit, way, { user: passkey.user, factorAddedAt: passkey.addedAt, amr: ['webauthn'] })
+  if (!passkey) return signInPageAt(context, visit, { destination, problem: 'passkey_failed' })
+  return continueAs(context, visit, destination, {
+    user: passkey.user,
+    factorAddedAt: passkey.addedAt,
+    amr: ['webauthn'],
+  })
 }
 
 /** `action=sign-up` */
-export const signUp: SignInAction = async (context, visit, way) => {
+export const signUp: SignInAction = async (context, visit, destination) => {
   const { form, ip, request } = visit
   const username = (form.get('username') ?? '').trim()
   const email = form.get('email')?.trim()
   const password = form.get('password') ?? ''
-  const page = { way, username, email }
+  const page = { destination, username, email }
   const invalid = usernameProblem(username) ?? emailProblem(email) ?? passwordProblem(password, username)
   if (invalid) return signUpPageAt(context, visit, { ...page, problem: invalid })
   const retryAfter = await countSignUp(context, ip)
@@ -67,12 +72,17 @@ export const signUp: SignInAction = async (context, visit, way) => {
   const user = await context.storage.createUser({ username, email, passwordHash }).catch(usernameConflict)
   if (typeof user === 'string') return signUpPageAt(context, visit, { ...page, problem: user })
   if (context.sendEmail && email !== undefined) await requestEmail(context, visit, { kind: 'confirm', username })
-  return continueAs(context, visit, way, { user, factorAddedAt: user.createdAt, amr: ['pwd'] })
+  return continueAs(context, visit, destination, { user, factorAddedAt: user.createdAt, amr: ['pwd'] })
 }
 
 /** Signs the user in and continues to their destination. */
-async function continueAs(context: ServerContext, visit: Visit, way: Way, proof: Proof): Promise<Response> {
-  return seeOther(way.path, await startSession(context, visit, { ...proof, provedFor: way.tokenHash }))
+async function continueAs(
+  context: ServerContext,
+  visit: Visit,
+  destination: Destination,
+  proof: Proof,
+): Promise<Response> {
+  return seeOther(destination.path, await startSession(context, visit, { ...proof, provedFor: destination.tokenHash }))
 }
 
 /**

@@ -25,7 +25,7 @@ const visit = {
   messages: languages.en,
   session: undefined,
 } as unknown as Visit
-const way = accountDestination('/account/yours?a=1')
+const destination = accountDestination('/account/yours?a=1')
 const ofRequest = { path: '/agent/auth?request_token=t', tokenHash: 'h', fields: { request: { request_token: 't' } } }
 
 async function read(response: Response) {
@@ -55,21 +55,21 @@ it.each<[Shown['problem'], number]>([
   ['passkey_failed', 401],
   ['step_expired', 401],
 ])('the sign-in page with the problem %s has the status %i', async (problem, status) => {
-  const seen = await read(signInPageAt(context, visit, { way, problem, retryAfter: 7, cookies: ['a=1'] }))
+  const seen = await read(signInPageAt(context, visit, { destination, problem, retryAfter: 7, cookies: ['a=1'] }))
   expect(seen).toMatchObject({ status, retryAfter: '7', cookies: ['new=1', 'a=1'], redirects: true })
 })
 
-it('the sign-in page offers every way to sign in that the server has, which lead to the destination', async () => {
-  const bare = await read(signInPageAt(context, visit, { way }))
+it('the sign-in page offers every destination to sign in that the server has, which lead to the destination', async () => {
+  const bare = await read(signInPageAt(context, visit, { destination }))
   expect(bare).toMatchObject({ links: [], actions: ['/account/sign-in'], csrf: 'b~anonymous', connects: false })
   const providers = new Map([['home', { name: 'Home' }]])
   const full = { ...context, providers, passkeys: {}, signUp: true } as unknown as Context
   const next = encodeURIComponent('/account/yours?a=1')
-  const seen = await read(signInPageAt(full, visit, { way }))
+  const seen = await read(signInPageAt(full, visit, { destination }))
   expect(seen.links).toEqual([`/account/with/home?return_to=${next}`, `/account/sign-up?return_to=${next}`])
   expect(seen.connects).toBe(true)
   expect(seen.html).toContain('/account/passkeys/challenge')
-  expect((await read(signInPageAt(context, visit, { way: ofRequest }))).actions).toEqual(['/agent/auth'])
+  expect((await read(signInPageAt(context, visit, { destination: ofRequest }))).actions).toEqual(['/agent/auth'])
 })
 
 it.each<[Parameters<typeof secondStepPageAt>[2]['problem'], number]>([
@@ -77,11 +77,13 @@ it.each<[Parameters<typeof secondStepPageAt>[2]['problem'], number]>([
   ['wrong_code', 401],
   ['throttled', 429],
 ])('the second step with the problem %s has the status %i', async (problem, status) => {
-  const shown = { way, pending: 'sealed', problem, retryAfter: 9 }
+  const shown = { destination, pending: 'sealed', problem, retryAfter: 9 }
   const seen = await read(secondStepPageAt(context, visit, shown))
   expect(seen).toMatchObject({ status, retryAfter: '9', cookies: ['new=1'], connects: false, redirects: true })
   expect(seen.html).toContain('value="sealed"')
-  const passkeys = await read(secondStepPageAt({ ...context, passkeys: {} } as unknown as Context, visit, { way }))
+  const passkeys = await read(
+    secondStepPageAt({ ...context, passkeys: {} } as unknown as Context, visit, { destination }),
+  )
   expect(passkeys).toMatchObject({ connects: true })
   expect(passkeys.html).not.toContain('name="code"')
 })
@@ -92,9 +94,9 @@ it.each<[Parameters<typeof signUpPageAt>[2]['problem'], number]>([
   ['password_common', 400],
   ['throttled', 429],
 ])('the sign-up page with the problem %s has the status %i', async (problem, status) => {
-  const seen = await read(signUpPageAt(context, visit, { way, problem, username: 'zoe' }))
+  const seen = await read(signUpPageAt(context, visit, { destination, problem, username: 'zoe' }))
   expect(seen).toMatchObject({ status, cookies: ['new=1'], redirects: true, actions: ['/account/sign-up'] })
-  expect(seen.links).toContain(`/account/sign-in?return_to=${encodeURIComponent(way.path)}`)
+  expect(seen.links).toContain(`/account/sign-in?return_to=${encodeURIComponent(destination.path)}`)
   expect(seen.html).toContain('value="zoe"')
 })
 
