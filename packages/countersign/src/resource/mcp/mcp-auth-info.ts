@@ -24,21 +24,21 @@ export interface McpAuthInfo {
   }
 }
 
-/** @param resource the resource's identifier, which is also used for an agent that the edition does not name */
+/** Describes a verified caller for the SDK. @param resource the resource's identifier */
 export function mcpAuthInfo(
   verified: VerifiedRequest<'identity'> | VerifiedRequest<'authorization'>,
   resource: string,
 ): McpAuthInfo {
   const { thumbprint, scheme, delegate, authorization, caller } = verified
-  // An agent that is the resource itself is not named, either.
+  const claims = authorization?.claims
+  // A request without an agent and without a caller comes from an agent that is the resource itself.
   const agent = verified.agent ?? (caller === undefined ? resource : '')
-  const { iss, sub, exp } = authorization?.claims ?? { iss: undefined, sub: undefined, exp: undefined }
   return {
-    token: thumbprint ?? authorization?.claims.jti ?? '',
+    token: thumbprint ?? claims?.jti ?? '',
     clientId: verified.agent ?? caller ?? resource,
     scopes: [...(authorization?.scope ?? [])],
-    ...(exp === undefined ? {} : { expiresAt: exp }),
+    ...(claims ? { expiresAt: claims.exp } : {}),
     resource: new URL(resource),
-    extra: { agent, iss, sub, delegate, proof: scheme === 'bearer' ? 'bearer' : 'signature' },
+    extra: { agent, iss: claims?.iss, sub: claims?.sub, delegate, proof: scheme === 'bearer' ? 'bearer' : 'signature' },
   }
 }
