@@ -135,11 +135,12 @@ const changePassword: AccountHandler = async (context, visit) => {
   const password = form.get('password') ?? ''
   const fresh = form.get('new_password') ?? ''
   const check = await checkPassword(context, visit, { username, password })
-  if (check.outcome !== 'right')
-    return passwordPage(context, visit, check.outcome === 'wrong' ? 'wrong_password' : 'throttled')
+  if (check.outcome === 'wrong') return passwordPage(context, visit, { problem: 'wrong_password' })
+  if (check.outcome === 'throttled')
+    return passwordPage(context, visit, { problem: 'throttled', retryAfter: check.retryAfter })
   const weak = passwordProblem(fresh, username)
-  if (weak) return passwordPage(context, visit, `new_${weak}`)
-  if (fresh === password) return passwordPage(context, visit, 'new_password_same')
+  if (weak) return passwordPage(context, visit, { problem: `new_${weak}` })
+  if (fresh === password) return passwordPage(context, visit, { problem: 'new_password_same' })
   const credentialRevision = await context.storage.setPasswordHash({
     userId,
     credentialRevision: check.user.credentialRevision,
@@ -179,8 +180,9 @@ const closeAccount: AccountHandler = async (context, visit) => {
   const credential = await context.storage.findCredential(username)
   if (credential) {
     const check = await checkPassword(context, visit, { username, password: visit.form.get('password') ?? '' })
-    if (check.outcome !== 'right')
-      return closePage(context, visit, check.outcome === 'wrong' ? 'wrong_password' : 'throttled')
+    if (check.outcome === 'wrong') return closePage(context, visit, { problem: 'wrong_password' })
+    if (check.outcome === 'throttled')
+      return closePage(context, visit, { problem: 'throttled', retryAfter: check.retryAfter })
   }
   const closed = await context.storage.closeAccount({ userId, credentialRevision })
   if (!closed) throw signInChanged(visit)

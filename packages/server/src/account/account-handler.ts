@@ -9,8 +9,12 @@ import type { AccountFrame } from '../pages/models/account-models.js'
 export type AccountHandler = (context: ServerContext, visit: SignedInVisit) => Promise<Response>
 
 /** Returns a response with an account page. */
-export function accountResponse(html: string, visit: SignedInVisit, status = 200): Response {
-  return htmlResponse(html, { status, cookies: visit.newCookies })
+export function accountResponse(
+  html: string,
+  visit: SignedInVisit,
+  { status = 200, retryAfter }: { status?: number; retryAfter?: number | undefined } = {},
+): Response {
+  return htmlResponse(html, { status, cookies: visit.newCookies, retryAfter })
 }
 
 /** The members that every account page needs. */

@@ -63,7 +63,7 @@ const yoursPage: AccountHandler = async (context, visit) => {
 export const closePage = async (
   context: ServerContext,
   visit: SignedInVisit,
-  problem?: CloseAccountPage['problem'],
+  { problem, retryAfter }: Pick<CloseAccountPage, 'problem'> & { retryAfter?: number } = {},
 ): Promise<Response> => {
   const { user } = visit.session
   const grants = await context.storage.listGrants({ userId: user.id, live: true, limit: 500 })
@@ -74,11 +74,8 @@ export const closePage = async (
     password: (await context.storage.findCredential(user.username)) !== undefined,
     problem,
   }
-  return accountResponse(
-    renderCloseAccount(model, visit.messages),
-    visit,
-    problem === undefined ? 200 : problem === 'throttled' ? 429 : 401,
-  )
+  const status = problem === undefined ? 200 : problem === 'throttled' ? 429 : 401
+  return accountResponse(renderCloseAccount(model, visit.messages), visit, { status, retryAfter })
 }
 
 /** Maximum number of times that a user can download their data in a window, in seconds: there may be much of it. */

@@ -84,7 +84,7 @@ export const changeEmailPage = async (
     entered,
     mustConfirm: context.sendEmail !== undefined,
   }
-  return accountResponse(renderChangeEmail(model, visit.messages), visit, entered === undefined ? 200 : 400)
+  return accountResponse(renderChangeEmail(model, visit.messages), visit, { status: entered === undefined ? 200 : 400 })
 }
 
 /** Changes the address: with a link that is sent there if the server sends emails, otherwise at once. */

@@ -75,7 +75,7 @@ async function askToConnect(
     request: { ...request },
     problem,
   }
-  return accountResponse(renderConnectDevice(model, visit.messages), visit, problem ? 409 : 200)
+  return accountResponse(renderConnectDevice(model, visit.messages), visit, { status: problem ? 409 : 200 })
 }
 
 /**
@@ -123,7 +123,7 @@ function codePage(
   shown: Pick<DeviceCodePage, 'issued' | 'claimed' | 'problem'>,
 ): Response {
   const html = renderDeviceCode({ ...accountFrame(context, visit), ...shown }, visit.messages)
-  return accountResponse(html, visit, shown.problem ? 409 : 200)
+  return accountResponse(html, visit, { status: shown.problem ? 409 : 200 })
 }
 
 /** `action=new-device-code`: shows a code to type into the device. */

@@ -63,7 +63,7 @@ async function offerSecret(
     mustSetUp: (await setUpFirst(context, visit, returnTo)) !== undefined,
     problem,
   }
-  return accountResponse(renderSetUpFactor(model, visit.messages), visit, problem === undefined ? 200 : 400)
+  return accountResponse(renderSetUpFactor(model, visit.messages), visit, { status: problem === undefined ? 200 : 400 })
 }
 
 /** `action=set-up-factor`: sets the second factor once the user has entered a code, and shows the recovery codes. */

@@ -94,12 +94,9 @@ export const removePasskeyPage: AccountHandler = async (context, visit) => {
 export const passwordPage = async (
   context: ServerContext,
   visit: SignedInVisit,
-  problem?: PasswordPage['problem'],
+  { problem, retryAfter }: Pick<PasswordPage, 'problem'> & { retryAfter?: number } = {},
 ): Promise<Response> => {
   const model = { ...accountFrame(context, visit), passwordMinimum, problem }
-  return accountResponse(
-    renderPassword(model, visit.messages),
-    visit,
-    problem === undefined ? 200 : problem === 'throttled' ? 429 : 400,
-  )
+  const status = problem === undefined ? 200 : problem === 'throttled' ? 429 : 400
+  return accountResponse(renderPassword(model, visit.messages), visit, { status, retryAfter })
 }

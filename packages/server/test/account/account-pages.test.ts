@@ -123,13 +123,13 @@ it.each<[string, Scene, string[], string[]]>([
   for (const text of lacks) expect(html).not.toContain(text)
 })
 
-it.each<[Parameters<typeof closePage>[2], number]>([
+it.each<[NonNullable<Parameters<typeof closePage>[2]>['problem'], number]>([
   [undefined, 200],
   ['wrong_password', 401],
   ['throttled', 429],
 ])('the page that closes the account, with the problem %s, has the status %i', async (problem, status) => {
   const grants = ['a', 'a', 'b'].map((agent) => ({ agent }))
-  const close = (context: Context, visit: Visit) => closePage(context, visit, problem)
+  const close = (context: Context, visit: Visit) => closePage(context, visit, { problem })
   const seen = await page(close, '', { grants })
   expect(seen).toMatchObject({ status, cookies: ['new=1'], searches: [{ userId: 'alice', live: true, limit: 500 }] })
   expect(seen.html).toContain('2 agents lose access')

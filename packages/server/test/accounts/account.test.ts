@@ -509,6 +509,9 @@ it.each([
   for (let guesses = 1; (await guess()).problem === 'wrong_password'; guesses++) expect(guesses).toBeLessThan(50)
   const throttled = { status: 429, problem: 'throttled' }
   expect([await guess(), await alice.submit(path, form)]).toMatchObject([throttled, throttled])
+  const { html } = await alice.open(path)
+  const { headers } = await alice.browser.submit(html, stage.authServer + path, form)
+  expect(headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
   stage.clock.now += 86_400
   expect(await (await signedIn(stage)).submit(path, form)).toMatchObject({ status: 303 })
 })
