@@ -4,11 +4,14 @@ import { codeOf } from '../api/storage-error.js'
 export class DatabaseFailure extends Error {
   /** SQLSTATE; undefined if the connection failed. */
   readonly state: string | undefined
+  /** The function of PostgreSQL that reported the error; undefined if the connection failed. */
+  readonly routine: string | undefined
 
   constructor(cause: unknown) {
     super(cause instanceof Error ? cause.message : String(cause), { cause })
     this.name = 'DatabaseFailure'
     this.state = stateOf(cause)
+    this.routine = this.state === undefined ? undefined : (cause as { routine?: string }).routine
   }
 }
 
@@ -21,9 +24,9 @@ export function isConflict(error: unknown): boolean {
   return error.state === '40001' || error.state === '40P01' || isStalePlan(error)
 }
 
-/** Whether a migration changed the result columns of a statement after it was prepared. */
-export function isStalePlan(error: DatabaseFailure): boolean {
-  return error.state === '0A000' && error.message.includes('cached plan')
+/** Whether a migration changed the result columns of a statement after it was prepared. The message may be in any language. */
+export function isStalePlan({ state, routine }: DatabaseFailure): boolean {
+  return state === '0A000' && routine === 'RevalidateCachedQuery'
 }
 
 // Connections (08), transactions refused by a standby or by a server that is shutting down (25), resources (53), timeouts (55, 57), system

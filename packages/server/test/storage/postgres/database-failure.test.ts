@@ -2,15 +2,13 @@ import { expect, it } from 'vitest'
 import { DatabaseFailure, isConflict, isOutage, stateOf } from '../../../src/storage/postgres/database-failure.js'
 
 /** An error as PostgreSQL reports it. */
-const reported = (code: unknown, message = 'the message') =>
-  Object.assign(new Error(message), { code, severity: 'ERROR' })
+const reported = (code: unknown, message = 'the message', routine = 'errfinish') =>
+  Object.assign(new Error(message), { code, severity: 'ERROR', routine })
 
 it.each([
   ['40001', 'a serialization failure', true, false],
   ['40P01', 'deadlock detected', true, false],
-  ['0A000', 'cached plan must not change result type', true, false],
   ['0A000', 'not supported', false, false],
-  ['23505', 'cached plan', false, false],
   ['08006', 'connection', false, true],
   ['25006', 'read only', false, true],
   ['53300', 'too many connections', false, true],
@@ -23,6 +21,15 @@ it.each([
   const failure = new DatabaseFailure(reported(code, message))
   expect(failure).toMatchObject({ name: 'DatabaseFailure', state: code, message })
   expect([isConflict(failure), isOutage(failure)]).toEqual([conflicts, isOut])
+})
+
+it.each([
+  ['0A000', 'RevalidateCachedQuery', true],
+  ['0A000', 'transformReturningClause', false],
+  ['23505', 'RevalidateCachedQuery', false],
+])('%s from %s is a plan from before a migration, in any language: %s', (code, routine, isStale) => {
+  for (const message of ['cached plan must not change result type', 'gecachter Plan darf den Ergebnistyp nicht ändern'])
+    expect(isConflict(new DatabaseFailure(reported(code, message, routine)))).toBe(isStale)
 })
 
 it('takes a failed connection for an outage, and no error of another kind', () => {

@@ -45,8 +45,8 @@ function open(
 }
 
 const raw = (sql: string, parameters: unknown[] = []) => CompiledQuery.raw(sql, parameters)
-const reported = (code: string, message = 'the message') =>
-  Object.assign(new Error(message), { code, severity: 'ERROR' })
+const reported = (code: string, message = 'the message', routine = 'errfinish') =>
+  Object.assign(new Error(message), { code, severity: 'ERROR', routine })
 
 it('begins a transaction together with its first statement, and commits it', async () => {
   const { driver, sent, released, writes } = open()
@@ -112,7 +112,7 @@ it('returns how many rows a change affected, and the rows of the last of several
 it('prepares each statement under a name, up to 500 of them, and again after the schema has changed', async () => {
   let isStale = false
   const { driver, sent } = open(() => {
-    if (isStale) throw reported('0A000', 'cached plan must not change result type')
+    if (isStale) throw reported('0A000', 'a stale plan', 'RevalidateCachedQuery')
     return { command: 'SELECT', rowCount: 0, rows: [] }
   })
   const names = () => sent.splice(0).map((query) => (typeof query === 'string' ? query : query.name))
@@ -121,7 +121,7 @@ it('prepares each statement under a name, up to 500 of them, and again after the
   for (let number = 3; number <= 501; number += 1) await driver.executeQuery(raw(`select ${number}, $1`, [0]))
   expect(names().slice(-2)).toEqual(['countersign-0-499', undefined])
   isStale = true
-  await expect(driver.executeQuery(raw('select 1, $1', [0]))).rejects.toThrow('cached plan')
+  await expect(driver.executeQuery(raw('select 1, $1', [0]))).rejects.toThrow('a stale plan')
   isStale = false
   names()
   await driver.executeQuery(raw('select 1, $1', [0]))

@@ -297,6 +297,15 @@ describe('a deadlock', () => {
   })
 })
 
+it('survives a migration that changes the type of a column while it runs', async () => {
+  const { name, url } = await server.createDatabase(template)
+  const storage = await opened(url)
+  const { id, username } = await newUser(storage)
+  expect(await storage.findUser(id)).toMatchObject({ username })
+  await server.query('alter table app_user alter column username type varchar(300)', name)
+  expect(await storage.findUser(id)).toMatchObject({ username })
+})
+
 describe('a transaction', () => {
   it('with a failed statement is never reported as committed, whatever the verb does about the error', async () => {
     const engine = await openEngine((await server.createDatabase(template)).url, patient)
