@@ -84,7 +84,7 @@ const downloads = { window: 3600, most: 10 } as const
 const download: AccountHandler = async (context, visit) => {
   const key = hashSecret(`downloads of ${visit.session.user.id}`)
   const reached = await context.storage.countWithinLimits([{ key, ...downloads }])
-  if (reached) throw new PageError('too_many_requests', { retryAfter: reached.resetAt - context.now() })
+  if (reached) throw new PageError('too_many_requests', { retryAfter: Math.max(1, reached.resetAt - context.now()) })
   const exported = await context.storage.exportUser(visit.session.user.id)
   if (!exported) throw new PageError('not_found', { retry: accountPaths.agents })
   return accountDownload(exported)

@@ -29,6 +29,8 @@ interface Scene {
   sends?: boolean
   hasPassword?: boolean
   grants?: readonly object[]
+  /** The limit on downloads that has been reached. */
+  reached?: object
 }
 
 /** Opens a page of the account. Returns what the user sees, and what was searched for. */
@@ -50,6 +52,7 @@ async function page(show: (context: Context, visit: Visit) => Promise<Response>,
         searches.push(filter)
         return scene.grants ?? []
       },
+      countWithinLimits: async () => scene.reached,
       listFederated: async () => [],
       findUser: async () => ({
         id: 'alice',
@@ -121,6 +124,15 @@ it.each<[string, Scene, string[], string[]]>([
   const { html } = await page(shown('/account/yours'), '', scene)
   for (const text of has) expect(html).toContain(text)
   for (const text of lacks) expect(html).not.toContain(text)
+})
+
+it.each([
+  [now + 9, 9],
+  // This server's clock may be ahead of the database's.
+  [now - 2, 1],
+])('a download beyond the limit, which resets at %i, may be repeated after %i s', async (resetAt, retryAfter) => {
+  const download = page(shown('/account/download'), '', { reached: { resetAt } })
+  await expect(download).rejects.toMatchObject({ code: 'too_many_requests', retryAfter })
 })
 
 it.each<[NonNullable<Parameters<typeof closePage>[2]>['problem'], number]>([
