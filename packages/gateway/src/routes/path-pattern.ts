@@ -63,7 +63,8 @@ export function patternFits({ segments, open }: PathPattern, path: readonly stri
   return segments.every((segment, at) => segmentFits(segment, path[at] as string))
 }
 
-function segmentFits({ before, after, free }: Segment, part: string): boolean {
+/** Whether a segment of a path matches a segment of a pattern. */
+export function segmentFits({ before, after, free }: Segment, part: string): boolean {
   if (!free) return part === before
   return part.length > before.length + after.length && part.startsWith(before) && part.endsWith(after)
 }
@@ -78,7 +79,8 @@ export function isWithin(one: PathPattern, other: PathPattern): boolean {
   return other.segments.every((segment, at) => isSegmentWithin(one.segments[at] as Segment, segment))
 }
 
-function isSegmentWithin(one: Segment, other: Segment): boolean {
+/** Whether all names that match one segment also match another, folded one. */
+export function isSegmentWithin(one: Segment, other: Segment): boolean {
   if (!one.free) return foldedSegmentFits(other, one.before)
   return other.free && one.before.startsWith(other.before) && one.after.endsWith(other.after)
 }
@@ -108,26 +110,6 @@ function isSegmentShared(one: Segment, other: Segment): boolean {
   if (!other.free) return foldedSegmentFits(one, other.before)
   const starts = one.before.startsWith(other.before) || other.before.startsWith(one.before)
   return starts && (one.after.endsWith(other.after) || other.after.endsWith(one.after))
-}
-
-/** Whether a parameter in a path is longer than find-my-way permits by default. If so, find-my-way tries wider routes. */
-export function hasLongParameter({ segments }: PathPattern, path: readonly string[]): boolean {
-  return segments.some(
-    ({ before, after, free }, at) => free && (path[at] as string).length - before.length - after.length > 100,
-  )
-}
-
-/**
- * Whether a path has the literal name of another pattern in a place where this pattern has a parameter. A router that does not backtrack,
- * such as h3 1, follows the other pattern and ends at a wider route.
- */
-export function divergesTo({ segments }: PathPattern, other: PathPattern, path: readonly string[]): boolean {
-  const isAt = (at: number) => {
-    const segment = other.segments[at]
-    return segments[at]?.free === true && segment?.free === false && segment.before === path[at]
-  }
-  const follows = other.segments.findIndex((segment, at) => !segmentFits(segment, path[at] ?? ''))
-  return segments.some((_, at) => isAt(at) && (follows === -1 || at < follows))
 }
 
 /** Whether the first pattern matches only paths of the second pattern, but not all of them. */
@@ -197,21 +179,6 @@ export function foldedFits(
   return base !== undefined && foldedFits({ ...base, base: undefined }, names, read)
 }
 
-/**
- * Whether a pattern with a literal first name matches a parent of a path, within the patterns that selected the path. Many servers run the
- * program at `/admin` for `/admin/x`: Apache with MultiViews, and any server that passes the rest of the path to a script.
- */
-export function isParent(
-  { segments, open }: FoldedPattern,
-  names: readonly string[],
-  selected: readonly { pattern: PathPattern }[] = [],
-): boolean {
-  const { length } = segments
-  if (open || length >= names.length || segments[0]?.free !== false) return false
-  if (selected.some(({ pattern }) => pattern.segments.length >= length)) return false
-  return segments.every((segment, at) => foldedSegmentFits(segment, names[at] as string))
-}
-
 function isNamed(patterns: readonly PathPattern[], at: number, name: string): boolean {
   return patterns.length > 0 && patterns.every(({ segments }) => !segments[at]?.free && segments[at]?.before === name)
 }
@@ -228,8 +195,10 @@ function isPunctuation(character = ''): boolean {
   return /[ -/:-@[-`{-~]/.test(character)
 }
 
-/** A parameter may be empty, as in Fastify and h3. find-my-way then ignores the rest of the segment. */
-function foldedSegmentFits(segment: Segment, name: string): boolean {
+/**
+ * Like {@link segmentFits}, in folded form. A parameter may be empty, as in Fastify and h3. find-my-way then ignores the rest of the segment.
+ */
+export function foldedSegmentFits(segment: Segment, name: string): boolean {
   const { before, after, free } = segment
   return segmentFits(segment, name) || (free && (name === before || name === before + after))
 }

@@ -256,9 +256,14 @@ export function mostSpecific(groups: readonly PathRows[]): readonly PathRows[] {
 /** The most specific routes whose handlers may run for a method. A wider path applies if a narrower one does not list the method. */
 export function routesAmong(groups: readonly PathRows[], method: string): ReadonlySet<Route> {
   const listing = (each: string) => groups.filter((group) => routeFor(group, each))
-  return new Set(
+  const routes = new Set(
     handledAs(method).flatMap((each) => mostSpecific(listing(each)).flatMap((group) => routeFor(group, each) ?? [])),
   )
+  if (method !== 'HEAD') return routes
+  // Rails runs a handler for HEAD even if a GET handler has a narrower path.
+  const ownRows = groups.filter(({ rows }) => rows.some(({ route }) => route.method === method))
+  for (const group of mostSpecific(ownRows)) routes.add(routeFor(group, method) as Route)
+  return routes
 }
 
 /** Whether any row requires more and may match a list item in a path, whatever the item is. */

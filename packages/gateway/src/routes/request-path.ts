@@ -142,6 +142,9 @@ export function foldedForms(
     if (names.length !== forms.at(-1)?.names.length) forms.push({ end, names })
     if (names.length === decoded.length) break
   }
+  // Spring removes the extension from `/.json`, too, and runs `/`.
+  if (!kept.endings && folded.at(-1)?.startsWith('.'))
+    forms.push({ end: 'index', names: withoutEnd(folded.slice(0, -1), kept) })
   return forms
 }
 

@@ -11,7 +11,7 @@ import {
   requireNamedCalls,
   spelledReadings,
 } from './interpretations.js'
-import { divergesTo, type FoldedPattern, foldedFits, hasLongParameter, isParent, patternFits } from './path-pattern.js'
+import { type FoldedPattern, foldedFits, patternFits } from './path-pattern.js'
 import {
   type FoldedOwn,
   indexRows,
@@ -39,6 +39,7 @@ import {
   withAccept,
 } from './route.js'
 import { examineTable } from './route-collisions.js'
+import { divergesTo, hasUnusualParameter, isParent, takesRest } from './router-behavior.js'
 
 /** The rules by which requests are checked. */
 export interface GatewayRules {
@@ -162,7 +163,7 @@ export function createRouteTable(all: readonly Route[], mcpPaths: readonly strin
       const isMore = (route: Route) => !covers(own, route, method)
       if (spelledReadings(path).some((read) => [...routesAmong(fittingAt(read), method)].some(isMore))) return true
       const isPassedOver = ({ pattern }: PathRows) =>
-        hasLongParameter(pattern, segments) || groups.some((other) => divergesTo(pattern, other.pattern, segments))
+        hasUnusualParameter(pattern, segments) || groups.some((other) => divergesTo(pattern, other.pattern, segments))
       return chosen.some(
         (group) => fitting.some((other) => isWiderAndStricter(other, method, own, group)) && isPassedOver(group),
       )
@@ -197,7 +198,8 @@ export function createRouteTable(all: readonly Route[], mcpPaths: readonly strin
           const own = chosen?.filter(fits) ?? (isRest ? [] : fitting)
           for (const other of fitting) yield { other, own, end }
           for (const other of chosen ? index.foldedIn(fold, end).around(folded) : [])
-            if (isParent(formOf(other), folded, chosen)) yield { other, own, end, isParent: true }
+            if (takesRest(formOf(other), folded, chosen?.map(formOf) ?? [])) yield { other, own, end }
+            else if (isParent(formOf(other), folded, chosen)) yield { other, own, end, isParent: true }
         }
   }
 

@@ -79,12 +79,13 @@ describe('encoded delimiters in the last parameter', () => {
   })
 
   it('are rejected if a server that truncates the path there runs a wider route, which requires more', () => {
-    const cut: Route[] = [
-      { ...none, path: '/projects/{id}.pdf', encoded: ['%23'] },
+    const cut = (path: string): Route[] => [
+      { ...none, path, encoded: ['%23'] },
       { ...strict, path: '/projects/*' },
     ]
-    expect(needed(cut, '/projects/7%23.pdf')).toBe('target_ambiguous')
-    expect(needed(cut, '/projects/7.pdf%23.pdf')).toBe('none')
+    expect(needed(cut('/projects/{id}.pdf'), '/projects/7%23.pdf')).toBe('target_ambiguous')
+    expect(needed(cut('/projects/of-{id}'), '/projects/of-%23x')).toBe('target_ambiguous')
+    expect(needed(cut('/projects/of-{id}'), '/projects/of-7%23x')).toBe('none')
   })
 })
 

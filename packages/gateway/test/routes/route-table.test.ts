@@ -79,6 +79,58 @@ it('a long parameter beside a wider, stricter route is refused, unless its route
   expect(needed([narrow, { ...wider, ...none }], long)).toBe('none')
 })
 
+// G50. Rails, and Symfony and chi, do not match these parameters, and try the next route.
+it.each([
+  ['/a/{x}', '/a/x.js', '/a/x.min.js'],
+  ['/a/{x}.json', '/a/x.json', '/a/x.y.json'],
+  ['/a/{x}-y', '/a/x-y', '/a/x-y-y'],
+  ['/a/{x}/y', '/a/x/y', '/a/x.z/y'],
+])('an unusual parameter of %s beside a wider, stricter route is refused, but not %s: %s', (path, usual, unusual) => {
+  const wider: Route = { ...strict, path: '/a/*' }
+  const narrow: Route = { ...none, path }
+  expect([needed([narrow, wider], usual), needed([narrow, wider], unusual)]).toEqual(['none', 'target_ambiguous'])
+  expect(needed([{ ...narrow, mayShadow: true }, wider], unusual)).toBe('none')
+  expect(needed([narrow, { ...wider, ...none }], unusual)).toBe('none')
+})
+
+// G50
+it('a path below a stricter one whose last parameter takes the rest of a path, as in Echo, is refused', () => {
+  const routes: Route[] = [
+    { ...strict, path: '/users/{id}' },
+    { ...none, path: '/users/{id}/avatar' },
+    { ...none, path: '/{owner}/{repo}/{file}' },
+  ]
+  const targets = ['/users/7/x', '/USERS/7/x', '/users/7/avatar', '/others/7/x']
+  expect(targets.map((target) => needed(routes, target))).toEqual([
+    'target_ambiguous',
+    'target_ambiguous',
+    'none',
+    'none',
+  ])
+})
+
+// G50
+it('a name that is only an extension may be no name, as in Spring', () => {
+  const routes: Route[] = [
+    { ...strict, path: '/' },
+    { ...strict, path: '/users/' },
+    { ...none, path: '/{page}' },
+    { ...none, path: '/users/{id}' },
+  ]
+  const kept = routes.map((route): Route => ({ ...route, endings: 'kept' }))
+  for (const target of ['/.json', '/users/.json', '/users/.tar.gz'])
+    expect([needed(routes, target), needed(kept, target)]).toEqual(['target_ambiguous', 'none'])
+  expect(needed(routes, '/users/a.json')).toBe('none')
+})
+
+it('HEAD meets the requirements of a route for HEAD that is wider than the GET route, because Rails runs that one', () => {
+  const routes: Route[] = [
+    { method: 'HEAD', path: '/*', require: 'identity' },
+    { ...none, path: '/{page}' },
+  ]
+  expect([needed(routes, '/a', 'HEAD'), needed(routes, '/a', 'GET')]).toEqual(['identity', 'none'])
+})
+
 it('a path on which a router may follow another route to a wider, stricter one is refused', () => {
   const routes: Route[] = [
     { ...none, path: '/{x}/b' },
