@@ -1,47 +1,46 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import type { RequestListener } from 'node:http'
-import type { CountersignEvent } from 'countersign'
+import type { CountersignEvent, ReceivedMessage } from 'countersign'
 import { causeMessages } from 'countersign/discovery'
 import type { LogFields } from 'countersign/log'
-import { createClientAddress, createTrustedPeers } from 'countersign/node'
+import { createClientAddress, createTrustedPeers, type HeadWriter, nodeResponseOf } from 'countersign/node'
 import { StorageError } from 'countersign-server/operate'
 import type { ServerFailure, ServerLog } from '../terminal/server-log.js'
 
 /** Assigns ids to requests, and reports those that never reached the server's handler. */
 export interface Observer {
   readonly observe: (listener: RequestListener) => RequestListener
-  /** Id of the current request, as in the log. */
-  readonly requestId: () => string | undefined
+  /** Id of the request with this message, as in the log; undefined if no observed listener received it. */
+  readonly requestIdOf: (received: ReceivedMessage) => string | undefined
   /** Forwards the server's events. */
   readonly onEvent: (event: CountersignEvent) => void
-  /** Follows no more requests: while a server follows them, each promise of its process costs more. */
-  readonly close: () => void
 }
 
-interface Observed {
-  readonly id: string
-  isTold: boolean
-}
+/** On a response: the id of its request. */
+const requestId = Symbol('request id')
 
 /**
  * @param tell called with every event: those from the server, and those for requests that never reached it because they were malformed or
  * aborted
  */
 export function createObserver(tell: (event: CountersignEvent) => void): Observer {
-  const requests = new AsyncLocalStorage<Observed>()
+  /** Ids of the open requests that no event has reported. */
+  const unreported = new Set<string>()
   return {
-    requestId: () => requests.getStore()?.id,
+    requestIdOf(received) {
+      const response: (HeadWriter & { [requestId]?: string }) | undefined = nodeResponseOf(received)
+      return response?.[requestId]
+    },
     onEvent(event) {
-      const observed = event.kind === 'request' ? requests.getStore() : undefined
-      if (observed) observed.isTold = true
+      if (event.kind === 'request' && event.requestId !== undefined) unreported.delete(event.requestId)
       tell(event)
     },
     observe: (listener) => (incoming, outgoing) => {
-      const observed: Observed = { id: randomUUID(), isTold: false }
+      const id = randomUUID()
       const began = performance.now()
+      unreported.add(id)
       outgoing.once('close', () => {
-        if (observed.isTold) return
+        if (!unreported.delete(id)) return
         tell({
           kind: 'request',
           role: 'authServer',
@@ -51,12 +50,11 @@ export function createObserver(tell: (event: CountersignEvent) => void): Observe
           duration: (performance.now() - began) / 1000,
           method: incoming.method,
           path: (incoming.url ?? '').split('?', 1)[0]?.slice(0, 256),
-          requestId: observed.id,
+          requestId: id,
         })
       })
-      requests.run(observed, () => listener(incoming, outgoing))
+      listener(incoming, Object.assign(outgoing, { [requestId]: id }))
     },
-    close: () => requests.disable(),
   }
 }
 

@@ -127,7 +127,6 @@ export async function startServer(
       await Promise.all([stopListening(), ...rotations.map((stopRotation) => stopRotation())])
       await server.close()
       await storage.close()
-      observer.close()
     }
     return { firstStart, stop }
   } catch (error) {
@@ -182,18 +181,16 @@ interface Watch {
 async function listen(
   server: ReturnType<typeof createAuthServer>,
   settings: LoadedConfig['settings'],
-  { log, metrics, observer: { observe, requestId } }: Watch,
+  { log, metrics, observer: { observe, requestIdOf } }: Watch,
 ): Promise<() => Promise<void>> {
   const clientAddress = createClientAddress(settings.trustProxy)
   const lookAtForwarded = watchForwarded(settings.trustProxy, log)
   const listener = createMountedListener(
     (request, received) => {
-      if (received) lookAtForwarded(received.remoteAddress, received.rawHeaders)
-      const seen = received && {
-        ...received,
-        remoteAddress: clientAddress(received.remoteAddress, received.rawHeaders),
-      }
-      return server.handler(request, seen, requestId())
+      if (!received) return server.handler(request)
+      lookAtForwarded(received.remoteAddress, received.rawHeaders)
+      const remoteAddress = clientAddress(received.remoteAddress, received.rawHeaders)
+      return server.handler(request, { ...received, remoteAddress }, requestIdOf(received))
     },
     // The server accepts no body larger than a form.
     { origin: settings.issuer, maxBody: maxFormBytes },

@@ -1,9 +1,11 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
+import type { CountersignEvent } from 'countersign'
 import { createLog } from 'countersign/log'
+import { createMountedListener } from 'countersign/node'
 import { StorageError } from 'countersign-server'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createObserver, logFailure } from '../../src/serve/observe-server.js'
 
 /** The log line for a failure. */
@@ -43,15 +45,57 @@ it('logs a bug with its stack', async () => {
   expect((await lineOf(circle)).error).toMatch(/^Error: round\n/)
 })
 
-it('follows no requests after it was closed', () => {
-  const { observe, requestId, close } = createObserver(() => undefined)
-  const ids: (string | undefined)[] = []
-  const listener = observe(() => {
-    ids.push(requestId())
-    close()
-    ids.push(requestId())
+describe('createObserver', () => {
+  const requestEvent = {
+    kind: 'request',
+    role: 'authServer',
+    route: '/',
+    outcome: 'ok',
+    status: 200,
+    duration: 1,
+  } as const
+
+  function observeRequest() {
+    const events: CountersignEvent[] = []
+    const observer = createObserver((event) => events.push(event))
+    const incoming = new IncomingMessage(new Socket())
+    Object.assign(incoming, { method: 'GET', url: '/', httpVersion: '1.1', complete: true })
+    incoming.rawHeaders.push('Host', 'auth.example')
+    const outgoing = new ServerResponse(incoming)
+    const handled: { id: string | undefined }[] = []
+    const serve = createMountedListener(
+      (_request, received) => {
+        handled.push({ id: received && observer.requestIdOf({ ...received }) })
+        return new Response()
+      },
+      { origin: 'https://auth.example', replaceGlobals: false },
+    )
+    const served: Promise<void>[] = []
+    observer.observe((...message) => void served.push(serve(...message)))(incoming, outgoing)
+    return { ...observer, events, outgoing, handled, served: () => Promise.all(served) }
+  }
+
+  it('gives the handler the id of its request, and reports a request only once', async () => {
+    const { onEvent, events, outgoing, handled, served } = observeRequest()
+    await served()
+    expect(handled).toEqual([{ id: expect.any(String) }])
+    const event = { ...requestEvent, requestId: handled[0]?.id }
+    onEvent(event)
+    outgoing.emit('close')
+    expect(events).toEqual([event])
   })
-  const incoming = new IncomingMessage(new Socket())
-  listener(incoming, new ServerResponse(incoming))
-  expect(ids).toEqual([expect.any(String), undefined])
+
+  it('reports a request whose event has another id when its response closes', () => {
+    const { onEvent, events, outgoing } = observeRequest()
+    const event = { ...requestEvent, requestId: 'another' }
+    onEvent(event)
+    outgoing.emit('close')
+    outgoing.emit('close')
+    expect(events).toEqual([event, expect.objectContaining({ kind: 'request', route: 'none', outcome: 'aborted' })])
+  })
+
+  it('knows no id for a message from elsewhere', () => {
+    const { requestIdOf } = createObserver(() => undefined)
+    expect(requestIdOf({ method: 'GET', rawTarget: '/', rawHeaders: [], body: () => new Uint8Array() })).toBeUndefined()
+  })
 })

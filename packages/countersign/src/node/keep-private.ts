@@ -11,6 +11,14 @@ export interface HeadWriter {
 /** The key of a property on the message that is passed to a handler: the Node response that will carry the handler's response. */
 export const nodeResponse = Symbol('Node response')
 
+/**
+ * The Node response that will carry the response to a message; undefined if the message was not passed on by a listener for Node.
+ */
+export function nodeResponseOf(received: object): HeadWriter | undefined {
+  const { [nodeResponse]: response }: { [nodeResponse]?: HeadWriter } = received
+  return response
+}
+
 /** Computes header values by lower-case name: each rule maps the existing value, which is empty if unset, to the new one. */
 type HeaderRules = ReadonlyMap<string, (existing: string) => string>
 

@@ -9,7 +9,7 @@ import type { Requirement, VerifiedRequest } from '../editions/verified-request.
 import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
 import { fieldValues, type ReceivedMessage, receiveRequest, targetOf } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
-import { type HeadWriter, keepPrivate, nodeResponse, setPrivate } from '../node/keep-private.js'
+import { type HeadWriter, keepPrivate, nodeResponseOf, setPrivate } from '../node/keep-private.js'
 import type { Resource } from './create-resource.js'
 import { type MountedOptions, requireMountPath, requireResource } from './mount-path.js'
 import { requireVerifyOptions } from './request-verifier.js'
@@ -67,11 +67,11 @@ function keepResponsePrivate(c: Context): void {
 }
 
 /** The value that `createNodeListener` passes to a handler together with the request, or that `@hono/node-server` puts into the context. */
-type Bindings = (ReceivedMessage & { [nodeResponse]?: HeadWriter }) | { incoming?: NodeRequest; outgoing?: HeadWriter }
+type Bindings = ReceivedMessage | { incoming?: NodeRequest; outgoing?: HeadWriter }
 
 function outgoingOf(bindings: Bindings | undefined): HeadWriter | undefined {
   if (!bindings) return undefined
-  return 'rawTarget' in bindings ? bindings[nodeResponse] : bindings.outgoing
+  return 'rawTarget' in bindings ? nodeResponseOf(bindings) : bindings.outgoing
 }
 
 /** The message as it was on the wire, if the platform provides it. */
