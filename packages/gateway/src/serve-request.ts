@@ -224,7 +224,7 @@ function serveOwnPath(
     const routed = rules.table.at(segments)
     const allows = (method: string) => (own ? own.has(method) : routed.need(method) !== undefined)
     const headers = preflightHeaders(head, allows, cors)
-    outgoing.writeHead(204, [['Vary', 'Access-Control-Request-Method'], ...headers].flat())
+    outgoing.writeHead(204, [['Vary', preflightVary], ...headers].flat())
     outgoing.end()
     return true
   }
@@ -248,6 +248,9 @@ function serveOwnPath(
   listen(exchange, withAllow, setup, { pageHeaders: isForAll ? undefined : pageHeaders, spool: shared.spool })
   return true
 }
+
+/** Some CDNs cache preflight responses. */
+const preflightVary = 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers'
 
 const publishedMethods: ReadonlySet<string> = new Set(['GET', 'POST'])
 

@@ -28,14 +28,18 @@ export function isPreflight({ method, rawHeaders }: RequestHead): boolean {
   return method === 'OPTIONS' && has('origin') && has('access-control-request-method')
 }
 
-/** The CORS headers for a page from an origin. They allow nothing if the origin is not listed. */
+/**
+ * The CORS headers for a page from an origin. They allow nothing if the origin is not listed. If any origin is allowed, all responses have
+ * them, because a cache may serve the response to a request without `Origin` to a page.
+ */
 export function corsHeaders(rawHeaders: readonly string[], { origins, responseHeaders }: PageAccess): PageHeaders {
   const [origin, another] = fieldValues({ rawHeaders }, 'origin')
+  const exposes = ['Access-Control-Expose-Headers', [...responseHeaders, ...exposed].join(', ')] as const
+  if (origins === '*') return [[allowOrigin, '*'], exposes]
   // A cache must not serve the response for a listed origin to a page from another origin.
-  const vary: PageHeaders = origins === '*' ? [] : [['Vary', 'Origin']]
-  if (origin === undefined || another !== undefined || !(origins === '*' || origins.includes(origin))) return vary
-  const allowed = [allowOrigin, origins === '*' ? '*' : origin] as const
-  return [...vary, allowed, ['Access-Control-Expose-Headers', [...responseHeaders, ...exposed].join(', ')]]
+  const vary: PageHeaders = [['Vary', 'Origin']]
+  if (origin === undefined || another !== undefined || !origins.includes(origin)) return vary
+  return [...vary, [allowOrigin, origin], exposes]
 }
 
 /** The CORS headers of a preflight response. @param allows whether any route lists a method */

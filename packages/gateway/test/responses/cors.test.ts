@@ -37,7 +37,13 @@ describe('the headers of a response', () => {
     ['another origin', ['Origin', 'https://evil.example'], listed, [['Vary', 'Origin']]],
     ['two origins', ['Origin', app, 'Origin', app], listed, [['Vary', 'Origin']]],
     ['no origin', [], listed, [['Vary', 'Origin']]],
-    ['no origin, with any allowed', [], { origins: '*', responseHeaders }, []],
+    // G17. Otherwise, a cache could serve this response to pages, which could not read it.
+    [
+      'no origin, with any allowed',
+      [],
+      { origins: '*', responseHeaders },
+      [['Access-Control-Allow-Origin', '*'], exposed],
+    ],
   ])('for %s', (_what, rawHeaders, cors, headers) => {
     expect(corsHeaders(rawHeaders, cors)).toEqual(headers)
   })
