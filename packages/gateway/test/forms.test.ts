@@ -565,8 +565,11 @@ describe('a form with a path that a front controller may run', () => {
     { method: 'GET', path: '/public', require: 'none' },
   ]
 
-  async function post(type: string, body: string, path = '/', frontController = false): Promise<number> {
-    const { port } = await openGateway({ routes, mcp: [{ path: '/mcp', tools: {} }], frontController })
+  const inPart = (content: string) => part('Content-Disposition: form-data; name="r"').replace('DELETE', content)
+
+  async function post(type: string, body: string, path = '/', frontController = false, all = routes): Promise<number> {
+    const mcp = all === routes ? { mcp: [{ path: '/mcp', tools: {} }] } : {}
+    const { port } = await openGateway({ routes: all, ...mcp, frontController })
     const head = [`POST ${path} HTTP/1.1`, 'Host: api.example', `Content-Type: ${type}`]
     const whole = statusOf(await exchange(port, message([...head, `Content-Length: ${body.length}`], body)))
     const chunks = Array.from(body, (byte) => `1\r\n${byte}\r\n`)
@@ -588,8 +591,8 @@ describe('a form with a path that a front controller may run', () => {
     [form, 'a=[{"url":"/mcp"}]'],
     [json, '[{"url":"/mcp/x"}]'],
     ['', 'r=/admin/users'],
-    [multipart, part('Content-Disposition: form-data; name="r"').replace('DELETE', '/admin/users')],
-    [multipart, part('Content-Disposition: form-data; name="r"').replace('DELETE', ' %2Fadmin')],
+    [multipart, inPart('/admin/users')],
+    [multipart, inPart(' %2Fadmin')],
     [multipart, '--b-1\r\nContent-Disposition: form-data; name="r"\r\n\r\n/admin'],
     [form, Array.from({ length: 101 }, (_, at) => `a=/x${at}`).join('&')],
   ])('is rejected: %s %.60s', async (type, body) => {
@@ -599,7 +602,7 @@ describe('a form with a path that a front controller may run', () => {
   it.each([
     [form, 'r=admin/users&a=/public&b=/nowhere&c=x/admin&d=/&e=/9j/4AAQSkZJRg'],
     [form, 'a=/same&'.repeat(200)],
-    [multipart, part('Content-Disposition: form-data; name="r"').replace('DELETE', '/public')],
+    [multipart, inPart('/public')],
     ['text/plain', 'r=/admin/users'],
   ])('is accepted if it leads to no route that requires more: %s %.60s', async (type, body) => {
     expect(await post(type, body)).toBe(200)
@@ -610,11 +613,41 @@ describe('a form with a path that a front controller may run', () => {
     [form, 'url=+%00Admin', 400],
     [form, `url=${'+'.repeat(2000)}admin`, 400],
     [form, `url=admin/${'x'.repeat(9000)}`, 400],
+    [form, `url=${'/'.repeat(1100)}admin`, 400],
+    [form, `url=${'%2F'.repeat(1100)}admin`, 400],
+    [form, `url=${'./'.repeat(600)}admin`, 400],
+    [form, `url=${'./'.repeat(9000)}admin`, 400],
+    [form, `url=${'%C2%A0'.repeat(200)}admin`, 400],
     [form, 'url=mcp', 400],
-    [multipart, part('Content-Disposition: form-data; name="url"').replace('DELETE', 'admin/users'), 400],
+    [multipart, inPart(`${'/'.repeat(1100)}admin`), 400],
+    [
+      multipart,
+      inPart(Array.from({ length: 400 }, (_, at) => `.a${at} { color: red; margin: ${at}px }\n`).join('')),
+      200,
+    ],
+    [multipart, inPart('admin/users'), 400],
     [form, `title=About+admin&text=${'and/or '.repeat(2000)}&page=public`, 200],
   ])('also without a slash, if the API is a front controller: %s %.40s', async (type, body, status) => {
     expect(await post(type, body, '/', true)).toBe(status)
+  })
+
+  const data: Route[] = [{ method: 'POST', path: '/data', require: 'none', mayNameMethod: true }, ...routes]
+  it.each([
+    [form, `r=/admin/users?${'x'.repeat(9000)}`, 400],
+    [form, `r=${'+'.repeat(9000)}/admin`, 400],
+    [form, `r=${'%20'.repeat(3000)}/admin`, 400],
+    [form, `r=${'/'.repeat(9000)}admin`, 400],
+    [multipart, inPart(`/admin/users?${'x'.repeat(9000)}`), 400],
+    [multipart, inPart(`${' '.repeat(9000)}/admin`), 400],
+    [form, `r=/public?${'x'.repeat(9000)}`, 200],
+    [form, `r=${'x'.repeat(9000)}/admin`, 200],
+  ])('also in a long value on a route that may name methods: %s %.40s', async (type, body, status) => {
+    expect(await post(type, body, '/data', false, data)).toBe(status)
+  })
+
+  it('but a long blank value is accepted if no route requires more', async () => {
+    const own: Route[] = [{ method: '*', path: '/*', require: 'none' }]
+    expect(await post(form, `r=${'+'.repeat(9000)}`, '/data', true, own)).toBe(200)
   })
 })
 

@@ -206,13 +206,8 @@ export function watchParts(boundary: string, fields: FieldCheck): Watch {
     const isLong = value.length >= longestValue + 2
     const sent = value.slice(2).trimEnd()
     value = ''
-    if (isLong) fields.longValue(sent)
-    else if (fields.anyPath || wantedContent.test(sent))
-      fields.value(
-        Buffer.from(sent, 'latin1')
-          .toString()
-          .replaceAll(/[&;=+]/g, encodeURIComponent),
-      )
+    if (isLong) fields.longValue(asParameter(sent))
+    else if (fields.anyPath || wantedContent.test(sent)) fields.value(asParameter(sent))
     for (const name of methodNames) fields.methodField(name, sent)
     if (isCharset) requireReadableCharsets(`charset=${sent}`)
     methodNames = []
@@ -230,6 +225,13 @@ export function watchParts(boundary: string, fields: FieldCheck): Watch {
       if (state !== 'end') throw refused(`it must end with --${boundary}--`)
     },
   }
+}
+
+/** The content of a part, given its bytes, as the value of a parameter. */
+function asParameter(bytes: string): string {
+  return Buffer.from(bytes, 'latin1')
+    .toString()
+    .replaceAll(/[&;=+]/g, encodeURIComponent)
 }
 
 /** A header of a part, on one line. */

@@ -2,7 +2,7 @@ import { AAuthError } from 'countersign/resource'
 import { fieldValues, isSignedMessage } from 'countersign/signatures'
 import { requireNotClosed } from './closed-paths.js'
 import { requirePlainHead } from './field-check.js'
-import { pathsInQuery } from './query-paths.js'
+import { pathsInCookies, pathsInQuery } from './query-paths.js'
 import { parsePath, requirePath } from './request-path.js'
 import { queryOf, type RequestHead, requirePlainFields } from './require-plain-fields.js'
 import { coversNeed, type Need } from './route.js'
@@ -27,8 +27,9 @@ export function checkRequest(head: RequestHead, rules: GatewayRules): Verdict {
   if (/^(?:CONNECT|TRACE|TRACK)$/i.test(head.method))
     throw new MethodNotAllowed(`${head.method} is not forwarded.`, isClosed?.(path) ? [] : table.at(path).methods())
   requirePlainFields(head, withheld)
-  const fields = [queryOf(head.rawTarget), frontController ? fieldValues(head, 'cookie').join(';') : '']
-  const query = fields.flatMap((encoded) => (encoded === '' ? [] : pathsInQuery(encoded, { frontController })))
+  const encoded = queryOf(head.rawTarget)
+  const query = encoded === '' ? [] : pathsInQuery(encoded, { frontController })
+  if (frontController) query.push(...pathsInCookies(fieldValues(head, 'cookie').join(';')))
   requireNotClosed(query, isClosed)
   if (isClosed?.(path)) throw new AAuthError('not_found', 'There is nothing at this path.')
   const routed = table.at(path)

@@ -3,7 +3,7 @@ import { AAuthError } from 'countersign/resource'
 import { lettersOf, traitsOf } from '../headers.js'
 import { requireNotClosed } from './closed-paths.js'
 import { mayContainUrl, nested, pathsOfUrl, skippedBefore, urlsIn } from './nested-urls.js'
-import { beginsAsPath, interpretedNames, pathsInValue, type QueryPath } from './query-paths.js'
+import { beginsAsPath, interpretedNames, pathsInLongValue, pathsInValue, type QueryPath } from './query-paths.js'
 import { type ParsedPath, requirePath } from './request-path.js'
 import {
   parameterLayers,
@@ -91,8 +91,9 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
   const seen = new Set<string>()
   let [compared, names, batches] = [0, 0, 0]
   let isStricter: boolean | undefined
-  const mayNest = () => (isStricter ??= !isData && table.hasStricter(need))
-  const anyPath = frontController && (isClosed !== undefined || table.hasStricter(need))
+  const hasStricter = () => (isStricter ??= table.hasStricter(need))
+  const mayNest = () => !isData && hasStricter()
+  const anyPath = frontController && (isClosed !== undefined || hasStricter())
 
   function refuseNested(what: string): void {
     if (mayNest()) throw nested(what)
@@ -158,7 +159,8 @@ export function createFieldCheck(judged: CheckedRequest, most = maxInBody): Fiel
     methodField,
     longValue(start) {
       if (longStart.test(parameterName(start))) refuseNested('A field that is too long to be inspected')
-      if (anyPath) compare(start, () => pathsInValue(start, { frontController }), method)
+      const paths = pathsInLongValue(start, { frontController: anyPath, hasStricter })
+      if (paths.length > 0) compare(start, () => paths, method)
     },
     value(encoded, { isInQuery } = { isInQuery: false }) {
       if (mayBeBatch.test(encoded)) for (const text of parameterLayers(encoded)) batch(text)

@@ -24,7 +24,8 @@ const trimmed = String.raw`(?:[\0-\x20+]|%(?:25)*(?:[01][\da-f]|20))*`
 const anySlash = String.raw`(?:[/\\]|%(?:25)*(?:2f|5c))`
 
 const slashAtStart = new RegExp(`^${trimmed}${anySlash}`, 'i')
-const trimmedAtStart = new RegExp(`^${trimmed}`, 'i')
+/** Whether the start of a value starts with a slash, or ends before one may follow. */
+const slashMayFollow = new RegExp(`^${trimmed}(?:${anySlash}|$)`, 'i')
 
 /** The raw keys and values that start with a slash. */
 const fieldsWithSlash = new RegExp(`(?<=^|[&;=])${trimmed}${anySlash}[^&;=]*`, 'gi')
@@ -51,6 +52,8 @@ interface Candidate {
 interface QueryOptions {
   /** Whether the API treats any key or value as a path, with or without a slash. */
   frontController?: boolean | undefined
+  /** Maximum number of segments of a path to compare; further ones are ignored. @default all */
+  most?: number | undefined
 }
 
 /**
@@ -58,14 +61,14 @@ interface QueryOptions {
  *
  * @throws AAuthError `target_ambiguous` for more than 100 paths, or if together they have too many interpretations
  */
-export function pathsInQuery(query: string, options: QueryOptions): QueryPath[] {
+export function pathsInQuery(query: string, { most, ...options }: QueryOptions): QueryPath[] {
   const paths = new Map<string, QueryPath>()
   const total: SegmentCounts = { names: 0, scripts: 0, pages: 0 }
   for (const { encoded, isRest, end } of candidatesIn(query, options)) {
     const key = `${isRest} ${encoded}`
     if (paths.has(key)) continue
     if (paths.size === maxPaths) throw ambiguousQuery(`more than ${maxPaths} keys or values that may be paths`)
-    const names = segmentsOf(encoded, end)
+    const names = segmentsOf(encoded, end).slice(0, most)
     paths.set(key, { names, isRest })
     const counts = countSegments(names)
     total.names += counts.names
@@ -77,13 +80,44 @@ export function pathsInQuery(query: string, options: QueryOptions): QueryPath[] 
   return [...paths.values()]
 }
 
-/** Number of characters of a form value that a front controller may take as the path. Longer values are other text. */
-const longestPath = 1024
+/** Number of segments of a form value to compare at a front controller: the value may be a text with many slashes. */
+const mostSegments = 64
 
 /** Like {@link pathsInQuery}, for the value of a form field. */
-export function pathsInValue(encoded: string, options: QueryOptions): QueryPath[] {
-  const { frontController } = options
-  return pathsInQuery(frontController ? encoded.replace(trimmedAtStart, '').slice(0, longestPath) : encoded, options)
+export function pathsInValue(encoded: string, { frontController }: QueryOptions): QueryPath[] {
+  return pathsInQuery(encoded, { frontController, most: frontController ? mostSegments : undefined })
+}
+
+/** An escape, in any layer of encoding, of which the end may be missing. */
+const truncatedEscape = /%(?:25)*[\da-f]?$/i
+
+/**
+ * Like {@link pathsInValue}, for the start of a long value.
+ *
+ * @throws AAuthError `target_ambiguous` also if a server may ignore all of the start, and any path requires more
+ */
+export function pathsInLongValue(
+  start: string,
+  { hasStricter, ...options }: QueryOptions & { hasStricter: () => boolean },
+): QueryPath[] {
+  const text = start.replace(truncatedEscape, '')
+  if (!options.frontController && !slashMayFollow.test(text)) return []
+  const paths = pathsInValue(text, options)
+  if (paths.some(({ names }) => names.length > 0) || !hasStricter()) return paths
+  throw new AAuthError(
+    'target_ambiguous',
+    'A field starts with too many characters that servers may ignore in a path: send the field without them.',
+  )
+}
+
+/** Like {@link pathsInQuery}, for the cookies of a front controller. */
+export function pathsInCookies(cookies: string): QueryPath[] {
+  const unquoted = cookies.replaceAll(/\\([0-3][0-7]{2}|.)|"/g, (_, escaped?: string) => {
+    if (escaped === undefined) return ''
+    return escaped.length === 1 ? escaped : String.fromCharCode(Number.parseInt(escaped, 8))
+  })
+  const readings = unquoted === cookies ? [cookies] : [cookies, unquoted]
+  return readings.flatMap((text) => (text === '' ? [] : pathsInQuery(text, { frontController: true })))
 }
 
 function* candidatesIn(query: string, { frontController }: QueryOptions): Generator<Candidate> {
