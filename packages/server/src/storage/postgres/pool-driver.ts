@@ -161,9 +161,10 @@ export class PoolConnection implements DatabaseConnection {
     if (begins) await this.#client.query('begin')
     const name = this.#plans.nameOf(sql)
     const values = parameters.map(storable)
+    // Other values are sent without the name: `pg` does not know the statements that were prepared here, and would prepare them again.
     return name !== undefined && areValues(values)
       ? executePrepared(this.#client, { name, text: sql, values })
-      : this.#client.query({ text: sql, values, ...(name !== undefined && { name }) })
+      : this.#client.query({ text: sql, values })
   }
 }
 

@@ -319,6 +319,18 @@ describe('a transaction', () => {
   })
 })
 
+it('a statement accepts a list as a parameter, and then none', async () => {
+  const engine = await openEngine((await server.createDatabase(template)).url, patient)
+  onTestFinished(() => engine.close())
+  const read = await engine.transaction('disk', async ({ db }) => {
+    const rows: unknown[] = []
+    for (const list of [[1], null, [2]])
+      rows.push(...(await sql<{ list: unknown }>`select ${list}::int[] as list`.execute(db)).rows)
+    return rows
+  })
+  expect(read).toEqual([{ list: [1] }, { list: null }, { list: [2] }])
+})
+
 describe('copyRows', () => {
   it('copies everything, and the new database continues where the old one stopped', async () => {
     const path = temporaryFile()
