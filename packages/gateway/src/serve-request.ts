@@ -20,9 +20,9 @@ import {
 import { passResponse, sendRefusal } from './responses/pass-response.js'
 import { openWebSocket, type TunnelEnd } from './responses/tunnel.js'
 import { allowHeader, checkRequest, requireCoveredCoding, type Verdict } from './routes/check-request.js'
-import { pathsInQuery } from './routes/query-paths.js'
+import { pathsInHead } from './routes/query-paths.js'
 import { requirePath } from './routes/request-path.js'
-import { queryOf, type RequestHead, requireNoTokenInQuery, requirePlainFields } from './routes/require-plain-fields.js'
+import { type RequestHead, requireNoTokenInQuery, requirePlainFields } from './routes/require-plain-fields.js'
 import { requirementOf, routeName } from './routes/route.js'
 import { requestUpstream, type UpstreamResponse } from './upstream.js'
 
@@ -232,7 +232,7 @@ function serveOwnPath(
   tracked.route = path
   if (mcp) {
     requirePlainFields(head, mcp.withheld)
-    const query = pathsInQuery(queryOf(head.rawTarget), { frontController: rules.frontController })
+    const query = pathsInHead(head, { frontController: rules.frontController })
     rules.table.requireNoStricterQuery(query, head.method, undefined)
   }
   const publish: Handler = (request, received) => resource.handler(request, received)

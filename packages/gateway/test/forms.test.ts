@@ -645,6 +645,14 @@ describe('a form with a path that a front controller may run', () => {
     expect(await post(type, body, '/data', false, data)).toBe(status)
   })
 
+  it('names the form, not the query, if a value has too many interpretations', async () => {
+    const { port } = await openGateway({ routes })
+    const body = 'r=/x.php/y.php/z.php'
+    const head = ['POST / HTTP/1.1', 'Host: api.example', `Content-Type: ${form}`, `Content-Length: ${body.length}`]
+    const response = await exchange(port, message(head, body))
+    expect(response.toString()).toContain('A form field has paths with more than two script names.')
+  })
+
   it('but a long blank value is accepted if no route requires more', async () => {
     const own: Route[] = [{ method: '*', path: '/*', require: 'none' }]
     expect(await post(form, `r=${'+'.repeat(9000)}`, '/data', true, own)).toBe(200)

@@ -2,9 +2,9 @@ import { AAuthError } from 'countersign/resource'
 import { fieldValues, isSignedMessage } from 'countersign/signatures'
 import { requireNotClosed } from './closed-paths.js'
 import { requirePlainHead } from './field-check.js'
-import { pathsInCookies, pathsInQuery } from './query-paths.js'
+import { pathsInHead } from './query-paths.js'
 import { parsePath, requirePath } from './request-path.js'
-import { queryOf, type RequestHead, requirePlainFields } from './require-plain-fields.js'
+import { type RequestHead, requirePlainFields } from './require-plain-fields.js'
 import { coversNeed, type Need } from './route.js'
 import type { GatewayRules } from './route-table.js'
 
@@ -27,9 +27,7 @@ export function checkRequest(head: RequestHead, rules: GatewayRules): Verdict {
   if (/^(?:CONNECT|TRACE|TRACK)$/i.test(head.method))
     throw new MethodNotAllowed(`${head.method} is not forwarded.`, isClosed?.(path) ? [] : table.at(path).methods())
   requirePlainFields(head, withheld)
-  const encoded = queryOf(head.rawTarget)
-  const query = encoded === '' ? [] : pathsInQuery(encoded, { frontController })
-  if (frontController) query.push(...pathsInCookies(fieldValues(head, 'cookie').join(';')))
+  const query = pathsInHead(head, { frontController })
   requireNotClosed(query, isClosed)
   if (isClosed?.(path)) throw new AAuthError('not_found', 'There is nothing at this path.')
   const routed = table.at(path)

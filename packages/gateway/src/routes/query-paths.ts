@@ -1,6 +1,7 @@
 import { AAuthError } from 'countersign/resource'
+import { fieldValues } from 'countersign/signatures'
 import { countSegments, decodeSegment, excessOf, type SegmentCounts } from './request-path.js'
-import { isRestRoute, parameterName } from './require-plain-fields.js'
+import { isRestRoute, parameterName, queryOf, type RequestHead } from './require-plain-fields.js'
 
 /** A path in a field of a request. A server may run it instead of the request's path (G48, G54). */
 export interface QueryPath {
@@ -49,25 +50,37 @@ interface Candidate {
   end: RegExp
 }
 
-interface QueryOptions {
+interface PathOptions {
   /** Whether the API treats any key or value as a path, with or without a slash. */
   frontController?: boolean | undefined
+}
+
+/**
+ * Returns the paths in the query of a request, and at a front controller those in its cookies.
+ *
+ * @throws AAuthError `target_ambiguous` for more than 100 paths, or if together they have too many interpretations
+ */
+export function pathsInHead(head: Pick<RequestHead, 'rawTarget' | 'rawHeaders'>, options: PathOptions): QueryPath[] {
+  const query = queryOf(head.rawTarget)
+  const paths = query === '' ? [] : pathsIn(query, { ...options, place: 'The query' })
+  return options.frontController ? [...paths, ...pathsInCookies(fieldValues(head, 'cookie').join(';'))] : paths
+}
+
+interface TextOptions extends PathOptions {
+  /** The part of the request, as the subject of a sentence. */
+  place: string
   /** Maximum number of segments of a path to compare; further ones are ignored. @default all */
   most?: number | undefined
 }
 
-/**
- * Returns the paths in a raw query.
- *
- * @throws AAuthError `target_ambiguous` for more than 100 paths, or if together they have too many interpretations
- */
-export function pathsInQuery(query: string, { most, ...options }: QueryOptions): QueryPath[] {
+/** The paths in text that has the form of a query. */
+function pathsIn(query: string, { most, place, ...options }: TextOptions): QueryPath[] {
   const paths = new Map<string, QueryPath>()
   const total: SegmentCounts = { names: 0, scripts: 0, pages: 0 }
   for (const { encoded, isRest, end } of candidatesIn(query, options)) {
     const key = `${isRest} ${encoded}`
     if (paths.has(key)) continue
-    if (paths.size === maxPaths) throw ambiguousQuery(`more than ${maxPaths} keys or values that may be paths`)
+    if (paths.size === maxPaths) throw ambiguous(`${place} has more than ${maxPaths} keys or values that may be paths.`)
     const names = segmentsOf(encoded, end).slice(0, most)
     paths.set(key, { names, isRest })
     const counts = countSegments(names)
@@ -75,7 +88,7 @@ export function pathsInQuery(query: string, { most, ...options }: QueryOptions):
     total.scripts += counts.scripts
     total.pages += counts.pages
     const excess = excessOf(total)
-    if (excess !== undefined) throw ambiguousQuery(`paths with ${excess}`)
+    if (excess !== undefined) throw ambiguous(`${place} has paths with ${excess}.`)
   }
   return [...paths.values()]
 }
@@ -83,9 +96,9 @@ export function pathsInQuery(query: string, { most, ...options }: QueryOptions):
 /** Number of segments of a form value to compare at a front controller: the value may be a text with many slashes. */
 const mostSegments = 64
 
-/** Like {@link pathsInQuery}, for the value of a form field. */
-export function pathsInValue(encoded: string, { frontController }: QueryOptions): QueryPath[] {
-  return pathsInQuery(encoded, { frontController, most: frontController ? mostSegments : undefined })
+/** Like {@link pathsInHead}, for the value of a form field. */
+export function pathsInValue(encoded: string, { frontController }: PathOptions): QueryPath[] {
+  return pathsIn(encoded, { frontController, place: 'A form field', most: frontController ? mostSegments : undefined })
 }
 
 /** An escape, in any layer of encoding, of which the end may be missing. */
@@ -98,29 +111,28 @@ const truncatedEscape = /%(?:25)*[\da-f]?$/i
  */
 export function pathsInLongValue(
   start: string,
-  { hasStricter, ...options }: QueryOptions & { hasStricter: () => boolean },
+  { hasStricter, ...options }: PathOptions & { hasStricter: () => boolean },
 ): QueryPath[] {
   const text = start.replace(truncatedEscape, '')
   if (!options.frontController && !slashMayFollow.test(text)) return []
   const paths = pathsInValue(text, options)
   if (paths.some(({ names }) => names.length > 0) || !hasStricter()) return paths
-  throw new AAuthError(
-    'target_ambiguous',
-    'A field starts with too many characters that servers may ignore in a path: send the field without them.',
-  )
+  throw ambiguous('A form field starts with too many characters that servers may ignore in a path.')
 }
 
-/** Like {@link pathsInQuery}, for the cookies of a front controller. */
-export function pathsInCookies(cookies: string): QueryPath[] {
+/** The paths in cookies, also without the quotes and escapes that many servers remove. */
+function pathsInCookies(cookies: string): QueryPath[] {
   const unquoted = cookies.replaceAll(/\\([0-3][0-7]{2}|.)|"/g, (_, escaped?: string) => {
     if (escaped === undefined) return ''
     return escaped.length === 1 ? escaped : String.fromCharCode(Number.parseInt(escaped, 8))
   })
   const readings = unquoted === cookies ? [cookies] : [cookies, unquoted]
-  return readings.flatMap((text) => (text === '' ? [] : pathsInQuery(text, { frontController: true })))
+  return readings.flatMap((text) =>
+    text === '' ? [] : pathsIn(text, { frontController: true, place: 'The Cookie header' }),
+  )
 }
 
-function* candidatesIn(query: string, { frontController }: QueryOptions): Generator<Candidate> {
+function* candidatesIn(query: string, { frontController }: PathOptions): Generator<Candidate> {
   for (const [encoded] of query.matchAll(frontController ? allFields : fieldsWithSlash))
     yield { encoded, isRest: false, end: /[?#&\0]/ }
   // CodeIgniter treats the whole query as the path, including parameter separators.
@@ -146,8 +158,8 @@ function segmentsOf(encoded: string, end: RegExp): string[] {
   return segments
 }
 
-function ambiguousQuery(problem: string): AAuthError {
-  return new AAuthError('target_ambiguous', `The query has ${problem}.`)
+function ambiguous(problem: string): AAuthError {
+  return new AAuthError('target_ambiguous', problem)
 }
 
 /** The number of names in all interpretations of the given paths. */

@@ -102,6 +102,12 @@ describe('a query with a path that requires more is rejected', () => {
     // The limit on paths, and so on the time that a head takes, is for all lines.
     const many = Array.from({ length: 200 }, (_, line) => `a=${line}/b`)
     expect(refusalOf('/', { cookies: many, frontController: true })).toBe('target_ambiguous')
+    const judge = () =>
+      checkRequest(
+        { method: 'GET', rawTarget: '/', rawHeaders: ['Cookie', 'a=x.php/y.php/z.php'] },
+        { table, frontController: true, otherwise: 'refuse' },
+      )
+    expect(judge).toThrow('The Cookie header has paths with more than two script names.')
   })
 
   it('but other queries are accepted', () => {
@@ -147,6 +153,11 @@ describe('a query with a path that requires more is rejected', () => {
     expect(statusOf(await send('/mcp?/admin/users'))).toBe(400)
     expect(statusOf(await send('/mcp?rest_route=/x'))).toBe(400)
     expect(statusOf(await send('/mcp?/docs/a'))).toBe(401)
-    expect(arrived).toEqual([])
+    const ofController = await openGateway({ mcp, routes: of, frontController: true })
+    const withCookie = (cookie: string) =>
+      exchange(ofController.port, message(['POST /mcp HTTP/1.1', 'Host: api.example', `Cookie: url=${cookie}`]))
+    expect(statusOf(await withCookie('admin/users'))).toBe(400)
+    expect(statusOf(await withCookie('docs/a'))).toBe(401)
+    expect([...arrived, ...ofController.arrived]).toEqual([])
   })
 })
