@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { createConnectionQueue, limitConnections } from 'countersign/node'
+import { createConnectionQueue, limitConnections, refuseUnreadable } from 'countersign/node'
 import type { ServerRequest } from './events.js'
 import type { Exchange, GatewaySetup } from './gateway-setup.js'
 
@@ -44,6 +44,7 @@ export function createGatewayServer(
     (incoming, outgoing) =>
       queue.run(incoming, outgoing, () => serveNow({ incoming: incoming as ServerRequest, outgoing, waits }))
   server.on('request', enqueue(false)).on('checkContinue', enqueue(true)).on('checkExpectation', enqueue(false))
+  refuseUnreadable(server)
   limitConnections(server, {
     get total() {
       return current().limits.connections

@@ -32,6 +32,13 @@ const openOf = (held: readonly Held[]) => held.filter(({ isOpen }) => isOpen()).
 const halfAHead = 'GET /open/ HTTP/1.1\r\nHost: x\r\nX-Slow: '
 
 // G22
+// G60
+it('no cache stores the response to a request that cannot be parsed', async () => {
+  const { port } = await openGateway()
+  const answer = await exchange(port, message(['GET /open/ HTTP/1.1', 'Host: x', `X-Long: ${'a'.repeat(40_000)}`]))
+  expect(answer).toMatch(/^HTTP\/1\.1 431 [\s\S]*\r\nCache-Control: no-store\r\n/)
+})
+
 describe('clients that open many connections and send nothing, or half a head', () => {
   const limits = { connections: 100, connectionsPerAddress: 30 }
 

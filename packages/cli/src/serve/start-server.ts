@@ -9,6 +9,7 @@ import {
   createMountedListener,
   createTrustedPeers,
   limitConnections,
+  refuseUnreadable,
 } from 'countersign/node'
 import {
   createAuthServer,
@@ -207,6 +208,7 @@ async function listen(
   // Otherwise, Node.js would respond to a request without a Host header, or with an unknown Expect value, bypassing the queue.
   const http = createServer({ ...httpTimes, requireHostHeader: false }, enqueue).on('checkExpectation', enqueue)
   const open = createStoppableServer(http)
+  refuseUnreadable(http)
   limitConnections(open.server, {
     total: connections,
     idlePerAddress,

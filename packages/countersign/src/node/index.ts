@@ -43,6 +43,7 @@ export { createMountedListener, createNodeListener, type NodeListenerOptions } f
 export { githubActionsToken, kubernetesToken } from './platform-tokens.js'
 export { FileStoreError, openPrivateFolder, readPrivateFile, writePrivateFile } from './private-files.js'
 export { readConfigurationFile } from './read-configuration-file.js'
+export { refuseUnreadable } from './refuse-unreadable.js'
 export {
   createSessionListener,
   type ListenedResource,
