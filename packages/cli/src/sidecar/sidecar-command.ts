@@ -46,8 +46,10 @@ export const sidecarCommand: Run<SidecarFlags> = async (flags, terminal) => {
     const port = await listenForPrograms(server, at)
     if (port !== undefined) for (const host of ['127.0.0.1', 'localhost']) ownHosts.add(`${host}:${port}`)
     own = await openAgent(folder, { flags, settings, terminal })
+    // Whoever reads the address may stop the sidecar.
+    const isStopped = stopped(terminal)
     tellWhere(terminal, at, port)
-    await stopped(terminal)
+    await isStopped
     own.stopAsking()
     ending.abort(new Error('the sidecar is shutting down'))
     await drain(server)
