@@ -53,6 +53,14 @@ export class FairQueue<T> {
     return share.removeOldest()
   }
 
+  /** Removes and returns the newest item of the share that holds the most; undefined if the queue is empty. */
+  removeNewest(): T | undefined {
+    if (this.size === 0) return undefined
+    let share = this.#root
+    for (let inside = share.fullest; inside; inside = inside.fullest) share = inside
+    return share.removeNewest()
+  }
+
   /** The share that must lose an item to make room at `path`; undefined if no share holds more than one and the one there is empty. */
   #fullestFor(path: readonly string[]): Share<T> | 'own' | undefined {
     let share = this.#root

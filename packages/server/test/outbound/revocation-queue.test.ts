@@ -72,6 +72,36 @@ it('holds at most 10,000: the user with the most makes room for others, and can 
   expect(sent.length + drain(queue).length).toBeGreaterThanOrEqual(9998)
 })
 
+it('users also take turns at one resource that has no free place', () => {
+  const queue = new RevocationQueue()
+  for (const each of many(50, 'alice', () => 'slow')) queue.add(each)
+  const taken = queue.take()
+  for (const each of many(2, 'bob', () => 'slow')) queue.add(each)
+  taken.push(...queue.take())
+  for (const each of taken) queue.done(each)
+  expect(drain(queue).slice(0, 4).toSorted()).toEqual(['alice', 'alice', 'bob', 'bob'])
+})
+
+it('revocations that wait for one resource make room for those to others, and can be added again', () => {
+  const queue = new RevocationQueue()
+  const ofAlice = many(10_003, 'alice', () => 'slow')
+  const taken: typeof ofAlice = []
+  for (const each of ofAlice) {
+    queue.add(each)
+    taken.push(...queue.take())
+  }
+  expect(queue.size).toBe(10_000)
+  const others = many(20, 'bob', (at) => `other-${at}`)
+  for (const each of others) queue.add(each)
+  expect(queue.size).toBe(10_000)
+  const first = queue.take()
+  expect(first).toEqual(others.slice(0, 17))
+  for (const each of [...taken, ...first]) queue.done(each)
+  expect(drain(queue)).toHaveLength(9983)
+  for (const each of ofAlice.slice(-20)) queue.add(each)
+  expect(drain(queue)).toHaveLength(20)
+})
+
 it('a resource has all its places again once everything was sent', () => {
   const queue = new RevocationQueue()
   for (const each of many(3, 'alice', () => 'slow')) queue.add(each)
