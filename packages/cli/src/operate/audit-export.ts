@@ -56,10 +56,13 @@ function isKnown(event: string): boolean {
 
 function parseTime(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
-  const seconds = /^\d{1,12}$/.test(text) ? Number(text) : secondsOf(text)
+  const seconds = unixForm.test(text) ? Number(text) : secondsOf(text)
   if (Number.isFinite(seconds)) return seconds
   throw usageError(`${flag} must be Unix seconds, a date such as 2026-01-31, or a time such as 2026-01-31T12:00:00Z.`)
 }
+
+/** Unix seconds from 1973 to 2286. Fewer or more digits are a year, a compact date, or milliseconds: `2026`, `20260131`. */
+const unixForm = /^\d{9,10}$/
 
 /** A date, which begins at midnight UTC, or a time with its offset from UTC (RFC 3339). */
 const timeForm = /^(\d{4}-\d\d-\d\d)(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/

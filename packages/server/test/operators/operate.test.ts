@@ -524,6 +524,10 @@ describe('countersign server audit export', () => {
     '2026-02-31',
     '2026-13-01',
     '2026-01-31T25:00:00Z',
+    '2026',
+    '202601',
+    '20260131',
+    '202601311200',
   ])('refuses --since %s', async (time) => {
     const stage = await createOperatorStage()
     const { status, stdout, stderr } = await stage.run(`server audit export --since ${time}`)
