@@ -75,11 +75,14 @@ async function checkKeys(
 ): Promise<Finding[]> {
   const report = checking('keys')
   const keys = await storage.listKeys()
-  if (keys.length === 0)
-    return [report.warning('There are no keys yet.', 'Run countersign server start: it creates them.')]
-  if (masterKey === undefined) return [report.unknown('They cannot be decrypted without the master key.')]
   // Opening the keys of an edition that has none would create them.
-  const others = (await loadOtherEditions(settings)).filter(({ name }) => keys.some(({ edition }) => edition === name))
+  const hasKeys = (name: string) => keys.some(({ edition }) => edition === name)
+  if (!hasKeys(defaultEdition)) {
+    const found = keys.length === 0 ? 'There are no keys yet.' : `There are no keys for the ${defaultEdition} edition.`
+    return [report.warning(found, 'Run countersign server start: it creates them.')]
+  }
+  if (masterKey === undefined) return [report.unknown('They cannot be decrypted without the master key.')]
+  const others = (await loadOtherEditions(settings)).filter(({ name }) => hasKeys(name))
   try {
     await storedKeys({ storage, masterKey })
     for (const { openKeys } of others) await openKeys({ storage, masterKey })

@@ -337,6 +337,17 @@ describe('countersign doctor from inside', () => {
     expect(stdout + stderr + JSON.stringify(findings)).not.toContain(readFileSync(masterKey, 'utf8').trim())
   })
 
+  it('creates no keys in a database that only has those of another edition', async () => {
+    const { stage, config, database } = await started()
+    change(database, "update signing_key set edition = 'oauth'")
+    const { findings } = await examine(stage, `--config ${config}`)
+    expect(findings).toContainEqual(
+      expect.objectContaining({ check: 'keys', outcome: 'warning', found: expect.stringContaining('january') }),
+    )
+    const keys = await stage.ask<{ edition: string }[]>('server keys list')
+    expect(new Set(keys.map(({ edition }) => edition))).toEqual(new Set(['oauth']))
+  })
+
   it.each<[string, string, 'problem' | 'warning', (stage: OperatorStage) => void, object?]>([
     [
       'an unknown setting',
