@@ -10,8 +10,8 @@ import type { PasskeySettings, ServerContext } from '../http/context.js'
 import { PageError } from '../http/page-error.js'
 import type { SignedInVisit, Visit } from '../http/visit.js'
 import { hashSecret } from '../secrets/server-keys.js'
-import type { AddedPasskey, PasskeyCredential } from '../storage/api/passkey-storage.js'
-import { StorageError, type User } from '../storage/api/storage.js'
+import type { AddedPasskey, FoundPasskey, PasskeyCredential } from '../storage/api/passkey-storage.js'
+import type { User } from '../storage/api/storage.js'
 
 /** Time limit for a ceremony, in seconds. */
 const ceremonyTime = 300
@@ -86,36 +86,59 @@ interface VerifiedPasskey {
   addedAt: number
 }
 
-/** Returns the passkey that signed this server's challenge for this purpose, in this browser; undefined if the response is not valid. */
+/**
+ * Returns the passkey that signed this server's challenge for this purpose, in this browser; undefined if the response is not valid, or the
+ * user is disabled.
+ */
 export async function verifyPasskey(
   context: ServerContext,
   visit: Visit,
   purpose = signInPurpose,
 ): Promise<VerifiedPasskey | undefined> {
-  const { rpId: expectedRPID, origin: expectedOrigin } = requirePasskeys(context)
+  requirePasskeys(context)
   const response = parseCredential(visit.form.get('credential'), 'authentication')
   const found = response && (await context.storage.findPasskey(response.id))
-  if (!response || !found || found.user.status !== 'active') return undefined
-  const { credentialId: id, publicKey } = found.passkey
-  const { verifyAuthenticationResponse } = await loadWebauthn()
-  const verified = await orUndefined<VerifiedAuthenticationResponse>(() =>
-    verifyAuthenticationResponse({
-      response,
-      expectedChallenge: (challenge) => claimChallenge(context, visit, { purpose, holder: response.id, challenge }),
-      expectedOrigin,
-      expectedRPID,
-      // The storage checks and stores the counter in one step, and adds an audit row.
-      credential: { id, publicKey, counter: 0 },
-    }),
-  )
-  if (!verified?.verified) {
+  if (!response || !found) return undefined
+  const { user, passkey } = found
+  const counter =
+    user.status === 'active' ? await verifyResponse(context, visit, { response, passkey, purpose }) : undefined
+  if (counter === undefined) {
     const { ip, userAgent } = visit
     const data = { userAgent: userAgent ?? null }
-    await context.recorder.recordEvent({ event: 'signin.failed', userId: found.user.id, ip, data })
+    await context.recorder.recordEvent({ event: 'signin.failed', userId: user.id, ip, data })
     return undefined
   }
-  const used = await context.storage.usePasskey({ credentialId: id, counter: verified.authenticationInfo.newCounter })
-  return used ? { user: found.user, credentialId: id, addedAt: found.passkey.createdAt } : undefined
+  const used = await context.storage.usePasskey({ credentialId: response.id, counter })
+  return used ? { user, credentialId: response.id, addedAt: passkey.createdAt } : undefined
+}
+
+interface ReceivedAssertion {
+  response: AuthenticationResponseJSON
+  passkey: FoundPasskey['passkey']
+  purpose: string
+}
+
+/** Returns the authenticator's new signature counter; undefined if the response is not valid. */
+async function verifyResponse(
+  context: ServerContext,
+  visit: Visit,
+  { response, passkey: { credentialId: id, publicKey }, purpose }: ReceivedAssertion,
+): Promise<number | undefined> {
+  const { rpId: expectedRPID, origin: expectedOrigin } = requirePasskeys(context)
+  const { verifyAuthenticationResponse } = await loadWebauthn()
+  const verified = await verifyWithChallenge<VerifiedAuthenticationResponse>(
+    (challenge) => claimChallenge(context, visit, { purpose, holder: id, challenge }),
+    (expectedChallenge) =>
+      verifyAuthenticationResponse({
+        response,
+        expectedChallenge,
+        expectedOrigin,
+        expectedRPID,
+        // The storage checks and stores the counter in one step, and adds an audit row.
+        credential: { id, publicKey, counter: 0 },
+      }),
+  )
+  return verified?.verified ? verified.authenticationInfo.newCounter : undefined
 }
 
 /** Adds the passkey that signed this server's challenge; returns `refused` if the response is not valid. */
@@ -136,13 +159,9 @@ export async function verifyRegistration(
   const response = parseCredential(visit.form.get('credential'), 'registration')
   if (!response) return undefined
   const { verifyRegistrationResponse } = await loadWebauthn()
-  const verified = await orUndefined<VerifiedRegistrationResponse>(() =>
-    verifyRegistrationResponse({
-      response,
-      expectedChallenge: (challenge) => claimChallenge(context, visit, { purpose, holder: user.id, challenge }),
-      expectedOrigin,
-      expectedRPID,
-    }),
+  const verified = await verifyWithChallenge<VerifiedRegistrationResponse>(
+    (challenge) => claimChallenge(context, visit, { purpose, holder: user.id, challenge }),
+    (expectedChallenge) => verifyRegistrationResponse({ response, expectedChallenge, expectedOrigin, expectedRPID }),
   )
   if (!verified?.verified || !verified.registrationInfo) return undefined
   const { id: credentialId, publicKey, counter, transports } = verified.registrationInfo.credential
@@ -185,14 +204,23 @@ async function claimChallenge(
 }
 
 /**
- * Returns undefined if the library throws, as it does for anything wrong with a response. The user sees the same refusal for all such
- * errors.
+ * Verifies a response with the library, which calls back to claim the challenge. Returns undefined if the library throws, as it does for
+ * anything wrong with a response. A failure to claim the challenge is this server's, and is thrown.
  */
-async function orUndefined<T>(verify: () => Promise<T>): Promise<T | undefined> {
+async function verifyWithChallenge<T>(
+  claim: (challenge: string) => Promise<boolean>,
+  verify: (expectedChallenge: (challenge: string) => Promise<boolean>) => Promise<T>,
+): Promise<T | undefined> {
+  let failure: { error: unknown } | undefined
   try {
-    return await verify()
-  } catch (error) {
-    if (error instanceof StorageError) throw error
+    return await verify((challenge) =>
+      claim(challenge).catch((error: unknown) => {
+        failure = { error }
+        throw error
+      }),
+    )
+  } catch {
+    if (failure) throw failure.error
     return undefined
   }
 }

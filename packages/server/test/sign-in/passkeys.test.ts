@@ -124,7 +124,7 @@ describe('a passkey', () => {
     ['refused in another browser', {}, { browser: 'c' }, undefined, [failed]],
     ['refused the second time', { claimed: async () => false }, {}, undefined, [claim, failed]],
     ['refused if its counter went back', { used: false }, {}, undefined, [claim, use]],
-    ['refused if its user is disabled', { user: { status: 'disabled' } }, {}, undefined, []],
+    ['refused if its user is disabled', { user: { status: 'disabled' } }, {}, undefined, [failed]],
     ['refused if it is unknown', { isUnknown: true }, {}, undefined, []],
   ])('is %s', async (_how, scene, { purpose, browser }, expected, rows) => {
     const { context, did } = open(scene)
@@ -136,12 +136,17 @@ describe('a passkey', () => {
     expect(did).toHaveLength(rows.length)
   })
 
-  it('is neither accepted nor refused if the database is down', async () => {
-    const down = new StorageError('unavailable', 'down')
-    const { context, did } = open({ claimed: () => Promise.reject(down) })
+  it.each([
+    ['the database is down', new StorageError('unavailable', 'down')],
+    ['the server has a bug', new TypeError('key is undefined')],
+  ])('is neither accepted nor refused if %s', async (_why, failure) => {
+    const { context, did } = open({ claimed: () => Promise.reject(failure) })
     const credential = passkey.respond(await challengeFor())
-    await expect(verifyPasskey(context, visitOf({ credential }))).rejects.toBe(down)
+    await expect(verifyPasskey(context, visitOf({ credential }))).rejects.toBe(failure)
     expect(did).toHaveLength(1)
+    const { challenge } = (await registrationOptions(context, visitOf(), ownPasskey(alice))) as { challenge: string }
+    const added = visitOf({ credential: passkey.register(challenge) })
+    await expect(verifyRegistration(context, added, ownPasskey(alice))).rejects.toBe(failure)
   })
 
   it.each<[string, (credential: Record<string, unknown>) => unknown]>([

@@ -100,7 +100,7 @@ export const auditEvents = {
   'sessions.ended':
     'A user signed out everywhere, or, with `others`, everywhere else; or the operator in `by` ended their sessions; `count`',
   'signin.failed':
-    'A wrong password, a wrong code (`factor`), an invalid passkey, or a provider’s sign-in to a disabled account',
+    'A wrong password, a wrong code (`factor`), an invalid passkey, or a sign-in to a disabled account with a passkey or through a provider',
   'signin.provider_denied':
     'The identity provider refused a sign-in, or the user canceled it there; `provider`, `reason`',
   'signin.provider_failed':
