@@ -376,6 +376,24 @@ describe('signIn', () => {
     })
   })
 
+  it('rejects as unreachable if the auth server does not respond with its keys', async () => {
+    const refused = Object.assign(new TypeError('fetch failed'), {
+      cause: new Error('connect ECONNREFUSED 192.0.2.1:443'),
+    })
+    const stage: Stage = own(
+      openStage({
+        fetchDocument: async (url, init) => {
+          if (url.endsWith('/jwks.json')) throw refused
+          return stage.toPeers(url, init)
+        },
+      }),
+    )
+    await expect(signIn(stage)).rejects.toMatchObject({
+      code: 'auth_server_unreachable',
+      message: 'The auth server https://auth.example does not respond (ECONNREFUSED). Try again later.',
+    })
+  })
+
   it('shares its consent with another call for the same scope, and with no other', async () => {
     const stage = own(openStage())
     const calls = ['openid', 'openid', 'openid profile'].map((scope) =>

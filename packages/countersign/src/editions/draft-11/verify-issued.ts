@@ -5,6 +5,7 @@ import { AAuthError } from '../../lib/errors.js'
 import type { VerificationKey } from '../../lib/jwk.js'
 import { type TokenType, type VerifiedToken, verifyToken } from '../../tokens/verify-token.js'
 import type { AgentTools, TokenNeed } from '../agent-protocol.js'
+import { requireResponse } from '../auth-server-requests.js'
 import type { AuthTokenClaims, PersonTokenClaims } from './tokens.js'
 
 type Verifying = Pick<AgentTools, 'discovery' | 'signer' | 'now' | 'allowInsecureLoopback'>
@@ -14,7 +15,7 @@ type Verifying = Pick<AgentTools, 'discovery' | 'signer' | 'now' | 'allowInsecur
  * the agent's key.
  *
  * @param sub the user named in the token that was presented; undefined if none was
- * @throws AgentError `auth_token_refused`
+ * @throws AgentError `auth_token_refused`; `auth_server_unreachable` if that server does not respond with its keys
  */
 export async function verifyIssued<C extends PersonTokenClaims | AuthTokenClaims>(
   { discovery, signer, now, allowInsecureLoopback }: Verifying,
@@ -29,7 +30,7 @@ export async function verifyIssued<C extends PersonTokenClaims | AuthTokenClaims
       audience: resource,
       issuers: [authServer],
       now,
-      findKey: findTokenKey(discovery, type.issuerDocument, requireKey),
+      findKey: findTokenKey(discovery, type.issuerDocument, (found) => requireKey(authServer, found)),
     })
     if (verified.confirmationKey?.thumbprint !== signer.thumbprint) throw refuse('it is bound to another key')
     if (sub !== undefined && verified.claims.sub !== sub)
@@ -41,8 +42,9 @@ export async function verifyIssued<C extends PersonTokenClaims | AuthTokenClaims
   }
 }
 
-function requireKey(found: Found<VerificationKey>): VerificationKey {
+function requireKey(authServer: string, found: Found<VerificationKey>): VerificationKey {
   if ('found' in found) return found.found
+  requireResponse(authServer, found.failure)
   throw new AgentError('auth_token_refused', 'The key that signed the token was not found.', { cause: found.failure })
 }
 

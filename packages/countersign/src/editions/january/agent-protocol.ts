@@ -8,6 +8,7 @@ import type { VerificationKey } from '../../lib/jwk.js'
 import { isIdentifier, isUnder } from '../../protocol/documents.js'
 import { decodeToken, verifyToken } from '../../tokens/verify-token.js'
 import type { AgentProtocol, AgentTools, Credential, ReadRefusal, Step, TokenNeed } from '../agent-protocol.js'
+import { requireResponse } from '../auth-server-requests.js'
 import { type JanuaryChallenge, parseChallenge } from './challenge.js'
 import { type AgentMetadata, januaryDocuments } from './documents.js'
 import { createPendingConsents } from './pending-consents.js'
@@ -66,7 +67,7 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
         audience: id,
         issuers: [authServer],
         now,
-        findKey: findTokenKey(discovery, januaryDocuments.authServer, requireIssuerKey),
+        findKey: findTokenKey(discovery, januaryDocuments.authServer, (found) => requireIssuerKey(authServer, found)),
       })
       return { ...claims }
     },
@@ -108,8 +109,9 @@ function stepFor(status: number, challenge: JanuaryChallenge, credential: Creden
   return 'authorize'
 }
 
-function requireIssuerKey(outcome: Found<VerificationKey>): VerificationKey {
+function requireIssuerKey(authServer: string, outcome: Found<VerificationKey>): VerificationKey {
   if ('found' in outcome) return outcome.found
+  requireResponse(authServer, outcome.failure)
   throw new AgentError('auth_token_refused', 'The auth token’s signing key was not found.', { cause: outcome.failure })
 }
 

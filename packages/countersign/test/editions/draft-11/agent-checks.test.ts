@@ -209,3 +209,18 @@ it('names the command that shows what a server cannot find', async () => {
     message: expect.stringContaining('(countersign discover https://agent.example --edition draft-11)'),
   })
 })
+
+it('reports that the person server does not respond if its keys cannot be fetched', async () => {
+  const stage = openStage()
+  const { fetch } = stage
+  stage.fetch = async (input, init) => {
+    const url = input instanceof Request ? input.url : String(input)
+    if (url !== `${ids.personServer}/jwks.json`) return fetch(input, init)
+    throw Object.assign(new TypeError('fetch failed'), { cause: new Error('connect ECONNREFUSED 192.0.2.1:443') })
+  }
+  await expect(stage.agent.fetch(data)).rejects.toMatchObject({
+    code: 'auth_server_unreachable',
+    message: `The auth server ${ids.personServer} does not respond (ECONNREFUSED). Try again later.`,
+  })
+  expect(await stage.agent.tokens()).toEqual([])
+})
