@@ -128,6 +128,18 @@ describe('an agent with the edition draft-11', () => {
     ])
   })
 
+  it('shows no auth server for the session of a resource that lets the agent in itself', async () => {
+    const { run } = await newAgent()
+    expect(await run(['fetch', `${peers.api}/session`])).toMatchObject({ status: 0, stdout: 'in' })
+    const { status, stdout } = await run(['status', '--json'])
+    const [agent] = JSON.parse(stdout).agents
+    expect({ status, ...agent }).toMatchObject({
+      status: 0,
+      auth_servers: [{ id: peers.personServer, user: null }],
+      tokens: [{ resource: peers.api }],
+    })
+  })
+
   it('is used by the sidecar, too', async () => {
     const { start, home } = await newAgent()
     const { host } = new URL(peers.api)

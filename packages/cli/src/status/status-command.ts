@@ -62,7 +62,9 @@ async function statusOf(folder: AgentFolder, network: ReturnType<typeof readNetw
   const own = await openOwnAgent({ folder, isLocal: true })
   const tokens = await own.agent.tokens()
   const users = await usersOf(folder)
-  const ids = [...new Set([...folder.authServers, ...tokens.map(({ authServer }) => authServer), ...users.keys()])]
+  // A resource issues the token of its own session, so such a token comes from no auth server.
+  const issuers = tokens.filter((token) => token.authServer !== token.resource).map(({ authServer }) => authServer)
+  const ids = [...new Set([...folder.authServers, ...issuers, ...users.keys()])]
   const [published, ...authServers] = await Promise.all([
     folder.device ? checkDevice(folder) : checkPublication(folder, network),
     ...ids.map(async (id) => ({
@@ -94,18 +96,15 @@ async function checkDevice(folder: AgentFolder): Promise<Status['published']> {
 
 /** Returns the users whose tokens the agent has stored, by auth server. */
 async function usersOf({ id, storePath }: AgentFolder): Promise<Map<string, string>> {
-  const records = await fileStore(storePath).list('')
-  return new Map(
-    records.flatMap(({ agent, edition, kind, id: name, data }) => {
-      const { sub } = data as { sub?: unknown }
-      // The auth server of a personal agent has the same identifier as the agent.
-      const [authServer = ''] = name
-        .slice(`${edition} ${agent} `.length)
-        .split(' ')
-        .filter((part) => part.startsWith('http'))
-      return agent === id && kind === 'person' && typeof sub === 'string' ? [[authServer, sub]] : []
-    }),
-  )
+  const users = new Map<string, string>()
+  for (const { agent, edition, kind, id: name, data } of await fileStore(storePath).list('')) {
+    if (agent !== id || kind !== 'person') continue
+    // The name continues with the auth server, or with `session` if the resource itself let the agent in.
+    const [authServer = ''] = name.slice(`${edition} ${agent} `.length).split(' ')
+    const { sub } = data as { sub?: unknown }
+    if (authServer.startsWith('http') && typeof sub === 'string') users.set(authServer, sub)
+  }
+  return users
 }
 
 async function checkAuthServer(
