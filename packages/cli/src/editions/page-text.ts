@@ -11,7 +11,7 @@ export interface RecognizedMessage {
   content: string
 }
 
-/** One of the nine sentences that tell the flow, at the message that it is about. */
+/** One of the nine sentences that describe the flow, shown at the message that it is about. */
 export interface Sentence {
   text: string
   /** The first message for which this is true; a run without one lacks the sentence. */
@@ -74,12 +74,12 @@ export function closingSentences(server: string): readonly Sentence[] {
   ]
 }
 
-/** Who relies on whom, in every edition. `choice` is how the API and the agent come to use the same server. */
-export function trustRows(server: string, { api, agent }: { api: string; agent: string }): readonly Trust[] {
+/** Who relies on whom, in every edition. `reasons` are why the API and the agent rely on the server. */
+export function trustRows(server: string, reasons: { api: string; agent: string }): readonly Trust[] {
   return [
     { who: 'The user', whom: `the ${server}`, why: 'This is where they sign in. The agent never sees their password.' },
-    { who: 'The API', whom: `the ${server}`, why: api },
-    { who: 'The agent', whom: `the ${server}`, why: agent },
+    { who: 'The API', whom: `the ${server}`, why: reasons.api },
+    { who: 'The agent', whom: `the ${server}`, why: reasons.agent },
     {
       who: `The ${server}`,
       whom: 'the user’s decision',
