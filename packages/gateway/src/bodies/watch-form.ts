@@ -1,7 +1,8 @@
 import { AAuthError } from 'countersign/resource'
 import { type FieldCheck, mayBeBatch, mayNameMethod } from '../routes/field-check.js'
+import { parameterName } from '../routes/lenient-decoding.js'
 import { skippedBefore } from '../routes/nested-urls.js'
-import { parameterName, requirePlainFormField } from '../routes/require-plain-fields.js'
+import { requirePlainFormField } from '../routes/require-plain-fields.js'
 import { requireReadableCharsets } from './charsets.js'
 
 /** Inspects a body as it arrives. Both methods throw an AAuthError if it must not be forwarded. */

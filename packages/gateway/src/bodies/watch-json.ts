@@ -1,7 +1,8 @@
 import { AAuthError } from 'countersign/resource'
 import { type FieldCheck, mayNameMethod } from '../routes/field-check.js'
+import { unescaped } from '../routes/lenient-decoding.js'
 import { isUrlName } from '../routes/nested-urls.js'
-import { isPrototypeName, requirePlainName, unescaped } from '../routes/require-plain-fields.js'
+import { isPrototypeName, requirePlainName } from '../routes/require-plain-fields.js'
 import { JsonScanner, longestText } from './json-scanner.js'
 import type { Watch } from './watch-form.js'
 

@@ -2,16 +2,11 @@ import { METHODS } from 'node:http'
 import { AAuthError } from 'countersign/resource'
 import { lettersOf, traitsOf } from '../headers.js'
 import { requireNotClosed } from './closed-paths.js'
+import { parameterLayers, parameterName } from './lenient-decoding.js'
 import { mayContainUrl, nested, pathsOfUrl, skippedBefore, urlsIn } from './nested-urls.js'
 import { beginsAsPath, interpretedNames, pathsInLongValue, pathsInValue, type QueryPath } from './query-paths.js'
 import { type ParsedPath, requirePath } from './request-path.js'
-import {
-  parameterLayers,
-  parameterName,
-  queryOf,
-  type RequestHead,
-  requireNoTokenName,
-} from './require-plain-fields.js'
+import { queryOf, type RequestHead, requireNoTokenName } from './require-plain-fields.js'
 import type { Need } from './route.js'
 import type { GatewayRules, RoutedPath } from './route-table.js'
 

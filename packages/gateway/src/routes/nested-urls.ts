@@ -1,7 +1,7 @@
 import { AAuthError } from 'countersign/resource'
+import { unescaped } from './lenient-decoding.js'
 import type { QueryPath } from './query-paths.js'
 import { parsePath } from './request-path.js'
-import { unescaped } from './require-plain-fields.js'
 
 /** Whether an object member may be the URL of a request in a batch: `url`, `uri`, `path`, `relative_url`. */
 export function isUrlName(name: string): boolean {

@@ -1,7 +1,8 @@
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/signatures'
+import { parameterName } from './lenient-decoding.js'
 import { countSegments, decodeSegment, excessOf, type SegmentCounts } from './request-path.js'
-import { isRestRoute, parameterName, queryOf, type RequestHead } from './require-plain-fields.js'
+import { isRestRoute, queryOf, type RequestHead } from './require-plain-fields.js'
 
 /** A path in a field of a request. A server may run it instead of the request's path (G48, G54). */
 export interface QueryPath {

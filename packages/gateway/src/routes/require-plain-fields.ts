@@ -2,6 +2,7 @@ import { hasTokenParameter, namesToken } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/signatures'
 import { connectionOptions, isWithheld, namesAnotherRequest, traitsOf, type Withheld } from '../headers.js'
+import { parameterName } from './lenient-decoding.js'
 
 /**
  * `Connection` options that a client may send. Any other option refers to a header that the gateway would have to remove, so the API would
@@ -47,21 +48,22 @@ export function requirePlainFields(message: RequestHead, withheld?: Withheld): v
   const coversField = coveredFields(message)
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
+    const value = rawHeaders[at + 1] as string
     const traits = traitsOf(name)
     // An operator's proxy sets some of these headers itself, and they are not forwarded.
     if (traits.isOverride && !(isFromProxy && traits.isUntrusted))
       throw new AAuthError('request_malformed', `${name} is not accepted: send the intended request directly.`)
-    if (traits.lower === 'cookie') requirePlainCookies(rawHeaders[at + 1] as string)
+    if (traits.lower === 'cookie') requirePlainCookies(value)
     // Without a signed field, the API would get a different request from the one that was signed.
     const isRemoved =
-      (traits.isUntrusted && !traits.isIdentity) ||
-      traits.isHopByHop ||
-      isWithheld(traits, rawHeaders[at + 1] as string, withheld)
+      (traits.isUntrusted && !traits.isIdentity) || traits.isHopByHop || isWithheld(traits, value, withheld)
     if (isRemoved && coversField(traits.lower))
       throw new AAuthError('request_malformed', `${name} is not forwarded, so the signature must not cover it.`)
   }
-  requireOnce(message)
-  requireShortConnection(message)
+  requireSingle(message, 'Host')
+  requireSingle(message, 'Content-Type')
+  requireShort(message, 'Content-Type')
+  requireShort(message, 'Connection')
   for (const option of connectionOptions(rawHeaders))
     if (!permittedOptions.has(option) || coversField(option))
       throw new AAuthError(
@@ -86,17 +88,20 @@ function coveredFields(message: RequestHead): (name: string) => boolean {
   }
 }
 
-/** Maximum length of Content-Type, in characters. */
-const longestType = 1024
+/** @throws AAuthError `header_duplicate` */
+function requireSingle(message: RequestHead, name: 'Host' | 'Content-Type'): void {
+  if (fieldValues(message, name.toLowerCase()).length > 1)
+    throw new AAuthError('header_duplicate', `The request has two ${name} headers: send one.`)
+}
 
-/** Maximum length of all Connection headers together, in characters. */
-const longestConnection = 1024
+/** Maximum length of Content-Type, and of all Connection headers together, in characters. */
+const longestValue = 1024
 
-function requireShortConnection(message: RequestHead): void {
-  let length = 0
-  for (const value of fieldValues(message, 'connection')) length += value.length
-  if (length > longestConnection)
-    throw new AAuthError('headers_too_large', `Connection is longer than ${longestConnection} characters.`)
+/** @throws AAuthError `headers_too_large` */
+function requireShort(message: RequestHead, name: 'Content-Type' | 'Connection'): void {
+  const length = fieldValues(message, name.toLowerCase()).reduce((sum, value) => sum + value.length, 0)
+  if (length > longestValue)
+    throw new AAuthError('headers_too_large', `${name} is longer than ${longestValue} characters.`)
 }
 
 /**
@@ -166,88 +171,4 @@ function misplacedToken(): AAuthError {
 /** Whether WordPress takes its REST API path from a field. PHP converts a dot, a space and `[` to `_`, and truncates a name at NUL. */
 export function isRestRoute(name: string): boolean {
   return /^[^a-z0-9]*rest[^a-z0-9]route(?:$|[\0[])/i.test(name)
-}
-
-/** The name of a parameter after decoding up to three layers of encoding. */
-export function parameterName(encodedName: string): string {
-  return parameterLayers(encodedName).at(-1) as string
-}
-
-/** A parameter name or value after decoding each of up to three layers of encoding. */
-export function parameterLayers(encoded: string): string[] {
-  if (!/[%+]/.test(encoded)) return [encoded]
-  let text = encoded.replaceAll('+', ' ')
-  const layers = text.includes('%') ? [] : [text]
-  for (let layer = 0; layer < 3 && text.includes('%'); layer++) {
-    const decoded = lenientlyDecoded(text)
-    if (decoded === text && layer > 0) break
-    text = decoded
-    layers.push(text)
-  }
-  return layers
-}
-
-/**
- * Decodes one layer of encoding as far as possible, and leaves the rest unchanged. ASP also decodes `%u005F`, and substitutes the closest
- * letter for a letter that it does not have. Avoids a callback per escape, because a query may contain thousands of them (G45).
- */
-function lenientlyDecoded(text: string): string {
-  let decoded = ''
-  let from = 0
-  for (let at = text.indexOf('%'); at !== -1; at = text.indexOf('%', Math.max(from, at + 1))) {
-    const isUnicode = (text.charCodeAt(at + 1) | 0x20) === 0x75
-    const [start, length] = isUnicode ? [at + 2, 4] : [at + 1, 2]
-    const code = hexAt(text, start, length)
-    if (code === undefined) continue
-    const character = String.fromCharCode(code)
-    decoded += text.slice(from, at) + (isUnicode ? character.normalize('NFKC') : character)
-    from = start + length
-  }
-  return decoded + text.slice(from)
-}
-
-/** The characters of JSON escapes. */
-const whitespace: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: ' ', f: '\f' }
-
-/** Removes the escapes from a JSON string. */
-export function unescaped(raw: string): string {
-  let text = ''
-  let from = 0
-  for (let at = raw.indexOf('\\'); at !== -1; at = raw.indexOf('\\', from)) {
-    const mark = raw[at + 1] ?? ''
-    text += raw.slice(from, at)
-    from = at + 1
-    const digits = mark === 'u' || mark === 'U' ? 4 : mark === 'x' || mark === 'X' ? 2 : 0
-    const code = digits === 0 ? undefined : hexAt(raw, from + 1, digits)
-    if (code !== undefined) {
-      text += String.fromCharCode(code)
-      from += 1 + digits
-    } else if (mark !== '') {
-      text += whitespace[mark] ?? mark
-      from += 1
-    }
-  }
-  return text + raw.slice(from)
-}
-
-/** The number that the given hex digits represent; undefined if not all of them are hex digits. */
-function hexAt(text: string, start: number, length: number): number | undefined {
-  let value = 0
-  for (let at = start; at < start + length; at++) {
-    const code = text.charCodeAt(at)
-    const isDigit = code >= 0x30 && code <= 0x39
-    const lower = code | 0x20
-    if (!isDigit && !(lower >= 0x61 && lower <= 0x66)) return undefined
-    value = value * 16 + (isDigit ? code - 0x30 : lower - 0x57)
-  }
-  return value
-}
-
-function requireOnce(message: { rawHeaders: readonly string[] }): void {
-  if (fieldValues(message, 'host').length > 1)
-    throw new AAuthError('header_duplicate', 'The request has two Host headers: send one.')
-  if (fieldValues(message, 'content-type').length > 1)
-    throw new AAuthError('header_duplicate', 'The request has two Content-Type headers: send one.')
-  if ((fieldValues(message, 'content-type')[0] ?? '').length > longestType)
-    throw new AAuthError('headers_too_large', `Content-Type is longer than ${longestType} characters.`)
 }
