@@ -6,17 +6,17 @@ import { StorageError } from '../api/storage-error.js'
 import { createTurns, type Turns } from '../sql/connection-driver.js'
 
 /** Maximum time, in milliseconds, that finished work waits for other work to join its batch. */
-const longest = 4
+const maxBatchWait = 4
 
 /** Maximum size of a batch. */
-const most = 16
+const maxBatchSize = 16
 
 const statement = (sql: string): Executed => ({ sql, parameters: [] })
 const begin = statement('begin immediate')
 const commit = statement('commit')
 const rollback = statement('rollback')
-const mark = statement('savepoint work')
-const unmark = statement('release work')
+const savepoint = statement('savepoint work')
+const releaseSavepoint = statement('release work')
 const rollbackToSavepoint = statement('rollback to work')
 const setDurable = statement('pragma synchronous = FULL')
 const setQuick = statement('pragma synchronous = NORMAL')
@@ -84,41 +84,42 @@ export function createWriter(
 
   /** Returns the batch to which new work is added. */
   async function openBatch(isDurable: boolean, since: number): Promise<Batch> {
-    if (batch && (batch.count >= most || (isDurable && !batch.isDurable))) end(batch)
+    if (batch && (batch.count >= maxBatchSize || (isDurable && !batch.isDurable))) commitBatch(batch)
     if (batch) return batch
     batch = await beginBatch(isDurable, since)
-    if (isShared) setImmediate(endSoon, batch, 1)
+    if (isShared) setImmediate(commitOnceQuiet, batch, 1)
     return batch
   }
 
-  async function add<T>(to: Batch, work: () => Promise<T>): Promise<T> {
+  /** Runs work in a batch. If it rejects, only its own changes are rolled back. */
+  async function runIn<T>(to: Batch, work: () => Promise<T>): Promise<T> {
     try {
       // If a savepoint name is reused, a rollback goes back to the latest savepoint with that name, and all savepoints end with the
       // transaction.
-      if (to.count > 0) connection.execute(mark)
+      if (to.count > 0) connection.execute(savepoint)
       const outcome = await work()
       to.count += 1
       return outcome
     } catch (error) {
-      undo(to, error)
+      rollBackWork(to, error)
       throw error
     }
   }
 
-  function undo(of: Batch, error: unknown): void {
+  function rollBackWork(from: Batch, error: unknown): void {
     if (!connection.isInTransaction) {
       // After a full disk or an I/O error, SQLite has already rolled back the whole transaction.
-      over(of, error)
-    } else if (of.count > 0) {
+      closeBatch(from, error)
+    } else if (from.count > 0) {
       connection.execute(rollbackToSavepoint)
-      connection.execute(unmark)
+      connection.execute(releaseSavepoint)
     } else {
       connection.execute(rollback)
-      over(of)
+      closeBatch(from)
     }
   }
 
-  function end(ended: Batch): void {
+  function commitBatch(committed: Batch): void {
     let failure: unknown
     try {
       connection.execute(commit)
@@ -126,25 +127,26 @@ export function createWriter(
       failure = error
       if (connection.isInTransaction) connection.execute(rollback)
     }
-    over(ended, failure)
+    closeBatch(committed, failure)
     if (failure === undefined) onCommitted?.()
   }
 
-  function over(ended: Batch, error?: unknown): void {
+  /** Resolves or rejects the callers whose work is in a batch. The next work starts another one. */
+  function closeBatch(closed: Batch, error?: unknown): void {
     batch = undefined
-    ended.settle(error)
+    closed.settle(error)
   }
 
-  /** Continues to wait for as long as each turn brings more work. */
-  function endSoon(ending: Batch, before: number): void {
+  /** Commits a batch once a turn of the event loop has brought no more work, or it has waited long enough. */
+  function commitOnceQuiet(ending: Batch, before: number): void {
     if (batch !== ending) return
     const { count, began } = ending
-    if (count > before && count < most && performance.now() - began < longest) {
-      setImmediate(endSoon, ending, count)
+    if (count > before && count < maxBatchSize && performance.now() - began < maxBatchWait) {
+      setImmediate(commitOnceQuiet, ending, count)
       return
     }
     void inTurn(async () => {
-      if (batch === ending) end(ending)
+      if (batch === ending) commitBatch(ending)
     })
   }
 
@@ -156,8 +158,8 @@ export function createWriter(
       const { outcome, written } = await inTurn(async () => {
         if (isClosed) throw new StorageError('unavailable', 'the database was closed')
         const to = await openBatch(isDurable, since)
-        const outcome = await add(to, work)
-        if (!isShared) end(to)
+        const outcome = await runIn(to, work)
+        if (!isShared) commitBatch(to)
         return { outcome, written: to.written }
       })
       await written
@@ -166,14 +168,14 @@ export function createWriter(
     close() {
       isClosed = true
       return inTurn(async () => {
-        if (batch) end(batch)
+        if (batch) commitBatch(batch)
       })
     },
   }
 }
 
 /** Number of milliseconds that a statement waits for another writer: short enough to respond within two seconds. */
-const patience = 1500
+const busyTimeout = 1500
 
 const maxStatements = 400
 
@@ -206,12 +208,12 @@ export class Connection implements DatabaseConnection {
    * @param since when the caller began to wait, by `performance.now()`
    */
   async executeQuery<R>(query: Executed, since?: number): Promise<QueryResult<R>> {
-    let deadline = since === undefined ? undefined : since + patience
+    let deadline = since === undefined ? undefined : since + busyTimeout
     for (;;) {
       try {
         return this.execute<R>(query)
       } catch (error) {
-        deadline ??= performance.now() + patience
+        deadline ??= performance.now() + busyTimeout
         if (!isBusy(error) || this.isInTransaction || performance.now() > deadline) throw error
         await wait(1 + Math.random() * 7)
       }
