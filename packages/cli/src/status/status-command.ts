@@ -1,4 +1,4 @@
-import type { TokenSummary } from 'countersign/agent'
+import { AgentError, type TokenSummary } from 'countersign/agent'
 import { isLoopbackIdentifier } from 'countersign/discovery'
 import { fileStore } from 'countersign/node'
 import type { AgentFolder } from '../agent-folder/agent-folder.js'
@@ -89,9 +89,14 @@ async function checkDevice(folder: AgentFolder): Promise<Status['published']> {
   try {
     return (await findConnection(folder)) ? 'connected' : 'disconnected'
   } catch (error) {
-    if (error instanceof CommandError && error.exitCode === exitStatus.network) return 'unreachable'
+    if (error instanceof CommandError && isTemporary(error)) return 'unreachable'
     throw error
   }
+}
+
+/** Whether an auth server does not respond, or is overloaded. */
+function isTemporary({ exitCode, cause }: CommandError): boolean {
+  return exitCode === exitStatus.network || (cause instanceof AgentError && cause.retryAfter !== undefined)
 }
 
 /** Returns the users whose tokens the agent has stored, by auth server. */
@@ -141,7 +146,7 @@ const publishedAs: Readonly<Record<Status['published'], string>> = {
   up: 'published, and correct',
   absent: 'not published yet: run countersign agent init to see what to upload',
   wrong: 'published, but not correct: run countersign agent init',
-  unreachable: 'could not be checked, because the host did not respond',
+  unreachable: 'could not be checked, because the host does not respond or is overloaded',
   connected: 'connected',
   disconnected: 'disconnected: to connect it again, run countersign login',
   'while running': 'served by fetch, sidecar and mcp while they are running',

@@ -324,7 +324,7 @@ it('requires --as if there are several agents, so that no API learns of the wron
   expect(await device.run(['status'])).toMatchObject({ stdout: expect.stringContaining(two.issuer) })
 })
 
-it('shows in its status which account the device belongs to, and that it was disconnected', async () => {
+it('shows in its status which account the device belongs to, and that it was disconnected or cannot be checked', async () => {
   const server = await startFakeAuthServer()
   const { home, run } = await loggedIn(server)
   const folder = join(home, 'logins', encodeURIComponent(server.issuer))
@@ -339,6 +339,12 @@ it('shows in its status which account the device belongs to, and that it was dis
     agents: [{ agent: server.issuer, device: { name: 'laptop', account: 'ada' }, published: 'disconnected' }],
   })
   expect(later.status).toBe(1)
+  server.answers['/delegates/status'] = [refusal('temporarily_unavailable', 503)]
+  const overloaded = await run(['status', '--json'])
+  expect(JSON.parse(overloaded.stdout)).toMatchObject({
+    agents: [{ published: 'unreachable', auth_servers: [{ user: 'user-1' }] }],
+  })
+  expect(overloaded.status).toBe(3)
 })
 
 it('says how to connect a device again that was disconnected', async () => {
