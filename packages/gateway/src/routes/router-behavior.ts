@@ -6,19 +6,27 @@ import {
   type Segment,
   segmentFits,
 } from './path-pattern.js'
+import { decodeSegment } from './request-path.js'
+
+/** Characters that a parameter matches in every router that we know. */
+const plainText = String.raw`[\p{L}\p{M}\p{N}_~@=+ -]+`
+const plainValue = new RegExp(`^${plainText}$`, 'u')
+const valueWithExtension = new RegExp(`^${plainText}(?:\\.${plainText})?$`, 'u')
 
 /**
- * Whether some routers do not match a parameter of a path, and try wider routes instead: find-my-way, if it is longer than 100 characters;
- * Rails, if it contains a dot, except the one dot before the extension of a path; Symfony and chi, if it contains the character that follows
- * it in the pattern.
+ * Whether some router may not match a parameter of a path, and try wider routes instead. find-my-way does so if it is longer than 100
+ * characters; Rails, if it contains a dot, except the one dot before the extension of a path; Symfony and chi, if it contains the character
+ * that follows it in the pattern; aiohttp, if it contains a brace. Others have rules of their own, so anything but plain text is unusual.
  */
 export function hasUnusualParameter({ segments, open }: PathPattern, path: readonly string[]): boolean {
   return segments.some(({ before, after, free }, at) => {
     if (!free) return false
     const value = (path[at] as string).slice(before.length, (path[at] as string).length - after.length)
     if (value.length > 100 || (after !== '' && value.includes(after[0] as string))) return true
+    // The route permits these delimiters, or the path would have been refused.
+    const text = decodeSegment(value.replaceAll(/%(?:2f|23|25)/gi, '_'))
     const isEnd = !open && at === segments.length - 1 && after === ''
-    return isEnd ? /^\.|\.$|\..*\./.test(value) : value.includes('.')
+    return !(isEnd ? valueWithExtension : plainValue).test(text)
   })
 }
 

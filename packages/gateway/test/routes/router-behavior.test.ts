@@ -35,6 +35,20 @@ it.each([
   ['/{id}-x', '/a-x', false],
   ['/{id}-x', '/a-b-x', true],
   ['/{id}-x', '/a.b-x', true],
+  ['/{id}', '/@me', false],
+  ['/{id}', '/a@example.org', false],
+  ['/{id}', '/a%20b_c~d-e=f+g', false],
+  ['/{id}', '/caf%C3%A9.%E6%96%87', false],
+  ['/{id}', '/a%2Fb', false],
+  ['/{id}', '/%23a.b', false],
+  ['/{id}', '/a%2Fb.c.d', true],
+  ['/{id}', '/a%252Fb', false],
+  ...`!"$&'()*,:;<>[]^{|}\\\``.split('').flatMap((character): [string, string, boolean][] => [
+    ['/{id}', `/a${character}b`, true],
+    ['/{id}', `/a${encodeURIComponent(character)}b`, true],
+  ]),
+  ['/{id}', '/a%00', true],
+  ['/{id}', '/a%E2%80%8Bb', true],
 ])('a router may not match the parameter of %s in %s: %s', (pattern, path, expected) => {
   expect(hasUnusualParameter(parse(pattern), names(path))).toBe(expected)
 })
