@@ -47,6 +47,15 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
       ]
     }
     storage = await openStorage(database, { sweepInterval: 0 })
+    // Claiming the database for the issuer in a wrong configuration could not be undone.
+    if ((await storage.findIssuer()) === undefined) {
+      return [
+        report.warning(
+          `${path} belongs to no issuer yet.`,
+          'Run countersign server start: it claims the database and creates the keys.',
+        ),
+      ]
+    }
     await requireOwnDatabase(storage, config.settings.issuer)
     const opened = report.ok(
       `${path} can be opened and written to, belongs to ${config.settings.issuer}, and is at schema version ${found}.`,

@@ -17,6 +17,7 @@ import * as decisions from './verbs/decisions.js'
 import * as deployment from './verbs/deployment.js'
 import * as federated from './verbs/federated.js'
 import {
+  createKeyVerbs,
   createLogoVerbs,
   createPollingVerbs,
   createRelationVerbs,
@@ -24,7 +25,6 @@ import {
   createSignInVerbs,
 } from './verbs/groups.js'
 import * as issues from './verbs/issues.js'
-import * as keys from './verbs/keys.js'
 import * as openedRequests from './verbs/opened-requests.js'
 import * as receivedRevocations from './verbs/received-revocations.js'
 import * as refreshes from './verbs/refreshes.js'
@@ -121,15 +121,13 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     extendRegisteredClient: together('disk', clients.extendRegisteredClient),
 
     claimIssuer: alone('disk', deployment.claimIssuer),
+    findIssuer: reading(deployment.findIssuer),
     findLongestTokenLifetime: reading(deployment.findLongestTokenLifetime),
     readClock: reading(deployment.readClock),
     invalidateRestored: together('disk', deployment.invalidateRestored),
     findViolations: reading(findViolations),
 
-    listKeys: reading(keys.listKeys),
-    addKey: together('disk', keys.addKey),
-    createKeysIfNone: together('disk', keys.createKeysIfNone),
-    moveKeys: together('disk', keys.moveKeys),
+    ...createKeyVerbs(runner),
 
     recordEvent: together('disk', events.recordEvent),
     listEvents: reading(events.listEvents),

@@ -337,6 +337,22 @@ describe('countersign doctor from inside', () => {
     expect(stdout + stderr + JSON.stringify(findings)).not.toContain(readFileSync(masterKey, 'utf8').trim())
   })
 
+  it('does not claim a database for the issuer in the configuration', async () => {
+    const { stage, running, config, database } = await started()
+    await running.stop()
+    change(database, 'delete from deployment')
+    for (const _ of [1, 2]) {
+      const { findings } = await examine(stage, `--config ${config}`)
+      expect(findings).toContainEqual(
+        expect.objectContaining({
+          check: 'database',
+          outcome: 'warning',
+          found: expect.stringContaining('belongs to no issuer yet'),
+        }),
+      )
+    }
+  })
+
   it('creates no keys in a database that only has those of another edition', async () => {
     const { stage, config, database } = await started()
     change(database, "update signing_key set edition = 'oauth'")

@@ -918,6 +918,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           findRegisteredClient: () => storage.findRegisteredClient('app-1'),
           extendRegisteredClient: () => storage.extendRegisteredClient({ id: 'app-1', lifetime: 60 }),
           claimIssuer: () => storage.claimIssuer('https://auth.example'),
+          findIssuer: () => storage.findIssuer(),
           findLongestTokenLifetime: () => storage.findLongestTokenLifetime(),
           readClock: () => storage.readClock(),
           invalidateRestored: () => storage.invalidateRestored('operator'),

@@ -9,6 +9,8 @@ export interface DeploymentStorage {
    * @param tokenLifetime lifetime, in seconds, of the auth tokens that this issuer's server issues from now on
    */
   claimIssuer(issuer: string, tokenLifetime?: number): Promise<string>
+  /** Returns the issuer that owns the database; undefined if none has claimed it yet. Claims nothing. */
+  findIssuer(): Promise<string | undefined>
   /**
    * The longest lifetime, in seconds, of auth tokens that may still be valid. This includes tokens that servers issued before a shorter
    * lifetime was configured, plus one hour during which such a server may still be running. Undefined if no server has reported a lifetime.

@@ -23,6 +23,12 @@ export async function claimIssuer({ db, clock }: Statement, issuer: string, toke
   return claimed.issuer
 }
 
+/** Implements {@link DeploymentStorage.findIssuer}: undefined if no issuer has claimed the database. */
+export async function findIssuer({ db }: Statement): Promise<string | undefined> {
+  const found = await db.selectFrom('deployment').select('issuer').executeTakeFirst()
+  return found?.issuer
+}
+
 /**
  * Returns the columns that a token lifetime changes. A longer lifetime takes effect immediately; a shorter one takes effect once no token
  * with the longer lifetime is left.

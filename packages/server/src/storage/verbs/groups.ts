@@ -8,6 +8,7 @@ import * as emails from './emails.js'
 import * as extensions from './extensions.js'
 import * as grants from './grants.js'
 import * as issues from './issues.js'
+import * as keys from './keys.js'
 import * as links from './links.js'
 import * as logos from './logos.js'
 import * as newGrants from './new-grants.js'
@@ -40,6 +41,14 @@ export const createPollingVerbs = ({ alone, reading, together }: VerbRunner) => 
   markAnswered: alone('disk', polledRequests.markAnswered),
   relinquishRequest: together('disk', polledRequests.relinquishRequest),
   countWrongLink: together('process', polledRequests.countWrongLink),
+})
+
+/** The verbs of the server's keys. */
+export const createKeyVerbs = ({ reading, together }: VerbRunner) => ({
+  listKeys: reading(keys.listKeys),
+  addKey: together('disk', keys.addKey),
+  createKeysIfNone: together('disk', keys.createKeysIfNone),
+  moveKeys: together('disk', keys.moveKeys),
 })
 
 /** The verbs of agents' logos. */

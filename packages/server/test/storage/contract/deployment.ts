@@ -18,10 +18,12 @@ export function deploymentContract(name: string, makeStorage: MakeStorage): void
   inStorage(`${name}: owner of the database`, makeStorage, (world) => {
     test('it belongs to the first issuer that claims it, permanently', async () => {
       const { storage } = world
+      expect(await storage.findIssuer()).toBeUndefined()
       expect(await storage.claimIssuer('https://auth.example')).toBe('https://auth.example')
       world.now += 1
       expect(await storage.claimIssuer('https://other.example')).toBe('https://auth.example')
       expect(await storage.claimIssuer('https://auth.example')).toBe('https://auth.example')
+      expect(await storage.findIssuer()).toBe('https://auth.example')
     })
 
     test('of 20 parallel claims, one is the first, and all return its issuer', async () => {
