@@ -32,6 +32,7 @@ export interface DelegateIdentity {
  * have been lost is sent again unless `isSentOnce` is set.
  *
  * @throws AgentError `agent_token_refused`, with the agent server's code in `error`; `agent_server_unreachable`
+ * @throws the signer's own error if it cannot sign
  */
 export type DelegateRequests = (
   path: string,
@@ -52,23 +53,29 @@ export function createDelegateRequests({
   const clocks = createClocks(now)
   const { origin } = new URL(id)
 
-  async function sendOnce(url: string, body: string, signal: AbortSignal): Promise<Response> {
+  async function sign(url: string, body: string, signal: AbortSignal): Promise<Request> {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
     const { kid: _kid, alg: _alg, use: _use, ...jwk } = signer.jwk
-    const request = await signRequest(new Request(url, { method: 'POST', headers, body, redirect: 'manual', signal }), {
+    return signRequest(new Request(url, { method: 'POST', headers, body, redirect: 'manual', signal }), {
       signer,
       profile: januaryAgent.signing,
       signatureKey: { scheme: 'hwk', jwk },
       created: clocks.at(origin),
     })
-    return fetch(request, { signal })
   }
 
   return async function post(path, form, { isSentOnce = false } = {}) {
     const url = id + path
     const body = new URLSearchParams(form).toString()
     const signal = AbortSignal.timeout(timeout)
-    const send = () => sendWithRetries(() => sendOnce(url, body, signal), { mayHaveArrived: !isSentOnce, signal })
+    let isSigned = false
+    const sendOnce = async () => {
+      isSigned = false
+      const request = await sign(url, body, signal)
+      isSigned = true
+      return fetch(request, { signal })
+    }
+    const send = () => sendWithRetries(sendOnce, { mayHaveArrived: !isSentOnce, signal })
     let response: Response
     let received: Record<string, unknown> | undefined
     try {
@@ -79,7 +86,7 @@ export function createDelegateRequests({
       if (learnt?.mayHelp) response = await send()
       received = await readJson(response)
     } catch (cause) {
-      if (cause instanceof AgentError) throw cause
+      if (!isSigned || cause instanceof AgentError) throw cause
       throw new AgentError('agent_server_unreachable', `The agent server ${id} does not respond. Try again later.`, {
         cause,
       })

@@ -189,6 +189,22 @@ it.each([
   await expect(delegate.agentToken(api)).rejects.toMatchObject({ name: 'AgentError', code })
 })
 
+it('reports a failure of its signer as such, although its token is still valid', async () => {
+  const { world, delegateAs } = await openStage()
+  const refused = new Error('the key service does not respond')
+  const signer = await newSigner()
+  let isRefusing = false
+  const sign = async (data: Uint8Array) => {
+    if (isRefusing) throw refused
+    return signer.sign(data)
+  }
+  const delegate = await delegateAs('laptop-7', { signer: { ...signer, sign } })
+  await delegate.agentToken(api)
+  isRefusing = true
+  world.advance(3400)
+  await expect(delegate.agentToken(api)).rejects.toBe(refused)
+})
+
 it('hides no error that is not a failure of the agent server, although its token is still valid', async () => {
   const { world, delegateAs } = await openStage()
   let isBroken = false
