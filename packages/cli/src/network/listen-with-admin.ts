@@ -131,7 +131,7 @@ interface ListenerSettings {
   port: string
 }
 
-/** Opens a server's port. @throws CommandError with the setting to change */
+/** Opens a server's port. @throws CommandError with the setting to change, or that another process must be stopped */
 async function openListener(
   server: Server,
   { host, port }: { host: string; port: number },
@@ -144,9 +144,10 @@ async function openListener(
     })
   } catch (cause) {
     const code = errorCode(cause)
-    const why = code === 'EADDRINUSE' ? 'is already in use' : `cannot be opened (${code})`
+    const why =
+      code === 'EADDRINUSE' ? 'is already in use: stop the process that is using it, or' : `cannot be opened (${code}):`
     const setting = aboutHost.has(code) ? settings.host : settings.port
-    throw new CommandError(`Port ${port} on ${host} ${why}: change ${setting}.`, { cause })
+    throw new CommandError(`Port ${port} on ${host} ${why} change ${setting}.`, { cause })
   }
 }
 

@@ -219,7 +219,9 @@ async function listen(
     { isStopping: () => open.stopping, ready: () => server.ready(), describe: describeUnready },
     log,
   )
-  const port = isIssuerPort(settings) ? 'the port of issuer' : 'listen.port'
+  const port = isIssuerPort(settings)
+    ? 'the port of issuer, which is possible only before the first start'
+    : 'listen.port'
   const { listen: at, admin } = settings
   return listenWithAdmin(open, {
     listen: at,

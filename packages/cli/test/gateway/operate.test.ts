@@ -82,7 +82,7 @@ it('validates the settings of its admin port', async () => {
   const { file, port } = await configure(api)
   const env = { COUNTERSIGN_GATEWAY_ADMIN_PORT: String(port) }
   const taken = await startProgram(['gateway', 'start', '--config', file], { env }).finished
-  expect(taken.stderr).toMatch(/is already in use: change admin\.port\./)
+  expect(taken.stderr).toMatch(/is already in use: stop the process that is using it, or change admin\.port\./)
 })
 
 /** The first bytes of a response, and how it ended. */

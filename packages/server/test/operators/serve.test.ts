@@ -464,12 +464,14 @@ describe('countersign server start refuses to start, and reports why', () => {
     expect(stderr).not.toMatch(/at .*\.js:/)
   })
 
-  it('on a port in use, with the setting to change', async () => {
+  it('on a port in use, without the advice to change the issuer of an existing database', async () => {
     const stage = await createOperatorStage()
     await stage.serve()
     const { status, stderr } = await stage.run('server start')
     expect(status).toBe(1)
-    expect(stderr).toContain('is already in use: change the port of issuer.')
+    expect(stderr).toContain(
+      'is already in use: stop the process that is using it, or change the port of issuer, which is possible only before the first start.',
+    )
   })
 
   it('on a port other than that of an http issuer, with a warning', async () => {
@@ -482,7 +484,9 @@ describe('countersign server start refuses to start, and reports why', () => {
   it('on a port used twice, or an address that is not local, with the setting to change', async () => {
     const port = await freePort()
     const twice = await createOperatorStage({ listen: { port }, admin: { port } })
-    expect((await twice.run('server start')).stderr).toContain('is already in use: change admin.port.')
+    expect((await twice.run('server start')).stderr).toContain(
+      'is already in use: stop the process that is using it, or change admin.port.',
+    )
     const elsewhere = await createOperatorStage({ listen: { host: '192.0.2.1', port } })
     expect((await elsewhere.run('server start')).stderr).toContain(
       'cannot be opened (EADDRNOTAVAIL): change listen.host.',
