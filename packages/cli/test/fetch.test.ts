@@ -107,7 +107,7 @@ describe('an API that requires consent', () => {
       const ended = await run(['fetch', ...flags, `${parties.api}/data-auth`], options)
       expect(ended).toMatchObject({ status: 4, stdout: '' })
       const url = ended.stderr.split('\n').at(-2) ?? ''
-      expect(ended.stderr).toMatch(/countersign\s+agent\s+tokens\s+add/)
+      expect(ended.stderr).toMatch(/countersign\s+agent\s+tokens\s+add”\s+\(with\s+the\s+same\s+--home\s/)
       const back = await landing(url)
       expect(new URL(back).port, 'that of every port').toBe('')
       expect(await run(['agent', 'tokens', 'add', back])).toMatchObject({

@@ -201,7 +201,7 @@ function sentenceOf(error: AgentError, host: string, { edition, device }: Failed
   if (code === 'consent_required') {
     const rest = editionOf({ edition }).isPolled
       ? 'run this command again'
-      : 'pass the browser’s final URL to “countersign agent tokens add”'
+      : 'pass the browser’s final URL, in quotes, to “countersign agent tokens add” (with the same --home and --as, if you set them)'
     return `${said} Run this command in a terminal, or open the page, allow the request, and ${rest}:\n${consent?.url}`
   }
   if (code === 'consent_expired') return `${said} For a link that works, run this command again.`
