@@ -159,7 +159,7 @@ describe('parseDocument', () => {
 
   it('names the members that are missing or invalid', () => {
     expect(parseDocument(january.documents.agent, id, {})).toEqual({
-      refusal: 'its agent, jwks_uri is missing or invalid',
+      refusal: 'its agent, jwks_uri are missing or invalid',
       self: 'missing',
     })
     expect(parseDocument(january.documents.agent, id, { ...agent, jwks_uri: 1 })).toEqual({
