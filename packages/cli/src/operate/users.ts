@@ -138,7 +138,7 @@ interface ListOptions extends OperationOptions {
 export const usersList: Run<ListOptions> = async ({ query, status, ...flags }, terminal) => {
   return printList(flags, terminal, {
     find: ({ storage }, limit) => storage.listUsers({ query, status, limit }),
-    headings: ['USERNAME', 'NAME', 'E-MAIL', 'STATUS', 'ADDED'],
+    headings: ['USERNAME', 'NAME', 'EMAIL', 'STATUS', 'ADDED'],
     cells: (user) => [
       user.username,
       user.displayName ?? '-',

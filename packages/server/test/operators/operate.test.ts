@@ -59,7 +59,7 @@ describe('countersign server users', () => {
     })
     expect(await stage.ask('server users list')).toMatchObject([{ id: added.id, username: 'bob' }])
     expect((await stage.run('server users list --query nobody')).stdout.split('\n')).toHaveLength(2)
-    expect((await stage.run('server users list')).stdout).toMatch(/^USERNAME .*\nbob .* active/)
+    expect((await stage.run('server users list')).stdout).toMatch(/^USERNAME +NAME +EMAIL .*\nbob .* active/)
   })
 
   it('records who ran the command, or the name they gave, in the audit log', async () => {
