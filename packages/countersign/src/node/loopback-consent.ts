@@ -166,12 +166,10 @@ function isRemote(env: NodeJS.ProcessEnv): boolean {
   return Boolean(env.SSH_CONNECTION) || Boolean(env.SSH_TTY)
 }
 
-/** Opens a page in the system's browser. If that fails, the user still has the URL. */
-function openBrowser(url: string): void {
-  const { protocol, href } = new URL(url)
-  if (protocol !== 'https:' && protocol !== 'http:') return
+/** Opens a callback port's one-time link in the system's browser. If that fails, the user still has the URL. */
+function openBrowser(link: string): void {
   const [command, ...rest] = openers[process.platform] ?? ['xdg-open']
-  const opener = spawn(command, [...rest, href], { stdio: 'ignore', detached: true })
+  const opener = spawn(command, [...rest, link], { stdio: 'ignore', detached: true })
   opener.on('error', () => undefined)
   opener.unref()
 }
