@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { type AgentError, type AgentOptions, createAgent } from 'countersign/agent'
-import { fileStore, type LoopbackConsentOptions, loopbackConsent } from 'countersign/node'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { fileStore, type LoopbackConsentOptions, loopbackConsent, showLoopbackPage } from 'countersign/node'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { agentSigner, ended, ids, openStage, type Stage, settled } from '../agent/stage.js'
 
 /** A terminal that records what was written. */
@@ -421,6 +421,38 @@ it('opens the browser with an address that leads to the page only once, since ot
   expect((await globalThis.fetch(opened, { redirect: 'manual' })).status, 'once').toBe(410)
   await visit(callback(url))
   expect(await end).toBe('data')
+})
+
+it.each([
+  [{ DISPLAY: ':0' }, 'Your browser opens this page:'],
+  [{}, 'Open this page in your browser:'],
+])('showLoopbackPage shows a page and, if there is a browser, opens it with a one-time link: %j', async (env, line) => {
+  const place = replaceOpener()
+  const output = new Screen()
+  const createOneTimeLink = (page: string) => `http://127.0.0.1:20000/open/${page.length}`
+  showLoopbackPage('https://auth.example/login', { port: 20_000, createOneTimeLink }, { output, env })
+  expect(output.written).toContain(line)
+  expect(output.lines).toContain('  https://auth.example/login')
+  if ('DISPLAY' in env) await expect.poll(() => existsSync(place)).toBe(true)
+  expect(existsSync(place) && readFileSync(place, 'utf8')).toBe('DISPLAY' in env && 'http://127.0.0.1:20000/open/26')
+})
+
+it('a port is closed after three hours, and a closed consent leaves no timer', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const consent = loopbackConsent({ onConsent: () => undefined })
+  const answer = async () => new Response()
+  const forgotten = await consent.open(answer, { state: 'forgotten' })
+  const closed = await consent.open(answer, { state: 'closed' })
+  const port = new URL(forgotten.redirectUri)
+  closed.close()
+  const grace = 10_000
+  vi.advanceTimersByTime(grace)
+  expect(vi.getTimerCount(), 'of the other consent').toBe(1)
+  vi.advanceTimersByTime(3 * 3_600_000 - grace - 1)
+  expect(await isListening(port)).toBe(true)
+  vi.advanceTimersByTime(1)
+  expect(await isListening(port)).toBe(false)
 })
 
 describe('two consents at one keyboard', () => {
