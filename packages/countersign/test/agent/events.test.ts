@@ -33,6 +33,16 @@ it('an agent reports a request with all its steps, its lookups, and the callback
   ])
 })
 
+it('an agent reports a sign-in by name', async () => {
+  const { stage, told } = openTold()
+  stage.token.code = async () => ({ auth_token: await stage.authToken({ aud: ids.agent }) })
+  const claims = stage.agent.for('browser').signIn({ authServer: ids.authServer })
+  await expect.poll(() => stage.asked.length).toBe(1)
+  await stage.answer(stage.asked[0] ?? expect.fail())
+  await claims
+  expect(told.at(-1)).toEqual({ ...request, route: 'sign-in', outcome: 'ok' })
+})
+
 it('an agent reports what it rejected and why, what was rejected by others, and what failed', async () => {
   const { stage, told } = openTold({ authServers: () => false })
   const { fetch } = stage.agent.for('browser')

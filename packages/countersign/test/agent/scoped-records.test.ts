@@ -141,6 +141,21 @@ describe('past access', () => {
     expect(await reasonFor('alice', at)).toBe('revoked')
   })
 
+  it('is noted and forgotten only once a slow store has done so', async () => {
+    const store = memoryStore()
+    const delay = async () => new Promise((resolve) => setTimeout(resolve, 10))
+    const slow: typeof store = {
+      ...store,
+      put: async (...args) => delay().then(() => store.put(...args)),
+      remove: async (...args) => delay().then(() => store.remove(...args)),
+    }
+    const past = pastAccess(scopedRecords(slow, { agent: 'https://agent.example', edition: 'january' }))
+    await past.note('alice', at, 'expired')
+    expect(await store.list('alice')).toHaveLength(1)
+    await past.forget('alice', at.resource)
+    expect(await store.list('alice')).toEqual([])
+  })
+
   it.each([
     [true, []],
     [false, ['a', 'c']],
