@@ -123,6 +123,15 @@ it('reports a key of another edition that is missing or that has another use', a
   expect(signer.thumbprint).not.toBe(otherSigners[0]?.thumbprint)
 })
 
+it('reports the problems of several keys in the order of the file', async () => {
+  const other = { edition: 'draft-11', authServers: 'any', keyFile: 'b.json' }
+  const file = await fileWith({ otherEditions: [other] }, { text: undefined })
+  expect(await problemsOf(loadGatewayConfig(file, {}))).toEqual([
+    expect.stringMatching(/^keyFile .*api-key\.json: the file does not exist/),
+    expect.stringMatching(/^otherEditions\[0\]\.keyFile .*b\.json: the file does not exist/),
+  ])
+})
+
 it('reports a key file that is a folder as unreadable', async () => {
   expect(await problemsOf(loadGatewayConfig(await fileWith({ keyFile: '.' }), {}))).toEqual([
     expect.stringMatching(unreadable),
