@@ -99,7 +99,7 @@ it('on SQLite, no nonce is accepted twice because the clock jumped ahead and bac
   const claim = (name: string, lifetime: number) => storage.claimNonce({ key: sha256(name), lifetime, source })
   at(start)
   expect(await claim('used', 120)).toBe(true)
-  for (const ahead of [90, 185, 400, 3600]) {
+  for (const ahead of [90, 120, 185, 400, 3600]) {
     at(start + ahead)
     expect(await claim(`at ${ahead}`, 120)).toBe(true)
     await storage.sweep()
@@ -110,7 +110,7 @@ it('on SQLite, no nonce is accepted twice because the clock jumped ahead and bac
   // If the clock is behind by less than the lifetime of a nonce, new nonces are accepted: used ones are still stored.
   at(start + 3600 - 60)
   expect(await claim('new', 120)).toBe(true)
-  report('F7: nonces on SQLite', { jumps: 4 })
+  report('F7: nonces on SQLite', { jumps: 5 })
 })
 
 function sha256(text: string): string {

@@ -444,6 +444,18 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(outcomeOf(await storage.decideRequest({ ...shown, judged }))).toBe('allowed')
       })
 
+      test('a page from before another user took over is refused, even once its user is back (C23)', async () => {
+        const { decision, binding } = await boundRequest(storage)
+        const other = await newUser(storage)
+        await storage.bindRequest({ ...binding, userId: other.id })
+        const { request: judged } = await storage.bindRequest(binding)
+        if (!judged) throw new Error('the request is bound')
+        expect(outcomeOf(await storage.decideRequest(decision))).toBe('changed')
+        expect(await storage.listGrants()).toEqual([])
+        const { revision } = judged
+        expect(outcomeOf(await storage.decideRequest({ ...decision, judged, revision }))).toBe('allowed')
+      })
+
       test('a remembered decision extends the grant for the same user, agent, resource and delegate', async () => {
         const user = await newUser(storage)
         const remembered = { remembered: true }

@@ -31,6 +31,19 @@ export function passkeyContract(name: string, makeStorage: MakeStorage): void {
       expect(await world.storage.findPasskey('unknown')).toBeUndefined()
     })
 
+    test('passkeys are listed from the oldest, and those of one second by their id', async () => {
+      const { storage } = world
+      const { passkey, user } = await added()
+      const add = async (credentialId: string) =>
+        storage.addPasskey({ ...passkey, ...(await readNow(storage, user.id)), credentialId, transports: [] })
+      world.now = start + 1
+      for (const id of ['c', 'a', 'd', 'b']) expect(await add(id)).toBe('added')
+      world.now = start - 1
+      expect(await add('e')).toBe('added')
+      const ids = (await storage.listPasskeys(user.id)).map(({ credentialId }) => credentialId)
+      expect(ids).toEqual(['e', passkey.credentialId, 'a', 'b', 'c', 'd'])
+    })
+
     test('a credential is registered once, for any user', async () => {
       const { storage } = world
       const { passkey } = await added()

@@ -395,6 +395,30 @@ describe('copyRows', () => {
     await rememberedGrant(storage, { resource, delegate: 'another' }, {}, user)
     expect(await storage.findViolations()).toEqual([])
   })
+
+  it.each([
+    ['changes a row', 'update agent set name = name || 1 where id = new.id'],
+    ['loses a row', 'delete from agent where id = new.id'],
+  ])('copies nothing if the new database %s', async (_what, change) => {
+    const [path, target] = [temporaryFile(), temporaryFile()]
+    const old = sqliteStorage(path, { sweepInterval: 0 })
+    await old.recordAgent({
+      agent: 'https://agent.example',
+      redirectHosts: ['a'],
+      keyThumbprints: ['b'],
+      name: 'Planner',
+    })
+    await old.close()
+    const [from, to] = [sqliteEngine(path), sqliteEngine(target)]
+    onTestFinished(async () => void (await Promise.all([from.close(), to.close()])))
+    const file = new Database(target)
+    onTestFinished(() => void file.close())
+    file.exec(`create trigger hostile after insert on agent begin ${change}; end`)
+    await expect(copyRows(from, to)).rejects.toThrow('a row of agent differs after copying: nothing was copied')
+    expect(file.prepare('select count(*) from agent').pluck().get()).toBe(0)
+    file.exec('drop trigger hostile')
+    expect((await copyRows(from, to)).rows).toBeGreaterThan(0)
+  })
 })
 
 async function rememberedAndRefreshable(storage: Storage) {
