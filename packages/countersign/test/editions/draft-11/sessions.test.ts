@@ -111,6 +111,17 @@ describe('P39: a session', () => {
     expect(calls).toHaveLength(3)
   })
 
+  it('is not found by its name alone: the secret of the token decides', async () => {
+    const opened = openSessions()
+    const { access } = await connect(opened)
+    const { access: another } = await connect(opened)
+    const [name = '', secret = ''] = access.split('.')
+    const [, otherSecret = ''] = another.split('.')
+    for (const wrong of ['b'.repeat(43), otherSecret, secret.toLowerCase()])
+      expect((await opened.ask(withAccess(`${name}.${wrong}`))).status, wrong).toBe(202)
+    expect((await opened.ask(withAccess(access))).status).toBe(200)
+  })
+
   it('must be covered by the signature', async () => {
     const opened = openSessions()
     const { access } = await connect(opened)
