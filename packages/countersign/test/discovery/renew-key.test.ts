@@ -1,7 +1,7 @@
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
 import { createDiscovery } from 'countersign/discovery'
 import { january } from 'countersign/editions'
-import { receiveRequest, signRequest, verifySignature } from 'countersign/signatures'
+import { importVerificationKey, receiveRequest, signRequest, verifySignature } from 'countersign/signatures'
 import { issueToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
@@ -123,6 +123,16 @@ describe('another key under the same kid', () => {
     expect(fetches()).toBe(2)
     for (let i = 0; i < 10; i++) expect(await refusalCode(() => verify(second))).toBe('signature_mismatch')
     expect(fetches()).toBe(2)
+  })
+
+  it('is not looked up for an agent whose documents are not known', async () => {
+    const { fetch, asked } = documentFetch(agentDocuments(agent, [second.jwk]))
+    const discovery = createDiscovery({ fetch, now: () => start, failureTime: 'shortest' })
+    const current = await importVerificationKey(first.jwk)
+    expect(await discovery.renewKey(january.documents.agent, agent, 'key-1', current)).toBeUndefined()
+    expect(await discovery.findMetadata(january.documents.agent, agent)).toHaveProperty('found')
+    expect(await discovery.renewKey(january.documents.agent, agent, 'key-1', current)).toBeUndefined()
+    expect(asked).toHaveLength(1)
   })
 
   it('is found for the tokens of an auth server', async () => {
