@@ -73,6 +73,18 @@ it.each<[string, McpMessage, string[], string | undefined]>([
     'Mcp-Name does not match the body.',
   ],
   [
+    'text after an encoded name',
+    message(),
+    mirrors.with(5, '=?base64?c2VhcmNo?=x'),
+    'Mcp-Name does not match the body.',
+  ],
+  [
+    'text before an encoded name',
+    message(),
+    mirrors.with(5, 'x=?base64?c2VhcmNo?='),
+    'Mcp-Name does not match the body.',
+  ],
+  [
     'a name for a method without one',
     message({ method: 'ping', params: {} }),
     mirrors.with(3, 'ping'),

@@ -101,6 +101,13 @@ describe('the scopes of a resource', () => {
     expect(isUriListed(table, uri)).toBe(scope !== undefined)
   })
 
+  it('are none in a table without resources', () => {
+    const tools = { tools: { search: 'notes.read' } }
+    expect(isUriListed(tools, 'notes://mine/a')).toBe(false)
+    expect(scopeForUri(tools, 'notes://mine/a', foldedPatterns(tools))).toBeUndefined()
+    expect(scopeForTemplate(tools, 'notes://mine/{id}')).toBeUndefined()
+  })
+
   it('are not those of an entry with an encoded * that some servers decode', () => {
     const resources = { 'file:///srv/*': 'files.read', 'file:///srv/a%2Ab': 'files.secret' }
     const scopeOf = (uri: string) => scopeForUri({ resources }, uri, foldedPatterns({ resources }))
