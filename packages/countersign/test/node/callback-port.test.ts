@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request } from 'node:http'
 import { type AddressInfo, createServer as createSilentServer, type Socket } from 'node:net'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { setTimeout as pause } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openCallbackPort } from '../../src/node/callback-port.js'
 
 type Options = Parameters<typeof openCallbackPort>[0]
@@ -99,6 +100,39 @@ describe('the port of another process of the agent', () => {
     expect((await send(second.redirectUri)).text).toBe('the second')
     await second.prove()
     expect(second.port).toBe(first.port)
+  })
+
+  it('is not taken over once closed', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const first = await open()
+    const second = await open({ ports: [first.port] })
+    expect(second.isOtherProcess).toBe(true)
+    first.close()
+    second.close()
+    vi.advanceTimersByTime(1000)
+    await pause(100)
+    expect(second.isOtherProcess).toBe(true)
+    expect(await isOccupied(first.port)).toBe(true)
+  })
+
+  it('is not replaced if it is closed during a proof that fails', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const first = await open()
+    const second = await open({ ports: [first.port] })
+    first.close()
+    const silent = createSilentServer().listen(first.port, '127.0.0.1')
+    onTestFinished(() => void silent.close())
+    await once(silent, 'listening')
+    const connected = once(silent, 'connection') as Promise<[Socket]>
+    const proof = second.prove()
+    const [socket] = await connected
+    silent.on('connection', (each) => each.destroy())
+    second.close()
+    socket.destroy()
+    await proof
+    await expect.poll(() => second.isOtherProcess).toBe(true)
   })
 
   it('is looked for at all ports at once, so that programs that never respond cost the time of one', async () => {
