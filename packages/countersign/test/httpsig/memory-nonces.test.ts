@@ -2,7 +2,9 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { createMemoryNonces, type MemoryNoncesOptions } from 'countersign/resource'
 import type { NonceSource } from 'countersign/signatures'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { createTally } from '../../src/httpsig/memory-nonces.js'
 import { refusal, refusalCode } from '../refusal.js'
 
 const start = 1_800_000_000
@@ -315,4 +317,21 @@ it('frees the memory of expired nonces', () => {
   }
   // 1,000 keys of 20 kB take 20 MB.
   expect(memory() - before).toBeLessThan(5_000_000)
+})
+
+it('a tally knows each count, and the highest, after any changes', () => {
+  const name = fc.constantFrom('a', 'b', 'c')
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, fc.boolean()), { maxLength: 60 }), (changes) => {
+      const tally = createTally()
+      const counts = new Map<string, number>()
+      for (const [each, isMore] of changes) {
+        const count = counts.get(each) ?? 0
+        if (!isMore && count === 0) continue
+        tally.change(each, isMore ? 1 : -1)
+        counts.set(each, isMore ? count + 1 : count - 1)
+        expect([each, tally.of(each), tally.most()]).toEqual([each, counts.get(each), Math.max(...counts.values())])
+      }
+    }),
+  )
 })

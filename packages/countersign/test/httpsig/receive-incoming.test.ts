@@ -121,6 +121,15 @@ it.each<[string, 1 | 2, IncomingMessage['headers'], boolean]>([
   )
 })
 
+it('does not prevent a later listener from defining the trailers that its handler sees', () => {
+  const { incoming } = openRequest(1, { headers: { 'transfer-encoding': 'chunked' } })
+  receiveIncoming(incoming).dropTrailers?.()
+  for (const name of ['trailers', 'rawTrailers', 'trailersDistinct'] as const) {
+    Object.defineProperty(incoming, name, { value: 'its own' })
+    expect(incoming[name]).toBe('its own')
+  }
+})
+
 it.each<[string, Partial<IncomingMessage>]>([
   ['has an encoding', { readableEncoding: 'utf8' } as Partial<IncomingMessage>],
   ['is read by events', { listenerCount: (() => 1) as IncomingMessage['listenerCount'] }],
