@@ -176,6 +176,11 @@ describe('rejects a certificate', () => {
       [issueLeaf({ extensions: [...agentName, 'basicConstraints=DER:30060101ff0201ff'] })],
       /^a certificate is not well-formed$/,
     ],
+    [
+      'with a path length of 64 bits',
+      withIntermediate(['basicConstraints=critical,DER:300e0101ff0209008000000000000000']),
+      /^a certificate is not well-formed$/,
+    ],
     ['with an address next to the dNSName', named('DNS:agent.example', 'IP:192.0.2.1'), /exactly one name/],
     ['with a URI next to the dNSName', named('DNS:agent.example', 'URI:https://x.example'), /exactly one name/],
     ['with only an email address', named('email:a@agent.example'), /exactly one name/],
