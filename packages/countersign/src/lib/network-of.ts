@@ -36,9 +36,12 @@ export function groupsOf(address: string): string[] {
   return [...left, ...zeros, ...right].map((group) => group.toLowerCase().replace(/^0+(?=.)/, ''))
 }
 
-function asGroups(_dotted: string, ...octets: string[]): string {
-  const [a, b, c, d] = octets.slice(0, 4).map((octet) => Number(octet).toString(16).padStart(2, '0'))
-  return `${a}${b}:${c}${d}`
+function asGroups(_dotted: string, a: string, b: string, c: string, d: string): string {
+  return `${hex(a)}${hex(b)}:${hex(c)}${hex(d)}`
+}
+
+function hex(octet: string): string {
+  return Number(octet).toString(16).padStart(2, '0')
 }
 
 function mappedOf(groups: readonly string[]): string | undefined {
