@@ -128,8 +128,32 @@ describe('P39: a session', () => {
     const response = await opened.ask(withAccess(access, []))
     expect(said(response)).toMatchObject({
       status: 401,
-      problem: expect.stringContaining('"authorization"') as unknown,
+      problem: expect.stringContaining('("@method" "@authority" "@path" "signature-key" "authorization")') as unknown,
     })
+  })
+
+  it('is not named by credentials of another scheme', async () => {
+    const opened = openSessions()
+    const { access } = await connect(opened)
+    for (const authorization of [`Bearer ${access}`, `Bearer x, AAuth ${access}`, access])
+      expect((await opened.ask({ ...withAccess(access), fields: { authorization } })).status, authorization).toBe(202)
+  })
+
+  it('is one of at most 100 of its agent', async () => {
+    const store = createSessionStore(() => now)
+    const held = {
+      kind: 'session',
+      value: '{}',
+      until: now + 60,
+      provider: ids.agent,
+      holder: agentName,
+      most: 100,
+    } as const
+    for (let each = 0; each < 99; each++) await store.add({ ...held, key: `session ${each}` })
+    const opened = openSessions(store)
+    expect((await connect(opened)).response.status).toBe(200)
+    const { response } = await connect(opened)
+    expect([response.status, response.headers.get('retry-after')]).toEqual([429, '3600'])
   })
 
   it('ends when the API ends it, or after its lifetime', async () => {
