@@ -83,7 +83,7 @@ export function upstreamProblem(text: string): string | undefined {
   const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined
   const isHttp = url && ['http:', 'https:'].includes(url.protocol)
   const isBare = url && `${url.username}${url.password}${url.search}${url.hash}` === '' && url.pathname === '/'
-  return isHttp && isBare ? undefined : 'must be a scheme, host and port without a path: http://127.0.0.1:3000'
+  return isHttp && isBare ? undefined : 'must be a scheme, host and port without a path, such as http://127.0.0.1:3000'
 }
 
 /** @throws TypeError if the URL is not an origin */

@@ -3,7 +3,7 @@ import { Agent as HttpsAgent } from 'node:https'
 import { expect, it } from 'vitest'
 import { createConnections, parseUpstream, upstreamOptions, upstreamProblem } from '../src/upstream.js'
 
-const problem = 'must be a scheme, host and port without a path: http://127.0.0.1:3000'
+const problem = 'must be a scheme, host and port without a path, such as http://127.0.0.1:3000'
 
 it.each([
   ['http://127.0.0.1:3000', { secure: false, authority: '127.0.0.1:3000', hostname: '127.0.0.1', port: 3000 }],

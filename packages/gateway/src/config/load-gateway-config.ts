@@ -158,7 +158,9 @@ async function readSigner(keyFile: string): Promise<{ signer: Signer } | { probl
     return { signer: await createSigner(JSON.parse(await readFile(keyFile, 'utf8')) as PrivateJwk) }
   } catch (cause) {
     const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
-    const what = isMissing ? 'the file does not exist' : 'the file cannot be read, or contains no valid private JWK'
-    return { problem: `${keyFile}: ${what}. Create one with countersign agent keys generate --output`, cause }
+    const what = isMissing
+      ? `the file does not exist. Create it with "countersign agent keys generate --output ${keyFile}"`
+      : 'the file cannot be read, or contains no valid private JWK. Use a file written by "countersign agent keys generate --output"'
+    return { problem: `${keyFile}: ${what}`, cause }
   }
 }

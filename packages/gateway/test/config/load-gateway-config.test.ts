@@ -94,9 +94,13 @@ it.each<[string, object, string[]]>([
   expect(found.map((problem, at) => problem.slice(0, expected[at]?.length))).toEqual(expected)
 })
 
-const unreadable = /^keyFile .*: the file cannot be read, or contains no valid private JWK/
+const unreadable = /^keyFile .*: the file cannot be read, or contains no valid private JWK\. Use a file written by/
 it.each<[string, string | undefined, RegExp]>([
-  ['is missing', undefined, /^keyFile .*api-key\.json: the file does not exist/],
+  [
+    'is missing',
+    undefined,
+    /^keyFile (.*api-key\.json): the file does not exist\. Create it with "countersign agent keys generate --output \1"$/,
+  ],
   ['is not JSON', '{', unreadable],
   ['is no key', '{}', unreadable],
 ])('reports a key that %s, besides other problems', async (_what, text, problem) => {
