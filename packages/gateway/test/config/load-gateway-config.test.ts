@@ -130,6 +130,7 @@ it('reports a key of another edition that is missing or that has another use', a
 it('reports the problems of several keys in the order of the file', async () => {
   const other = { edition: 'draft-11', authServers: 'any', keyFile: 'b.json' }
   const file = await fileWith({ otherEditions: [other] }, { text: undefined })
+  await expect(loadGatewayConfig(file, {})).rejects.toMatchObject({ cause: { code: 'ENOENT' } })
   expect(await problemsOf(loadGatewayConfig(file, {}))).toEqual([
     expect.stringMatching(/^keyFile .*api-key\.json: the file does not exist/),
     expect.stringMatching(/^otherEditions\[0\]\.keyFile .*b\.json: the file does not exist/),

@@ -22,6 +22,21 @@ describe.skipIf(!hasValkey())('the memory that gateways share', () => {
     expect(events).toEqual(['found'])
   })
 
+  it('reports each loss of the store once', async () => {
+    const valkey = await createValkey()
+    onTestFinished(() => valkey.remove())
+    await valkey.start()
+    const { events } = await openMemory(valkey.url)
+    const reported = ['found']
+    for (let round = 0; round < 2; round += 1) {
+      await valkey.stop('SIGTERM')
+      await expect.poll(() => events, { timeout: 5000 }).toEqual([...reported, 'lost'])
+      await valkey.start()
+      await expect.poll(() => events, { timeout: 5000 }).toEqual([...reported, 'lost', 'found'])
+      reported.push('lost', 'found')
+    }
+  })
+
   it('refuses until the store is available', async () => {
     const { memory, events } = await openMemory(`redis://127.0.0.1:${await freePort()}`)
     await expect(memory.ready(), 'at once, without waiting for a response').rejects.not.toThrow('no response')
