@@ -19,7 +19,8 @@ describe('signing up', () => {
   it('creates an account and signs it in, if sign-up is enabled', async () => {
     const stage = await opened({ accounts: { signUp: true } })
     const person = createPerson(stage)
-    const answer = await person.submit('/account/sign-up', { ...newcomer, email: ' zoe@home.example ' })
+    const typed = { ...newcomer, username: ` ${newcomer.username} `, email: ' zoe@home.example ' }
+    const answer = await person.submit('/account/sign-up', typed)
     expect(answer).toMatchObject({ status: 303, location: '/account' })
     expect(await person.open('/account')).toMatchObject({ status: 200, state: 'agents-empty' })
     expect((await person.open('/account/yours')).html).toContain('zoe@home.example')
