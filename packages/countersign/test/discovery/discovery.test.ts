@@ -384,6 +384,26 @@ describe('caches and budgets', () => {
   })
 
   it.each([
+    [90, 200],
+    [200, 90],
+  ])('K22: a key is known for as long as its metadata (%i s) and its JWKS (%i s) are fresh', async (metadata, jwks) => {
+    const documents = agentDocuments(agent, [signer.jwk])
+    const fetch: FetchDocument = async (url) => {
+      const age = url.endsWith('jwks.json') ? jwks : metadata
+      return Response.json(documents[url], { headers: { 'cache-control': `max-age=${age}` } })
+    }
+    const clock = movableClock()
+    const discovery = createDiscovery({ ...quick, fetch, now: clock.now })
+    // The first result is not remembered, because it came with changed documents.
+    for (let times = 0; times < 2; times++) await outcomeOf(discovery, agent)
+    expect(discovery.freshUntil(january.documents.agent, agent, 'key-1')).toBe(clock.now() + 90)
+    clock.pass(89)
+    expect(discovery.peekKey(january.documents.agent, agent, 'key-1')).toBeDefined()
+    clock.pass(1)
+    expect(discovery.peekKey(january.documents.agent, agent, 'key-1')).toBeUndefined()
+  })
+
+  it.each([
     ['max-age=999999999', 600],
     ['max-age=601', 600],
     ['max-age=599', 599],
