@@ -135,6 +135,18 @@ describe('another key under the same kid', () => {
     expect(asked).toHaveLength(1)
   })
 
+  it('is the key that was found in the meantime, without another fetch, and never the same key', async () => {
+    const { fetch, asked } = documentFetch(agentDocuments(agent, [second.jwk]))
+    const discovery = createDiscovery({ fetch, now: () => start, failureTime: 'shortest' })
+    const [former, current] = [await importVerificationKey(first.jwk), await importVerificationKey(second.jwk)]
+    await discovery.findKey(january.documents.agent, agent, 'key-1')
+    expect(await discovery.renewKey(january.documents.agent, agent, 'key-1', former)).toMatchObject({
+      thumbprint: second.thumbprint,
+    })
+    expect(asked).toHaveLength(2)
+    expect(await discovery.renewKey(january.documents.agent, agent, 'key-1', current)).toBeUndefined()
+  })
+
   it('is found for the tokens of an auth server', async () => {
     const { verify, publish, clock, fetches } = createVerifier()
     const tokenBy = (signer: Signer) => {
