@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { LookupEvent } from 'countersign'
 import { expect, it } from 'vitest'
 import { type DocumentSource, Documents } from '../../src/discovery/documents.js'
@@ -9,7 +10,8 @@ const lookup: Parameters<Documents['load']>[1] = {
   recall: ({ failure }) => ({ failure }),
 }
 
-it('reports at most 512 characters of why a document is rejected', async () => {
+/** The events of one lookup. */
+async function eventsOf(given: Pick<DocumentSource<never>, 'read' | 'fetch'>) {
   const events: Omit<LookupEvent, 'role'>[] = []
   const documents = new Documents({
     now: () => 0,
@@ -22,10 +24,28 @@ it('reports at most 512 characters of why a document is rejected', async () => {
     what: 'keys',
     url: 'https://agent.example/jwks.json',
     maxBytes: 100,
-    read: () => ({ refusal: 'x'.repeat(1000) }),
-    fetch: async () => Response.json({}),
     configured: false,
+    ...given,
   }
   expect(await documents.load(source, lookup)).toMatchObject({ failure: { reason: 'refused' } })
+  return events
+}
+
+it('reports at most 512 characters of why a document is rejected', async () => {
+  const events = await eventsOf({
+    read: () => ({ refusal: 'x'.repeat(1000) }),
+    fetch: async () => Response.json({}),
+  })
   expect(events.map(({ reason }) => reason?.length)).toEqual([512])
+})
+
+it('reports how many seconds a lookup took', async () => {
+  const start = performance.now()
+  const events = await eventsOf({
+    read: () => ({ refusal: 'it is empty' }),
+    fetch: () => pause(50, Response.json({})),
+  })
+  const longest = (performance.now() - start) / 1000
+  // Timers may fire up to a millisecond early.
+  expect(events.map(({ duration }) => duration >= 0.049 && duration <= longest)).toEqual([true])
 })
