@@ -28,7 +28,7 @@ export async function startProviderSignIn(
   destination: Pick<Destination, 'path' | 'tokenHash'>,
 ): Promise<Response | FailedSignIn> {
   const client = requireProvider(context, visit)
-  const returnTo = shortened(destination.path)
+  const returnTo = shortened(destination)
   const again = visit.session !== undefined
   try {
     const maxAge = context.lifetimes.session
@@ -105,8 +105,8 @@ const signInTime = 600
 /** Maximum number of pending provider sign-ins in one browser, and of bytes in their cookies: Node reads at most 16 KiB of headers. */
 const bounds = { count: 4, bytes: 8192 }
 
-/** Maximum length of a path that fits in a cookie with the rest of a state: browsers store up to 4 KiB per cookie. */
-const longestReturn = 2000
+/** Maximum length of a path, as JSON, that fits in a cookie with the rest of a state: browsers store up to 4 KiB per cookie. */
+const longestReturn = 2600
 
 const sealed = 'provider~'
 
@@ -149,14 +149,22 @@ function isOver({ now }: ServerContext, { startedAt }: ProviderState): boolean {
   return !(now() - startedAt <= signInTime)
 }
 
-/** Shortens a path to fit in a cookie, by dropping the agent's `state`, which is stored with the request. */
-function shortened(returnTo: string): string {
-  if (returnTo.length <= longestReturn) return returnTo
+/**
+ * Shortens a path to fit in a cookie. The link to a request can do without the agent's `state`, which is stored with the request. Any other
+ * path that does not fit is replaced by the account's: an authorization request without its `state` would get a code that the client rejects.
+ */
+function shortened({ path: returnTo, tokenHash }: Pick<Destination, 'path' | 'tokenHash'>): string {
+  if (fitsInCookie(returnTo)) return returnTo
+  if (tokenHash === undefined) return localPath(undefined)
   const { pathname, searchParams } = new URL(returnTo, 'https://server.invalid')
   searchParams.delete('state')
   const path = `${pathname}?${searchParams.toString()}`
   // With its dots resolved, `/..//host` becomes the URL of another server.
-  return path.length <= longestReturn ? localPath(path) : localPath(undefined)
+  return localPath(fitsInCookie(path) ? path : undefined)
+}
+
+function fitsInCookie(path: string): boolean {
+  return JSON.stringify(path).length <= longestReturn
 }
 
 function cookieId(state: string): string {

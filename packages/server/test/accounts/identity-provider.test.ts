@@ -200,7 +200,7 @@ describe('signing in with an identity provider', () => {
   })
 
   // Too long for a cookie, with dots before the host: splitting and rejoining it resulted in another server.
-  const shortening = `/..//evil.example/?state=${'x'.repeat(2000)}`
+  const shortening = `/..//evil.example/?state=${'x'.repeat(3000)}`
 
   it.each(['//evil.example', 'https://evil.example', shortening])('never leads to %s', async (returnTo) => {
     const person = createPerson(await opened())
@@ -375,10 +375,29 @@ describe('signing in with an identity provider', () => {
 
   it('returns to a request whose agent sent a state that does not fit in a cookie', async () => {
     const stage = await opened()
-    const path = '/agent/auth?request_token=aarq_x&redirect_uri=https%3A%2F%2Fagent.example%2Fcallback'
+    const path = `/agent/auth?request_token=aarq_x&redirect_uri=https%3A%2F%2Fagent.example%2F${'c'.repeat(500)}`
     const person = createPerson(stage)
     const seen = await arrive(person, await callbackOf(person, 'carol', `${path}&state=${'s'.repeat(2048)}`))
     expect(seen).toMatchObject({ status: 303, location: path })
+  })
+
+  describe('for an authorization request, which is not stored before the sign-in', () => {
+    const path = `/oauth/authorize?client_id=https%3A%2F%2Fclient.example%2Fabout.json&redirect_uri=https%3A%2F%2Fclient.example%2Fback&code_challenge=${'c'.repeat(43)}&code_challenge_method=S256&response_type=code&resource=https%3A%2F%2Fnotes.example%2Fmcp`
+
+    it('keeps a state of 2048 characters, in a cookie that browsers store', async () => {
+      const person = createPerson(await opened())
+      const returnTo = `${path}&state=${'s'.repeat(2048)}`
+      const callback = await callbackOf(person, 'carol', returnTo)
+      const name = stateCookieOf(callback)
+      expect(`${name}=${person.browser.cookies.get(name)}`.length).toBeLessThanOrEqual(4096)
+      expect(await arrive(person, callback)).toMatchObject({ status: 303, location: returnTo })
+    })
+
+    it('never continues without its state', async () => {
+      const person = createPerson(await opened())
+      const seen = await arrive(person, await callbackOf(person, 'carol', `${path}&state=${'s'.repeat(2600)}`))
+      expect(seen).toMatchObject({ status: 303, location: '/account' })
+    })
   })
 
   it('expires ten minutes after it started', async () => {
