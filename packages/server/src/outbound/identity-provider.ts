@@ -47,8 +47,8 @@ export interface IdentityProviderClient {
   /** Returns the URL to send the browser to, and the state that the response must match. */
   start(sought: ProviderSignIn): Promise<{ url: string; state: ProviderState }>
   /**
-   * Returns the identity from the provider's response and, if the provider reports it, when the user signed in there. Rejects if the
-   * response does not match this state.
+   * Returns the identity from the provider's response and, if the provider reports it, when the user signed in there, in whole seconds.
+   * Rejects if the response does not match this state.
    */
   finish(callback: URL, state: ProviderState): Promise<{ identity: ProviderIdentity; authTime: number | undefined }>
 }
@@ -151,7 +151,7 @@ export function createIdentityProviderClient(
       const said = configuration.serverMetadata().userinfo_endpoint
         ? await oidc.fetchUserInfo(configuration, tokens.access_token, claims.sub)
         : {}
-      return { identity: identityOf(claims, said), authTime }
+      return { identity: identityOf(claims, said), authTime: authTime === undefined ? undefined : Math.floor(authTime) }
     },
   }
 }

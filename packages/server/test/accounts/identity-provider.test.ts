@@ -45,6 +45,7 @@ describe('signing in with an identity provider', () => {
     const stage = await openStage({ ...wrapped, accounts: { identityProviders: [settings] } })
     onTestFinished(() => stage.close())
     onTestFinished(() => provider.say(undefined))
+    onTestFinished(() => provider.sayInIdTokens(undefined))
     // The provider’s clock cannot be set.
     stage.clock.now = Math.floor(Date.now() / 1000)
     return stage
@@ -127,6 +128,19 @@ describe('signing in with an identity provider', () => {
     expect(await arrive(person, await callbackOf(person, 'nameless'))).toMatchObject({ status: 303 })
     expect(await person.open('/account')).toMatchObject({ status: 200 })
   })
+
+  it.each([['SQLite', openMapStage] as const, ['PostgreSQL', openSharedPostgresStage] as const])(
+    'accepts a sign-in time with a fraction of a second, which JWTs may have, on %s',
+    async (_name, openStage) => {
+      const stage = await opened(provider.issuer, {}, openStage)
+      const authTime = stage.clock.now - 60
+      provider.sayInIdTokens({ auth_time: authTime + 0.75 })
+      const person = createPerson(stage)
+      expect(await arrive(person, await callbackOf(person))).toMatchObject({ status: 303, location: '/account' })
+      const userId = (await user(stage, 'carol')) ?? ''
+      expect(await stage.storage.listSessions({ userId })).toMatchObject([{ authTime }])
+    },
+  )
 
   it.each([
     ['unseen', 'dana@home.example'],

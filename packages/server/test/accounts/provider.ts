@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Provider from 'oidc-provider'
 import { createScriptedUser, type ScriptedUser } from '../scripted-user.js'
@@ -13,6 +13,8 @@ export interface TestProvider {
   stop(url: string): Promise<string>
   /** Overrides the provider’s userinfo response from now on. */
   say(changes: Record<string, unknown> | undefined): void
+  /** Overrides claims in the ID tokens of this provider from now on. They are received over a trusted connection, so no signature counts. */
+  sayInIdTokens(changes: Record<string, unknown> | undefined): void
   close(): Promise<void>
 }
 
@@ -52,8 +54,10 @@ export async function startProvider(redirectUri: string): Promise<TestProvider> 
     cookies: { keys: ['cookie-key-for-tests'] },
   })
   let said: Record<string, unknown> | undefined
+  let saidInIdTokens: Record<string, unknown> | undefined
   const answer = provider.callback()
   server.on('request', (request, response) => {
+    if (saidInIdTokens && request.url === '/token') changeIdToken(response, saidInIdTokens)
     if (!said || !request.url?.startsWith('/me')) return answer(request, response)
     response.setHeader('content-type', 'application/json')
     return response.end(JSON.stringify(said))
@@ -91,9 +95,26 @@ export async function startProvider(redirectUri: string): Promise<TestProvider> 
     say(changes) {
       said = changes
     },
+    sayInIdTokens(changes) {
+      saidInIdTokens = changes
+    },
     close() {
       server.closeAllConnections()
       return new Promise((resolve) => server.close(() => resolve()))
     },
   }
+}
+
+/** Changes the claims of the ID token in a response that has not been sent. */
+function changeIdToken(response: ServerResponse, changes: Record<string, unknown>): void {
+  const end = response.end.bind(response)
+  response.end = ((body: string) => {
+    const sent = JSON.parse(body) as { id_token: string }
+    const [header, payload = '', signature] = sent.id_token.split('.')
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as object
+    const changed = Buffer.from(JSON.stringify({ ...claims, ...changes })).toString('base64url')
+    const text = JSON.stringify({ ...sent, id_token: [header, changed, signature].join('.') })
+    response.setHeader('content-length', Buffer.byteLength(text))
+    return end(text)
+  }) as typeof response.end
 }
