@@ -1,7 +1,7 @@
 import { isLoopbackIdentifier, type NetworkOptions } from 'countersign/discovery'
 import { createGuardedFetch } from 'countersign/node'
 import type * as Oidc from 'openid-client'
-import { usernameProblem } from '../lib/credential-rules.js'
+import { isEmail, usernameProblem } from '../lib/credential-rules.js'
 
 /** An identity provider that users can sign in with (OpenID Connect). */
 export interface IdentityProvider {
@@ -37,7 +37,7 @@ interface ProviderIdentity {
   subject: string
   username: string
   displayName: string | undefined
-  /** Set only if the provider reports it as verified. */
+  /** Set only if the provider reports it as verified, and it is one address. */
   email: string | undefined
 }
 
@@ -161,7 +161,8 @@ function identityOf({ iss, sub, ...claimed }: Oidc.IDToken, said: Readonly<Recor
   const claim = (name: string) => text(claimed[name]) ?? text(said[name])
   // Both members must come from the same source: `email_verified` refers to the address next to it.
   const source: Readonly<Record<string, unknown>> = claimed.email === undefined ? said : claimed
-  const email = source.email_verified === true ? text(source.email) : undefined
+  const isUsable = source.email_verified === true && typeof source.email === 'string' && isEmail(source.email)
+  const email = isUsable ? text(source.email) : undefined
   const displayName = claim('name')
   const wished = [claim('preferred_username'), email, displayName?.trim().replaceAll(/\s+/gu, ' ')]
   return {

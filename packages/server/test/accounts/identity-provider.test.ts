@@ -142,6 +142,18 @@ describe('signing in with an identity provider', () => {
     },
   )
 
+  it.each(['Carol <carol@home.example>, dave@home.example', `${'c'.repeat(240)}@home.example.elsewhere.example`])(
+    'stores no email address that users could not enter themselves: %s',
+    async (email) => {
+      const stage = await opened()
+      const person = createPerson(stage)
+      provider.say({ sub: 'nameless', email, email_verified: true })
+      expect(await arrive(person, await callbackOf(person, 'nameless'))).toMatchObject({ status: 303 })
+      const users = await stage.storage.listUsers()
+      expect(users.map((each) => [each.username, each.email])).toContainEqual(['person', null])
+    },
+  )
+
   it.each([
     ['unseen', 'dana@home.example'],
     ['unsaid', 'Dana D.'],
