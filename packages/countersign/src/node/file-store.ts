@@ -161,13 +161,21 @@ const margin = 3600
 
 /**
  * Removes what is no longer needed from a store's folder: expired records, and all records of a browser whose session has expired or is now
- * empty. Unreadable files are left in place.
+ * empty. Unreadable files are left in place, and do not stop the sweep of other folders.
  *
  * @param now Unix seconds
+ * @throws FileStoreError for the first file that cannot be read, once all folders have been swept
  */
 export async function sweepRecords(root: string, now: number): Promise<void> {
-  for (const entry of await readdir(root, { withFileTypes: true }))
-    if (entry.isDirectory()) await sweepOwner(join(root, entry.name), now).catch(ignoreMissing)
+  let failed: Promise<void> | undefined
+  for (const entry of await readdir(root, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue
+    const swept = sweepOwner(join(root, entry.name), now).catch(ignoreMissing)
+    await swept.catch(() => {
+      failed ??= swept
+    })
+  }
+  await failed
 }
 
 async function sweepOwner(folder: string, now: number): Promise<void> {

@@ -127,6 +127,18 @@ it('skips files it cannot read, and continues', async () => {
   expect(existsSync(join(root, 'a-file'))).toBe(true)
 })
 
+it("sweeps the other owners' folders after one with an unreadable file", async () => {
+  const root = newFolder()
+  const store = fileStore(root)
+  for (const owner of ['a', 'b', 'c']) await store.put(owner, record('token', 'ended', over))
+  const [first = ''] = readdirSync(root)
+  const [file = ''] = readdirSync(join(root, first))
+  chmodSync(join(root, first, file), 0o644)
+  await expect(sweepRecords(root, now)).rejects.toThrow(/chmod 600/)
+  expect(readdirSync(root)).toEqual([first])
+  expect(readdirSync(join(root, first))).toEqual([file])
+})
+
 it('is run by each store itself, once an hour', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'Date'], now: now * 1000 })
   const root = newFolder()
