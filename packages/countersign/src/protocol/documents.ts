@@ -165,7 +165,7 @@ export function parseDocument<M extends PublishedDocument>(
   const missing = type.required.filter((member) => !(member in metadata))
   if (missing.length > 0) {
     const self = type.self in document ? undefined : 'missing'
-    return { refusal: `its ${missing.join(', ')} ${missing.length > 1 ? 'are' : 'is'} missing or invalid`, self }
+    return { refusal: `it has no valid ${missing.join(' or ')}`, self }
   }
   if (metadata[type.self] !== identifier) {
     return { refusal: `its ${type.self} is not the identifier it was fetched for`, self: 'mismatch' }

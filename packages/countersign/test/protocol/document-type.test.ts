@@ -89,7 +89,7 @@ describe('parseDocument', () => {
     const identifier = party === 'authServer' ? servers.authServer.issuer : servers.resource.resource
     const without = { ...servers[party], [member]: undefined }
     expect(parseDocument<{ jwks_uri: string }>(january.documents[party], identifier, without)).toEqual({
-      refusal: `its ${member} is missing or invalid`,
+      refusal: `it has no valid ${member}`,
     })
   })
 
@@ -159,11 +159,11 @@ describe('parseDocument', () => {
 
   it('names the members that are missing or invalid', () => {
     expect(parseDocument(january.documents.agent, id, {})).toEqual({
-      refusal: 'its agent, jwks_uri are missing or invalid',
+      refusal: 'it has no valid agent or jwks_uri',
       self: 'missing',
     })
     expect(parseDocument(january.documents.agent, id, { ...agent, jwks_uri: 1 })).toEqual({
-      refusal: 'its jwks_uri is missing or invalid',
+      refusal: 'it has no valid jwks_uri',
     })
   })
 

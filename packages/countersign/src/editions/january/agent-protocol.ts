@@ -18,7 +18,7 @@ import { authToken, resourceTokenType } from './tokens.js'
 
 /** An agent's side of the protocol (S§3, 4, 8.1, 9). */
 export function createAgentProtocol(tools: AgentTools): AgentProtocol {
-  const { id, signer, discovery, agentToken, interop, redirectUri, now } = tools
+  const { id, signer, discovery, agentToken, interop, redirectUri } = tools
   const requester: TokenRequester = {
     ...tools,
     send: (request) => tools.send(request, { scheme: 'agent' }),
@@ -66,7 +66,6 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
         ...tools,
         audience: id,
         issuers: [authServer],
-        now,
         findKey: findTokenKey(discovery, januaryDocuments.authServer, (found) => requireIssuerKey(authServer, found)),
       })
       return { ...claims }
@@ -111,8 +110,9 @@ function stepFor(status: number, challenge: JanuaryChallenge, credential: Creden
 
 function requireIssuerKey(authServer: string, outcome: Found<VerificationKey>): VerificationKey {
   if ('found' in outcome) return outcome.found
-  requireResponse(authServer, outcome.failure)
-  throw new AgentError('auth_token_refused', 'The auth token’s signing key was not found.', { cause: outcome.failure })
+  const cause = outcome.failure
+  requireResponse(authServer, cause)
+  throw new AgentError('auth_token_refused', 'The key of the auth token was not found.', { cause })
 }
 
 /** The expected claims of the resource token (W21). */
