@@ -128,9 +128,9 @@ export function accountDownload(exported: UserExport): Response {
 
 const times = /^(?:at|day|authTime|[a-zA-Z]+At)$/
 
-/** A JSON replacer that formats timestamps as ISO 8601 and omits null members. */
+/** A JSON replacer that formats timestamps as ISO 8601, and omits null members and the time of a sign-in that proved nothing, 0. */
 function readable(member: string, value: unknown): unknown {
-  if (value === null) return undefined
+  if (value === null || (member === 'authTime' && value === 0)) return undefined
   return typeof value === 'number' && times.test(member) ? timeOf(value) : value
 }
 

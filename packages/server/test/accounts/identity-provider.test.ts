@@ -540,6 +540,9 @@ describe('signing in with an identity provider', () => {
       await arrive(person, new URL(await provider.signIn(asked.href, 'carol')))
       expect(await person.open('/account')).toMatchObject({ status: 200 })
       expect(await person.open('/account/security')).toMatchObject({ status: 303 })
+      const download = await person.browser.open(`${stage.authServer}/account/download`)
+      const { sessions } = (await download.json()) as { sessions: object[] }
+      expect(sessions).toEqual([expect.not.objectContaining({ authTime: expect.anything() })])
       const stateAt = async (scope: string) => {
         const { url } = await openRequest(stage, undefined, { scope })
         return (await person.open(url.slice(stage.authServer.length))).state
