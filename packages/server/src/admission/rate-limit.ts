@@ -30,7 +30,8 @@ export class RateLimit {
   count(key: string): number | undefined {
     const now = this.#now()
     const found = this.#counts.get(key, now)
-    if (!found) {
+    // A window that has not started belongs to a clock that was set back since.
+    if (!found || now < found.endsAt - this.#rate.window) {
       const endsAt = now + this.#rate.window
       this.#counts.set(key, { counted: 1, endsAt }, endsAt)
       return undefined

@@ -23,6 +23,14 @@ it('a limit is reached until the window of the first occurrence has ended, for e
   expect([limit.count('a'), limit.count('a'), limit.count('a')]).toEqual([undefined, undefined, 60])
 })
 
+it('a window also ends if the clock is set back, so that no one waits longer than a window', () => {
+  const clock = openClock()
+  const limit = new RateLimit({ window: 60, most: 1 }, clock.now)
+  expect([limit.count('a'), limit.count('a')]).toEqual([undefined, 60])
+  clock.at = start - 86_400
+  expect([limit.count('a'), limit.count('a')]).toEqual([undefined, 60])
+})
+
 it('a host may be asked for 120 documents a minute, and 20 for one source, whatever the port', () => {
   const rates = new HostRates(openClock().now)
   const count = (source?: string, url = 'https://a.example/x') => rates.count(url, source)
