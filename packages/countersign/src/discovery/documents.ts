@@ -70,9 +70,10 @@ class DocumentCache {
   }
 
   keep(key: string, size: number, loaded: LoadedDocument<unknown>): void {
-    const [cache, other] = size > fetchLimits.largeDocument ? [this.#large, this.#small] : [this.#small, this.#large]
+    this.#small.delete(key)
+    this.#large.delete(key)
+    const cache = size > fetchLimits.largeDocument ? this.#large : this.#small
     cache.set(key, loaded, loaded.freshUntil + fetchLimits.staleAge)
-    other.delete(key)
   }
 }
 

@@ -108,7 +108,8 @@ export function createFetchBudget(
   let together: MinuteCount = { begun: 0, endsAt: 0 }
 
   function countTogether(): MinuteCount {
-    if (together.endsAt <= now()) together = { begun: 0, endsAt: now() + 60 }
+    // A minute that ends later belongs to a clock that was set back since.
+    if (together.endsAt <= now() || together.endsAt > now() + 60) together = { begun: 0, endsAt: now() + 60 }
     return together
   }
 

@@ -438,6 +438,19 @@ describe('caches and budgets', () => {
     expect(fetches).toBe(2)
   })
 
+  it('K27: a removed key is refused within its freshness even if the clock is set back by a day', async () => {
+    const documents = agentDocuments(agent, [signer.jwk])
+    const fetch: FetchDocument = async (url) => Response.json(documents[url])
+    const clock = movableClock()
+    const discovery = createDiscovery({ ...quick, fetch, now: clock.now })
+    expect(await outcomeOf(discovery, agent)).toBe(signer.thumbprint)
+    Object.assign(documents, agentDocuments(agent, []))
+    clock.pass(-86_400)
+    clock.pass(300)
+    expect(await outcomeOf(discovery, agent)).toBe('unknown_kid')
+    expect(discovery.peekKey(january.documents.agent, agent, 'key-1')).toBeUndefined()
+  })
+
   const monday = 'Mon, 19 Jan 2026 12:00:00 GMT'
   it.each<[string, Record<string, string>, number]>([
     ['the time spent in intermediate caches', { 'cache-control': 'max-age=600', age: '500' }, 100],

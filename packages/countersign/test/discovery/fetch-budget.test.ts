@@ -272,6 +272,15 @@ describe('K25: fetches per minute', () => {
     expect(asked.filter((url) => url.startsWith('https://agent.'))).toHaveLength(4)
   })
 
+  it('are per minute even if the clock is set back', async () => {
+    const { clock, find } = discoveryAmong({ fetchesPerMinute: 2, fetchesPerSource: 2 })
+    expect(await find('https://agent.example', attacker)).toBe('found')
+    expect(await find('https://new.example', attacker)).toBe('busy')
+    clock.now -= 86_400
+    expect(await find('https://new.example', attacker)).toBe('found')
+    expect(await find('https://other.example', attacker)).toBe('busy')
+  })
+
   it('do not include auth servers, which are configured', async () => {
     const issuer = 'https://auth.example'
     const { otherwise, discovery, find } = discoveryAmong({ fetchesPerMinute: 1 })

@@ -30,6 +30,18 @@ describe('LruCache', () => {
     expect(cache.size).toBe(0)
   })
 
+  it('K27: no entry outlasts its time because the clock was set back; clocks that are corrected by seconds change nothing', () => {
+    const cache = new LruCache<number>(2)
+    expect(cache.get('a', 86_400)).toBeUndefined()
+    cache.set('a', 1, 86_410)
+    expect(cache.get('a', 86_340)).toBe(1)
+    expect(cache.get('a', 86_400)).toBe(1)
+    expect(cache.get('a', 0)).toBeUndefined()
+    expect(cache.size).toBe(0)
+    cache.set('b', 2, 10)
+    expect([cache.get('b', 0), cache.get('b', 10)]).toEqual([2, undefined])
+  })
+
   it('keys that every object inherits are absent', () => {
     const cache = new LruCache<number>(2)
     expect([cache.get('__proto__', 0), cache.get('constructor', 0)]).toEqual([undefined, undefined])

@@ -98,6 +98,14 @@ describe('a resource with createRateLimit', () => {
     expect((await stranger('192.0.2.1')).status).toBe(200)
   })
 
+  it('R04: lets a caller wait for at most a minute if the clock is set back', async () => {
+    const { clock, stranger } = open(few)
+    expect(statuses(await times(4, () => stranger('192.0.2.1')))).toEqual([200, 200, 200, 429])
+    clock.now -= 86_400
+    expect(statuses(await times(3, () => stranger('192.0.2.1')))).toEqual([200, 200, 200])
+    expect(await stranger('192.0.2.1')).toMatchObject({ status: 429, retryAfter: '60' })
+  })
+
   it('says what helps at each level: at the highest only waiting', async () => {
     const { stranger, known, allowed, said } = open(() => () => 7)
     expect(statuses([await stranger(), await known(), await allowed('alice')])).toEqual([429, 429, 429])
