@@ -2,12 +2,15 @@ import { readdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { parseJson } from '../lib/encodings.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
+import { warnOnce } from '../lib/options.js'
 import { nameOf, removeAbandoned } from './file-store.js'
 import {
   createPrivateFile,
+  FileStoreError,
   openPrivateFolder,
   readPrivateFile,
   syncFolder,
+  systemErrorCode,
   unlessMissing,
   writePrivateFile,
 } from './private-files.js'
@@ -87,14 +90,22 @@ export function openExpiringFiles<R extends { until: number }>(
     await count(record)
   }
 
+  /** Whoever needs the record gets the error. The other records do not depend on it. */
+  function reportUnreadable(error: unknown): void {
+    if (!(error instanceof FileStoreError || systemErrorCode(error) !== undefined)) throw error
+    warnOnce(root, (error as Error).message, 'this file was left in place, and its record is not counted.')
+  }
+
   async function sweep(): Promise<void> {
     // Records must still expire if the clock has been set back.
     if (Math.abs(now() - sweptAt) < sweepInterval) return
     const at = now()
+    // Taken first: records that are written in the meantime may be missing in the listing.
+    const before = [...known.keys()]
     const files = (await unlessMissing(readdir(root))) ?? []
     const there = new Set(files)
-    for (const file of known.keys()) if (!there.has(file)) drop(file)
-    for (const file of files) await sweepFile(file)
+    for (const file of before) if (!there.has(file)) drop(file)
+    for (const file of files) await sweepFile(file).catch(reportUnreadable)
     sweptAt = at
   }
 

@@ -91,6 +91,18 @@ it('counts the records of other processes, those before a restart included', asy
   expect(await restarted.add(site(4), 'j', time + 200)).toBe(true)
 })
 
+it('accepts revocations beside a record that cannot be read', async () => {
+  const folder = newFolder()
+  const open = () => fileRevokedTokens(folder, { now: () => now, total: 4 })
+  for (let at = 0; at < 4; at++) await open().add(`https://s${at}.evil.example`, 'j', now + 200)
+  const [file = ''] = readdirSync(folder)
+  chmodSync(join(folder, file), 0o644)
+  const store = open()
+  for (const jti of ['j1', 'j2']) expect(await store.add(issuer, jti, now + 100)).toBe(true)
+  expect(await store.has(issuer, 'j2')).toBe(true)
+  expect(readdirSync(folder)).toContain(file)
+})
+
 it('only its owner can read the records; a damaged record still revokes its token', async () => {
   const folder = newFolder()
   const store = fileRevokedTokens(folder, { now: () => now })

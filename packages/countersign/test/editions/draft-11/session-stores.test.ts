@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import promises from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -13,7 +15,7 @@ import {
 } from 'countersign/editions/draft-11/sessions'
 import { FileStoreError, fileSessions } from 'countersign/node'
 import { type RedisClient, redisSessions } from 'countersign/resource/redis'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createValkey, hasValkey, type Valkey } from '../../../../../test/valkey.js'
 import { receivedMessage } from '../../received-message.js'
 import { deferralIn, openStage, requestOf, requestWith, tokenOf } from './resource-stage.js'
@@ -252,6 +254,38 @@ describe('a store in a folder', () => {
     expect(readdirSync(folder)).toHaveLength(2)
     expect(await restarted.add(record('1'))).toBe('added')
     expect(await restarted.get('1')).toBe('a')
+  })
+
+  it('counts a record that is written while the folder is listed', async () => {
+    onTestFinished(() => {
+      vi.restoreAllMocks()
+      syncBuiltinESMExports()
+    })
+    let time = now
+    const store = fileSessions(newFolder(), { now: () => time })
+    const add = async (key: string) => store.add(recordOf(key, { until: now + 1000 }))
+    expect(await add('1')).toBe('added')
+    const { readdir, link } = promises
+    const added: Promise<unknown>[] = []
+    let listing: Promise<unknown> | undefined
+    vi.spyOn(promises, 'readdir').mockImplementationOnce(async (path) => {
+      const listed = readdir(path)
+      listing = listed
+      await listed
+      await added[0]
+      return listed as never
+    })
+    vi.spyOn(promises, 'link').mockImplementationOnce(async (from, to) => {
+      time += 61
+      added.push(add('3'))
+      await listing
+      return link(from, to)
+    })
+    syncBuiltinESMExports()
+    added.push(add('2'))
+    expect(await added[0]).toBe('added')
+    expect(await added[1]).toBe('added')
+    expect(await add('4')).toBe('full')
   })
 
   it('keeps a call only in its current value', async () => {
