@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { AgentRecord, AgentStore, RecordName } from '../agent/agent-store.js'
 import { parseJson } from '../lib/encodings.js'
@@ -8,6 +8,7 @@ import {
   checkPrivateFolder,
   createPrivateFile,
   FileStoreError,
+  linked,
   openPrivateFolder,
   randomSuffix,
   readPrivateFile,
@@ -179,20 +180,24 @@ export async function sweepRecords(root: string, now: number): Promise<void> {
 }
 
 async function sweepOwner(folder: string, now: number): Promise<void> {
+  if (await sweepFiles(folder, now)) return removeWhole(folder, now)
+  // Fails unless the folder is empty, and therefore also if another process is writing files to it.
+  await rmdir(folder)
+}
+
+/** Removes expired records. Resolves to whether the other files in the folder are not needed either. */
+async function sweepFiles(folder: string, now: number): Promise<boolean> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.json')).map((name) => join(folder, name))
   const left = new Set<AgentRecord['kind'] | undefined>()
   for (const file of files) {
     const { kind, until } = await readEnd(file)
     const hasEnded = until !== undefined && until + margin <= now
-    if (hasEnded && kind === 'session') return removeWhole(folder)
+    if (hasEnded && kind === 'session') return true
     if (hasEnded) await rm(file, { force: true })
     else left.add(kind)
   }
   // Without a token or a pending consent, the browser has only a session cookie.
-  if (left.has('session') && [...left].every((kind) => kind && ['session', 'person', 'past'].includes(kind)))
-    return removeWhole(folder)
-  // Fails unless the folder is empty, and therefore also if another process is writing files to it.
-  await rmdir(folder)
+  return left.has('session') && [...left].every((kind) => kind && ['session', 'person', 'past'].includes(kind))
 }
 
 async function readEnd(file: string): Promise<Pick<AgentRecord, 'until'> & { kind?: AgentRecord['kind'] }> {
@@ -200,10 +205,18 @@ async function readEnd(file: string): Promise<Pick<AgentRecord, 'until'> & { kin
   return typeof record === 'object' && record !== null ? record : {}
 }
 
-/** Removes a folder. It is renamed first, so that it disappears at once: concurrent writes create a new folder. */
-async function removeWhole(folder: string): Promise<void> {
+/**
+ * Removes a folder. It is renamed first, so that it disappears at once: concurrent writes create a new folder. If another process wrote to it
+ * just before, its files are moved back.
+ */
+async function removeWhole(folder: string, now: number): Promise<void> {
   const gone = `${folder}.${randomSuffix()}`
   await rename(folder, gone)
+  if (!(await sweepFiles(gone, now))) {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    // Files that were written since are newer.
+    for (const name of await readdir(gone)) await linked(join(gone, name), join(folder, name))
+  }
   await rm(gone, { recursive: true, force: true, maxRetries: 3 })
 }
 

@@ -86,7 +86,7 @@ export async function createPrivateFile(path: string, text: string): Promise<boo
 }
 
 /** Links a file to a name. False if the name is already taken. */
-async function linked(from: string, to: string): Promise<boolean> {
+export async function linked(from: string, to: string): Promise<boolean> {
   try {
     // Not every file system supports hard links.
     await link(from, to).catch((error: unknown) =>

@@ -1,4 +1,6 @@
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import promises from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type AgentRecord, memoryStore } from 'countersign/agent'
@@ -21,6 +23,8 @@ const record = (kind: AgentRecord['kind'], id: string, until?: number): AgentRec
 }
 
 afterEach(() => {
+  vi.restoreAllMocks()
+  syncBuiltinESMExports()
   vi.useRealTimers()
 })
 
@@ -69,6 +73,21 @@ it('deletes a session that contains nothing any more, but none with a token or a
   expect(await store.list('unanswered')).toEqual([])
   for (const owner of ['waits', 'allowed']) expect(await store.list(owner)).toHaveLength(2)
   expect(await store.list('nobody'), 'is not a session').toHaveLength(1)
+})
+
+it('keeps what another process writes to a session that contains nothing any more', async () => {
+  const root = newFolder()
+  const store = fileStore(root)
+  await store.put('a', record('session', 'browser', now))
+  const { rename } = promises
+  vi.spyOn(promises, 'rename').mockImplementationOnce(async (from, to) => {
+    await store.put('a', record('consent', 'just started'))
+    await rename(from, to)
+  })
+  syncBuiltinESMExports()
+  await sweepRecords(root, now)
+  expect((await store.list('a')).map(({ kind }) => kind).toSorted()).toEqual(['consent', 'session'])
+  expect(readdirSync(root)).toHaveLength(1)
 })
 
 it('deletes a session that contains only how access ended', async () => {
