@@ -66,6 +66,8 @@ export function createWriter(
   let isClosed = false
 
   async function beginBatch(isDurable: boolean, since: number): Promise<Batch> {
+    // A failed rollback may have left the previous transaction open.
+    if (connection.isInTransaction) connection.execute(rollback)
     if (isDurable !== isSynced) {
       // Less durable writes reach the disk together with later durable ones, because they share the WAL.
       connection.execute(isDurable ? setDurable : setQuick)
@@ -93,42 +95,39 @@ export function createWriter(
 
   /** Runs work in a batch. If it rejects, only its own changes are rolled back. */
   async function runIn<T>(to: Batch, work: () => Promise<T>): Promise<T> {
+    let isSaved = false
     try {
       // If a savepoint name is reused, a rollback goes back to the latest savepoint with that name, and all savepoints end with the
       // transaction.
       if (to.count > 0) connection.execute(savepoint)
+      isSaved = to.count > 0
       const outcome = await work()
       to.count += 1
       return outcome
     } catch (error) {
-      rollBackWork(to, error)
+      // After a full disk or an I/O error, SQLite has already rolled back the whole transaction.
+      const isUndone =
+        isSaved && connection.isInTransaction && connection.attempt(rollbackToSavepoint, releaseSavepoint)
+      if (!isUndone) abandonBatch(to, error)
       throw error
     }
   }
 
-  function rollBackWork(from: Batch, error: unknown): void {
-    if (!connection.isInTransaction) {
-      // After a full disk or an I/O error, SQLite has already rolled back the whole transaction.
-      closeBatch(from, error)
-    } else if (from.count > 0) {
-      connection.execute(rollbackToSavepoint)
-      connection.execute(releaseSavepoint)
-    } else {
-      connection.execute(rollback)
-      closeBatch(from)
-    }
-  }
-
   function commitBatch(committed: Batch): void {
-    let failure: unknown
     try {
       connection.execute(commit)
     } catch (error) {
-      failure = error
-      if (connection.isInTransaction) connection.execute(rollback)
+      abandonBatch(committed, error)
+      return
     }
-    closeBatch(committed, failure)
-    if (failure === undefined) onCommitted?.()
+    closeBatch(committed)
+    onCommitted?.()
+  }
+
+  /** Rolls a whole batch back. If that fails, the next batch does it. */
+  function abandonBatch(abandoned: Batch, error: unknown): void {
+    if (connection.isInTransaction) connection.attempt(rollback)
+    closeBatch(abandoned, error)
   }
 
   /** Resolves or rejects the callers whose work is in a batch. The next work starts another one. */
@@ -227,6 +226,16 @@ export class Connection implements DatabaseConnection {
     if (statement.reader) return { rows: statement.all(parameters) as R[] }
     const { changes, lastInsertRowid } = statement.run(parameters)
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
+  }
+
+  /** Executes statements, and returns whether all of them succeeded. */
+  attempt(...statements: readonly Executed[]): boolean {
+    try {
+      for (const each of statements) this.execute(each)
+      return true
+    } catch {
+      return false
+    }
   }
 
   streamQuery(): never {

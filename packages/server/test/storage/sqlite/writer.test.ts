@@ -103,6 +103,50 @@ it('resolves nothing that could not be committed, and writes what follows', asyn
   expect(seen()).toEqual(['0', 'b'])
 })
 
+/** Makes the first executions of some statements fail, as with an I/O error. */
+function failOnce(writing: Database.Database, failing: Readonly<Record<string, { after?: string }>>): void {
+  const prepare = writing.prepare.bind(writing)
+  const left = new Map(Object.entries(failing))
+  vi.spyOn(writing, 'prepare').mockImplementation((sql: string) => {
+    const statement = prepare(sql)
+    const run = statement.run.bind(statement)
+    statement.run = (...values) => {
+      const failure = left.get(sql)
+      if (!failure) return run(...values)
+      left.delete(sql)
+      if (failure.after) writing.exec(failure.after)
+      throw new Database.SqliteError(`${sql} failed`, 'SQLITE_IOERR')
+    }
+    return statement
+  })
+}
+
+it.each([
+  ['ended', { after: 'rollback' }],
+  ['left open', {}],
+])('resolves nothing if the rollback after a failed commit fails, with the transaction %s', async (_how, failure) => {
+  const { writer, writing, keep, seen } = open()
+  failOnce(writing, { commit: {}, rollback: failure })
+  const outcomes = await Promise.allSettled(['a', 'b'].map((value) => writer.write(true, keep(value))))
+  const reason = new Database.SqliteError('commit failed', 'SQLITE_IOERR')
+  expect(outcomes).toEqual([1, 2].map(() => ({ status: 'rejected', reason })))
+  expect(await writer.write(true, keep('c'))).toBe('c')
+  expect(seen()).toEqual(['c'])
+})
+
+it.each(['savepoint work', 'rollback to work'])('loses no part of a write if %s fails', async (statement) => {
+  const { writer, writing, keep, seen } = open()
+  failOnce(writing, { [statement]: {} })
+  const refused = async () => {
+    await keep('b')()
+    throw new Error('refused')
+  }
+  const outcomes = await Promise.allSettled([keep('a'), refused].map((work) => writer.write(true, work)))
+  expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  await writer.write(true, keep('c'))
+  expect(seen()).toEqual(['c'])
+})
+
 it('never batches durable writes with others', async () => {
   const { writer, executed, keep } = open()
   const levels = (works: [boolean, string][]) =>
