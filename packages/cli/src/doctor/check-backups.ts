@@ -54,7 +54,9 @@ interface Given {
 function judgeNewest(candidates: readonly Candidate[], { folder, timer, env, report }: Given): Finding[] {
   const until = Date.now() + longest
   const flawed: Finding[] = []
-  for (const candidate of candidates.toSorted((one, other) => one.age - other.age)) {
+  // The date of a future backup says nothing about its age, so any other usable one counts as newer.
+  const rank = ({ age }: Candidate) => (isFuture(age) ? Number.MAX_VALUE : age)
+  for (const candidate of candidates.toSorted((one, other) => rank(one) - rank(other))) {
     const judged = judge(candidate, env, until - Date.now())
     if (judged === undefined) continue
     if (judged.flaw === undefined) return [...flawed, ...judgeCopy(candidate, judged, { timer, report })]
@@ -64,15 +66,27 @@ function judgeNewest(candidates: readonly Candidate[], { folder, timer, env, rep
   return [...flawed, report.problem(`There is no usable database backup in ${folder}.`, timer)]
 }
 
+/** Whether a file is dated later than this machine's and another one's clock can explain. */
+function isFuture(age: number): boolean {
+  return age < -hour
+}
+
 function judgeCopy(
   { path, age, bytes, isPrivate }: Candidate,
   { looked, isVerified }: Judged,
   { timer, report }: Pick<Given, 'timer' | 'report'>,
 ): Finding[] {
-  const hours = Math.floor(age / hour)
+  const hours = Math.floor(Math.max(0, age) / hour)
   const found = `The newest backup is ${path}: ${hours} h old, ${megabytes(bytes)} MB.`
   const findings: Finding[] = []
-  if (hours >= 24 * 7) findings.push(report.problem(found, timer))
+  if (isFuture(age))
+    findings.push(
+      report.warning(
+        `${path} is the only usable backup, but is dated in the future, so its age is unknown.`,
+        'Check the clocks of this machine and of the one that makes the backups, and make a new backup.',
+      ),
+    )
+  else if (hours >= 24 * 7) findings.push(report.problem(found, timer))
   else if (hours >= 26) findings.push(report.warning(found, timer))
   else findings.push(report.ok(isVerified ? `${found} ${looked}` : found))
   if (!isVerified)
@@ -102,9 +116,10 @@ function judge({ path, age, bytes }: Candidate, env: NodeJS.ProcessEnv, left: nu
 }
 
 function candidateAt(path: string): Candidate[] {
-  const stats = statSync(path)
+  // A backup may be renamed or deleted in the meantime, and a link may lead nowhere.
+  const stats = statSync(path, { throwIfNoEntry: false })
   // SQLite creates these files next to a backup that has been opened.
-  if (!stats.isFile() || /-(?:wal|shm|journal)$/.test(path)) return []
+  if (!stats?.isFile() || /-(?:wal|shm|journal)$/.test(path)) return []
   const isPrivate = process.platform === 'win32' || (stats.mode & 0o077) === 0
   return [{ path, age: Date.now() - stats.mtimeMs, bytes: stats.size, isPrivate }]
 }
