@@ -75,6 +75,8 @@ export interface FetchedDocuments<T> {
 
 interface Copy<T> {
   value: T
+  /** When its fetch started, or when it was found that the clock had been set back since. */
+  fetchedAt: number
   expiresAt: number
   /** When the next fetch is attempted: at expiry, and later if a fetch failed. */
   refetchAt: number
@@ -142,7 +144,7 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
     if ('value' in outcome) {
       const { value, maxAge = ages.min } = outcome
       const expiresAt = startedAt + Math.min(Math.max(maxAge, ages.min), ages.max)
-      const copy = { value, expiresAt, refetchAt: expiresAt }
+      const copy = { value, fetchedAt: startedAt, expiresAt, refetchAt: expiresAt }
       valid.set(url, true, startedAt + limits.knownAge)
       copies.set(url, copy, { expiresAt: Math.max(expiresAt, startedAt + ages.lastCopy), owner }, startedAt)
       return copy
@@ -154,6 +156,12 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
       valid.delete(url)
     } else if (last) last.refetchAt = now() + limits.retryAge
     return outcome.problem
+  }
+
+  /** A copy from before the clock was set back expires now. Otherwise, it would be used for as long as the clock was set back by. */
+  function expireIfSetBack(copy: Copy<T>): void {
+    const at = now()
+    if (copy.fetchedAt > at) Object.assign(copy, { fetchedAt: at, expiresAt: at, refetchAt: at })
   }
 
   function found({ value, expiresAt }: Copy<T>): ReadDocument<T> {
@@ -191,6 +199,7 @@ export function createFetchedDocuments<T>(options: FetchedDocumentsOptions): Fet
       const { url } = wanted
       const { mayFetch, holdsToken } = caller
       const cached = copies.get(url, now())
+      if (cached) expireIfSetBack(cached)
       if (!cached && !mayFetch) throw new OAuthProblem(`${what}_not_fetched`, `${url} is not fetched before sign-in.`)
       const isUsed = cached && (!mayFetch || cached.refetchAt > now())
       const read = isUsed ? found(cached) : await findNow(wanted, caller)

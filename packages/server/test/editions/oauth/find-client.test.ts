@@ -64,6 +64,21 @@ describe('a client’s document', () => {
     expect(requests).toHaveLength(2)
   })
 
+  it('expires when the clock is set back, and can be used while it cannot be fetched', async () => {
+    const { clients, pages, requests, clock } = openStage()
+    await clients.find(url, now)
+    clock.now -= 365 * day
+    pages.set(url, () => new Response('', { status: 503 }))
+    for (let at = 0; at < 3; at++)
+      expect(await clients.find(url, now)).toMatchObject({ name: 'Example', isStale: true })
+    expect(requests).toHaveLength(2)
+    clock.now += 60
+    pages.set(url, () => published({ ...document, client_name: 'Renamed' }))
+    expect(await clients.find(url, now)).toMatchObject({ name: 'Renamed', isStale: false })
+    await clients.find(url, now)
+    expect(requests).toHaveLength(3)
+  })
+
   it('is fetched once for concurrent requests', async () => {
     const { clients, requests } = openStage()
     await Promise.all(Array.from({ length: 20 }, () => clients.find(url, now)))
