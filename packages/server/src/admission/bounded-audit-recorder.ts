@@ -51,7 +51,9 @@ export function createBoundedRecorder({ storage, now }: { storage: Storage; now:
   const reached = new Map<string, number>()
 
   function isReached({ key }: Bound): boolean {
-    return (reached.get(key) ?? 0) > now()
+    const left = (reached.get(key) ?? 0) - now()
+    // If more than a window is left, this machine's clock was set back, or is behind the storage's: only the storage knows then.
+    return left > 0 && left <= window
   }
 
   async function isOver(bound: Bound): Promise<boolean> {

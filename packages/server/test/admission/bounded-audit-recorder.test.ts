@@ -7,7 +7,8 @@ type Refusal = Parameters<Recorder['recordRefusal']>[0]
 
 /** A recorder with a storage that counts attempts per key. */
 function open() {
-  const clock = { now: 1_800_000_000 }
+  /** The storage's clock, and by how much the machine's is behind it. */
+  const clock = { now: 1_800_000_000, behind: 0 }
   const windows = new Map<string, { count: number; resetAt: number }>()
   const rows: Partial<OwnEvent>[] = []
   let counted = 0
@@ -22,7 +23,7 @@ function open() {
     },
     recordEvent: async (event: OwnEvent) => void rows.push(event),
   }
-  const recorder = createBoundedRecorder({ storage: storage as never, now: () => clock.now })
+  const recorder = createBoundedRecorder({ storage: storage as never, now: () => clock.now - clock.behind })
   const event = (more: Partial<OwnEvent> = {}) =>
     recorder.recordEvent({ event: 'signin.failed', username: 'alice', ip: '192.0.2.1', ...more } as OwnEvent)
   const refusal = (more: Partial<Refusal> = {}, ip: string | undefined = '192.0.2.1') =>
@@ -74,6 +75,20 @@ describe('events of one kind about one user, in 15 minutes', () => {
     clock.now += 1
     expect(await event()).toBe(true)
     expect(rows).toHaveLength(21)
+  })
+
+  it('are recorded after their window even if the machine’s clock was set back', async () => {
+    const { clock, event, counted } = open()
+    for (let at = 0; at < 20; at++) await event()
+    clock.behind = 86_400
+    expect(await event()).toBe(false)
+    clock.now += 900
+    expect(await event()).toBe(true)
+    clock.behind = 0
+    for (let at = 1; at < 20; at++) await event()
+    const before = counted()
+    expect(await event()).toBe(false)
+    expect(counted()).toBe(before)
   })
 })
 
