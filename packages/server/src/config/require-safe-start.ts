@@ -102,8 +102,11 @@ function providerProblems(identityProviders: Settings['accounts']['identityProvi
 
 async function misplacedDatabase(path: string): Promise<string | undefined> {
   const folder = dirname(path)
-  if (!(await statOf(folder))?.isDirectory()) return `is in a folder that does not exist, ${folder}: mkdir -p ${folder}`
-  if ((await statOf(path))?.isDirectory())
+  const foundFolder = await statOf(folder)
+  if (foundFolder !== 'inaccessible' && !foundFolder?.isDirectory())
+    return `is in a folder that does not exist, ${folder}: mkdir -p ${folder}`
+  const found = await statOf(path)
+  if (found !== 'inaccessible' && found?.isDirectory())
     return `is a folder: set the path of a file, such as ${join(path, 'auth.db')}`
   return undefined
 }
@@ -115,14 +118,16 @@ function exposed(path: string): string {
 /** Whether users other than the owner and group have any of the permissions in `mode`, by default read, write or execute. */
 async function isOpenToAll(path: string, mode = 0o007): Promise<boolean> {
   if (process.platform === 'win32') return false
-  return (((await statOf(path))?.mode ?? 0) & mode) !== 0
+  const found = await statOf(path)
+  return typeof found === 'object' && (found.mode & mode) !== 0
 }
 
-async function statOf(path: string): Promise<Stats | undefined> {
+/** Returns undefined if there is no such file. Whatever uses an inaccessible file reports that it cannot be read. */
+async function statOf(path: string): Promise<Stats | 'inaccessible' | undefined> {
   try {
     return await stat(path)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
+    if (!(error instanceof Error && 'code' in error)) throw error
+    return error.code === 'ENOENT' || error.code === 'ENOTDIR' ? undefined : 'inaccessible'
   }
 }

@@ -47,8 +47,16 @@ describe('requireSafeStart (O06)', () => {
   it.each<[string, string, string]>([
     ['a folder', '.', 'is a folder: set the path of a file, such as'],
     ['a file in a folder that does not exist', 'none/auth.db', 'is in a folder that does not exist,'],
+    ['a file in a folder inside a file', 'master.key/none/auth.db', 'is in a folder that does not exist,'],
   ])('refuses %s as the database, and says what to do', async (_, database, problem) => {
     await expect(start({ config: { database } })).rejects.toThrow(`database: ${problem}`)
+  })
+
+  it.each([
+    ['inside a file', 'auth.db/master.key', 'ENOTDIR'],
+    ['with a name that is too long', 'k'.repeat(256), 'ENAMETOOLONG'],
+  ])('leaves it to the reader of a secret to report that it is inaccessible: %s', async (_, masterKeyFile, code) => {
+    await expect(start({ config: { masterKeyFile } })).rejects.toThrow(`masterKeyFile: cannot be read (${code})`)
   })
 
   it.each<[string, Start, string]>([
