@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, openSync, readSync, type Stats, statSync } from 'node:fs'
 import { causeMessages } from 'countersign/discovery'
 import {
   isPostgresUrl,
@@ -8,7 +8,7 @@ import {
   type StorageOptions,
   shownDatabase,
 } from 'countersign-server/operate'
-import { CommandError, exitStatus, usageError } from '../command/errors.js'
+import { CommandError, errorCode, exitStatus, usageError } from '../command/errors.js'
 
 /** A storage, with connection counts if it uses a connection pool. */
 type OpenedStorage = Storage & Partial<Pick<PooledStorage, 'connections'>>
@@ -73,8 +73,8 @@ async function isEmpty(database: string): Promise<boolean> {
 /** For a file that is not a SQLite database: returns the rest of a sentence that describes what the file is and what to do with it. */
 function otherFile(database: string): string | undefined {
   if (isPostgresUrl(database)) return undefined
-  const stats = statSync(database, { throwIfNoEntry: false })
-  if (!stats?.isFile() || stats.size === 0) return undefined
+  const found = statOf(database)
+  if (typeof found === 'string' || !found.isFile() || found.size === 0) return undefined
   switch (kindOfFile(database)) {
     case 'sqlite':
       return undefined
@@ -82,6 +82,19 @@ function otherFile(database: string): string | undefined {
       return ', but a PostgreSQL dump: restore it into a separate database (createdb, pg_restore), and pass the URL of that database. For the commands, see “Backup and restore” in the documentation.'
     default:
       return ': use the path of the database file (to pass a configuration, use --config).'
+  }
+}
+
+/** Whether a SQLite file certainly does not exist, rather than being in a folder that this user may not access. */
+export function isMissing(path: string): boolean {
+  return statOf(path) === 'missing'
+}
+
+function statOf(path: string): Stats | 'missing' | 'inaccessible' {
+  try {
+    return statSync(path)
+  } catch (error) {
+    return ['ENOENT', 'ENOTDIR'].includes(errorCode(error)) ? 'missing' : 'inaccessible'
   }
 }
 

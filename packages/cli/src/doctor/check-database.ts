@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import {
   isPostgresUrl,
   KeyError,
@@ -12,7 +11,14 @@ import {
   storedKeys,
 } from 'countersign-server/operate'
 import { errorReason } from '../command/errors.js'
-import { databaseProblem, describeOutage, openStorage, outageAdvice, readSchema } from '../database/open-storage.js'
+import {
+  databaseProblem,
+  describeOutage,
+  isMissing,
+  openStorage,
+  outageAdvice,
+  readSchema,
+} from '../database/open-storage.js'
 import { loadOtherEditions } from '../editions/server-editions.js'
 import { checking, type Finding } from './finding.js'
 
@@ -27,7 +33,7 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
   const path = shownDatabase(database)
   const report = checking('database')
   const isFile = !isPostgresUrl(database)
-  if (isFile && !existsSync(database)) {
+  if (isFile && isMissing(database)) {
     return [
       report.warning(
         `There is no database at ${path} yet.`,

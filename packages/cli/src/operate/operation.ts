@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import {
   isPostgresUrl,
@@ -8,7 +7,7 @@ import {
   type Storage,
 } from 'countersign-server/operate'
 import { exitStatus, usageError } from '../command/errors.js'
-import { databaseProblem, type OpenOptions, openStorage } from '../database/open-storage.js'
+import { databaseProblem, isMissing, type OpenOptions, openStorage } from '../database/open-storage.js'
 import { renderTable } from '../terminal/table.js'
 import type { Terminal } from '../terminal/terminal.js'
 
@@ -98,7 +97,7 @@ export async function inStorage<T>(
   }
   if (database === undefined) throw usageError('Specify the server: --config <file> or --db <database>.')
   // Opening the file would create an empty database, as if all data had been lost.
-  if (!isPostgresUrl(database) && !existsSync(database)) {
+  if (!isPostgresUrl(database) && isMissing(database)) {
     throw usageError(
       `The database ${database} does not exist: countersign server start creates it the first time it runs.`,
     )
