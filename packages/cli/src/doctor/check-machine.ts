@@ -80,6 +80,7 @@ function statusOf({ host, port }: Place, path: string): Promise<number | string>
 /** Folders that grow: the database folder, and the backup folder if it is on another file system. */
 export function writtenFolders({ settings }: LoadedConfig, backups: string | undefined): string[] {
   const folder = dirname(settings.database)
-  const deviceOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.dev
+  // Whether a folder can be accessed is reported by the checks of what is in it.
+  const deviceOf = (path: string) => (existsSync(path) ? statSync(path, { throwIfNoEntry: false })?.dev : undefined)
   return backups === undefined || deviceOf(backups) === deviceOf(folder) ? [folder] : [folder, backups]
 }
