@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createSigner, generatePrivateJwk, systemClock } from 'countersign'
+import { type DeploymentStorage, longestTokenLifetime } from '../storage/api/deployment-storage.js'
 import { firstEdition, type KeyMove, type KeyStorage, type NewKey, type StoredKey } from '../storage/api/key-storage.js'
 import { StorageError } from '../storage/api/storage-error.js'
 import { openPrivateKey, requireMasterKey, sealPrivateKey } from './sealed-private-key.js'
@@ -7,7 +8,10 @@ import { KeyError } from './server-keys.js'
 
 export interface RotateKeysOptions {
   masterKey: Uint8Array
-  /** Lifetime of the longest-lived auth token, in seconds: the old key stays published for that long. */
+  /**
+   * Lifetime of the longest-lived auth token, in seconds: the old key stays published for that long, or longer if the storage knows of
+   * tokens with a longer lifetime, issued before this one was configured.
+   */
   tokenLifetime: number
   /**
    * Activates the next key even though caches may not have it yet: resources then refuse tokens until they fetch the keys again. For
@@ -21,6 +25,9 @@ export interface RotateKeysOptions {
   /** Unix seconds. @default the system clock */
   now?: () => number
 }
+
+/** The keys, and the longest lifetime of tokens that they have signed. */
+type RotationStorage = KeyStorage & Pick<DeploymentStorage, 'findLongestTokenLifetime'>
 
 /** The result of a rotation, by key ids. */
 export interface Rotation {
@@ -46,7 +53,7 @@ export interface Rotation {
  * `master_key_wrong`; `no_active_key` before the first start
  * @throws StorageError `keys_changed` if another rotation came first
  */
-export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions): Promise<Rotation> {
+export async function rotateKeys(storage: RotationStorage, options: RotateKeysOptions): Promise<Rotation> {
   const { masterKey, tokenLifetime, allowUnpublished, edition = firstEdition, by, now = systemClock } = options
   requireMasterKey(masterKey)
   const at = Math.floor(now())
@@ -66,7 +73,7 @@ export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions
   if (early && !allowUnpublished) throw tooNew(next.kid, readyAt)
 
   const gone = movesOfExpired(stored, at)
-  const until = at + tokenLifetime + retirementMargin
+  const until = at + (await longestTokenLifetime(storage, tokenLifetime)) + retirementMargin
   const retiring = next ? active.map(({ kid }) => ({ kid, until })) : []
   const moves: KeyMove[] = [
     ...gone,
@@ -116,7 +123,7 @@ export interface DueRotationOptions extends Omit<RotateKeysOptions, 'allowUnpubl
  * @throws KeyError `master_key_wrong`
  */
 export async function rotateKeysWhenDue(
-  storage: KeyStorage,
+  storage: RotationStorage,
   { rotateAfter, ...options }: DueRotationOptions,
 ): Promise<Rotation | undefined> {
   const { now = systemClock, edition = firstEdition, by } = options
@@ -148,7 +155,7 @@ function wasFirst(error: unknown): boolean {
 }
 
 export interface KeyRotationOptions extends Omit<DueRotationOptions, 'by'> {
-  storage: KeyStorage
+  storage: RotationStorage
   /** Called after each rotation that this instance performed. */
   onRotated?: (rotation: Rotation) => void
   /** Called if a rotation failed; it is retried an hour later. */

@@ -45,6 +45,22 @@ describe('rotateKeys', () => {
     expect((await server.keys.signer()).kid).toBe(two.activated)
   })
 
+  it('keeps a key published for its tokens from before a shorter lifetime was configured', async () => {
+    const server = await createServer()
+    const first = (await server.keys.signer()).kid
+    for (const lifetime of [86_400, tokenLifetime]) await server.storage.claimIssuer('https://auth.example', lifetime)
+    server.clock.now += 605
+    const { retiring } = await server.rotate()
+    expect(retiring).toEqual([{ kid: first, until: server.clock.now + 86_465 }])
+    server.clock.now += 86_400
+    expect((await server.keys.publicKeys()).map(({ kid }) => kid)).toContain(first)
+    server.clock.now += 605
+    const { retiring: next } = await server.rotate()
+    expect(next).toMatchObject([{ until: server.clock.now + 86_465 }])
+    server.clock.now += 3600
+    expect((await server.rotate()).retiring).toMatchObject([{ until: server.clock.now + 665 }])
+  })
+
   it('refuses a next key that caches may not know, reports when it may sign, and changes nothing', async () => {
     const server = await createServer()
     server.clock.now += 604
