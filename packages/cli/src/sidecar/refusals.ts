@@ -26,8 +26,13 @@ export function describeFailure(error: unknown): SidecarFailure {
     const body = { error: code, error_description: message, consent_url: consent?.url, reason }
     return { status: retryAfter === undefined ? (statuses[code] ?? 502) : 503, retryAfter, body }
   }
+  // Failed requests reject with a TypeError. Anything else failed on this machine, such as the store or the user's command.
+  if (!(error instanceof TypeError)) {
+    const message = error instanceof Error ? error.message : String(error)
+    return { status: 502, body: { error: 'sidecar_failed', error_description: message } }
+  }
   const reasons = causeMessages(error)
-  const said = reasons.at(-1) ?? (error instanceof Error ? error.message : String(error))
+  const said = reasons.at(-1) ?? error.message
   const why = /wrong version number|SSL routines/.test(said) ? 'the host does not support https' : said.trim()
   return { status: 502, body: { error: 'not_answered', error_description: `No response: ${why}` } }
 }
