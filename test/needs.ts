@@ -25,7 +25,7 @@ const starts = (command: string, ...args: string[]) => spawnSync(command, args, 
 const succeeds = (command: string, ...args: string[]) => spawnSync(command, args, { stdio: 'ignore' }).status === 0
 
 const needs = {
-  'a browser': { package: 'chromium-headless-shell', isThere: () => Boolean(inject('chromium')) },
+  'a browser': { package: 'chromium-headless-shell fonts-liberation', isThere: () => Boolean(inject('chromium')) },
   'a clock for one process': { package: 'libfaketime', isThere: () => existsSync(fakeTime) },
   'accessibility engines': {
     package: { command: 'npm ci --prefix accessibility' },

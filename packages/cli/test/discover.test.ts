@@ -104,7 +104,7 @@ describe('countersign discover', () => {
       { document: { jwks_uri: undefined } },
       'Add jwks_uri: without it the document is useless to peers.',
     ],
-    ['has no jwks_uri and requires one', { document: { jwks_uri: undefined } }, 'its jwks_uri is missing'],
+    ['has no jwks_uri and requires one', { document: { jwks_uri: undefined } }, 'it has no valid jwks_uri'],
     [
       'is behind a redirect',
       { answer: { status: 302, headers: { location: '/x' } } },

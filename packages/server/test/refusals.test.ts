@@ -260,7 +260,7 @@ describe('reasons why an agent’s keys could not be fetched', () => {
     [
       'it belongs to another agent',
       async () => Response.json({ agent: 'https://other.example' }),
-      `${document} is refused: its`,
+      `${document} is refused: it has no valid`,
     ],
     ['it never responds', () => new Promise<never>(() => undefined), 'within 2500 ms'],
   ])(
