@@ -6,30 +6,58 @@ import {
   loadConfig,
   maxViolations,
   type Storage,
+  StorageError,
   shownDatabase,
   type Violation,
 } from 'countersign-server/operate'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
-import { databaseProblem, openStorage } from '../database/open-storage.js'
+import { databaseProblem, openStorage, readSchema } from '../database/open-storage.js'
 import { withProgress } from '../terminal/progress.js'
 import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
-import { type ChangeOptions, inStorage, type Operation, type OperationOptions, operatorName } from './operation.js'
+import {
+  type ChangeOptions,
+  inStorage,
+  type Operation,
+  type OperationOptions,
+  operatorName,
+  requireDatabase,
+} from './operation.js'
 
 /** `countersign server db backup`: copies the database while the server is running. */
 export const dbBackup: Run<OperationOptions> = async (flags, terminal, subject) => {
   const file = resolve(subject)
-  await inStorage(flags, terminal, async ({ database }) => {
-    if (isPostgresUrl(database))
-      throw new CommandError(
-        'server db backup is only for SQLite. PostgreSQL has its own backups: pg_dump, or WAL archiving.',
-      )
-    const { copyDatabase } = await import('countersign-server/sqlite')
-    await withProgress(terminal, 'Copying the database', async () => copyDatabase(database, file), { isBlocking: true })
-  })
+  const { database } = await requireDatabase(flags, terminal)
+  if (isPostgresUrl(database))
+    throw new CommandError(
+      'server db backup is only for SQLite. PostgreSQL has its own backups: pg_dump, or WAL archiving.',
+    )
+  // Opening the storage would upgrade an older schema before there is a backup of it.
+  if (!(await isOlder(database))) await inStorage(flags, terminal, async () => undefined)
+  const { copyDatabase } = await import('countersign-server/sqlite')
+  const copy = async () => {
+    try {
+      copyDatabase(database, file)
+    } catch (error) {
+      throw databaseProblem(database, error)
+    }
+  }
+  await withProgress(terminal, 'Copying the database', copy, { isBlocking: true })
   const advice = `The backup is in ${file}. It is useless without the master key: store the key separately.`
   terminal.write(`${flags.json ? JSON.stringify({ file }) : advice}\n`)
   return exitStatus.done
+}
+
+/** Whether a database has the schema of an older version. */
+async function isOlder(database: string): Promise<boolean> {
+  try {
+    const { found, newest } = await readSchema(database)
+    return found > 0 && found < newest
+  } catch (error) {
+    // Opening the file gives a more precise error.
+    if (error instanceof StorageError) return false
+    throw error
+  }
 }
 
 /** Query timeout, in seconds. Some queries read a whole table. */

@@ -84,17 +84,34 @@ export interface Operation {
  * @throws CommandError if the database does not exist or does not respond
  */
 export async function inStorage<T>(
-  { config, db }: OperationOptions,
-  { env }: Terminal,
+  flags: OperationOptions,
+  terminal: Pick<Terminal, 'env'>,
   work: (operation: Operation) => Promise<T>,
   options: Pick<OpenOptions, 'statementTimeout'> = {},
 ): Promise<T> {
-  let loaded: LoadedConfig | undefined
-  let database = db
-  if (config !== undefined) {
-    loaded = await loadConfig(config, env)
-    database = loaded.settings.database
+  const { config, database } = await requireDatabase(flags, terminal)
+  const storage = await openStorage(database, { sweepInterval: 0, isMade: true, ...options })
+  try {
+    if (config) await requireOwnDatabase(storage, config.settings.issuer)
+    return await work({ storage, database, config })
+  } catch (error) {
+    throw databaseProblem(database, error)
+  } finally {
+    await storage.close()
   }
+}
+
+/**
+ * Returns the database that the flags specify, without opening it.
+ *
+ * @throws CommandError if it is a file that does not exist
+ */
+export async function requireDatabase(
+  { config, db }: OperationOptions,
+  { env }: Pick<Terminal, 'env'>,
+): Promise<Omit<Operation, 'storage'>> {
+  const loaded = config === undefined ? undefined : await loadConfig(config, env)
+  const database = loaded?.settings.database ?? db
   if (database === undefined) throw usageError('Specify the server: --config <file> or --db <database>.')
   // Opening the file would create an empty database, as if all data had been lost.
   if (!isPostgresUrl(database) && isMissing(database)) {
@@ -102,13 +119,5 @@ export async function inStorage<T>(
       `The database ${database} does not exist: countersign server start creates it the first time it runs.`,
     )
   }
-  const storage = await openStorage(database, { sweepInterval: 0, isMade: true, ...options })
-  try {
-    if (loaded) await requireOwnDatabase(storage, loaded.settings.issuer)
-    return await work({ storage, database, config: loaded })
-  } catch (error) {
-    throw databaseProblem(database, error)
-  } finally {
-    await storage.close()
-  }
+  return { database, config: loaded }
 }

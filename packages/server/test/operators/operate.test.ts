@@ -13,7 +13,7 @@ import {
   type User,
 } from 'countersign-server'
 import { storedOAuthKeys } from 'countersign-server/editions/oauth'
-import { sqliteStorage } from 'countersign-server/sqlite'
+import { readSchemaVersion, sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it } from 'vitest'
 import { has, need } from '../../../../test/needs.js'
 import { refreshable, rememberedGrant } from '../storage/fixtures.js'
@@ -595,6 +595,18 @@ describe('every operator command', () => {
 })
 
 describe('countersign server db backup', () => {
+  it('copies an older schema as it is, so that there is a backup from before the upgrade', async () => {
+    const [stage] = await createStageWith(addAlice)
+    const change = new Database(stage.database)
+    change.exec('drop index auth_request_open; pragma user_version = 23')
+    change.close()
+    const copy = join(stage.folder, 'copy.db')
+    expect(await stage.run(`server db backup ${copy}`)).toMatchObject({ status: 0, stderr: '' })
+    for (const file of [stage.database, copy]) expect(readSchemaVersion(file).found).toBe(23)
+    expect(await stage.ask('server users list')).toMatchObject([{ username: 'Alice' }])
+    expect(readSchemaVersion(stage.database).found).toBeGreaterThan(23)
+  })
+
   it('makes a copy that only its user can read, during concurrent writes, and that a server starts from', async () => {
     const [stage] = await createStageWith(addAlice)
     const writing = new Database(stage.database)

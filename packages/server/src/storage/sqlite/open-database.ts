@@ -16,9 +16,10 @@ const memory = ':memory:'
  * Opens a SQLite file and brings its schema up to date. A new file can be read only by its owner. A file that belongs to another program,
  * was written by a newer version, or cannot be written, is left unchanged.
  *
+ * @param options.upgrade false to keep an older schema. @default true
  * @throws {StorageError} `not_ours`, `schema_newer` or `not_writable`, with instructions
  */
-export function openDatabase(path: string): Database.Database {
+export function openDatabase(path: string, { upgrade = true } = {}): Database.Database {
   if (path === memory) return openInMemory()
   requireWritable(path)
   createPrivately(path)
@@ -28,7 +29,7 @@ export function openDatabase(path: string): Database.Database {
     enableWal(database)
     database.pragma('synchronous = FULL')
     database.pragma(`wal_autocheckpoint = ${walAutocheckpointPages}`)
-    migrate(database)
+    if (upgrade) migrate(database)
     return prepared(database)
   } catch (error) {
     database.close()

@@ -22,14 +22,14 @@ export function sqliteStorage(path: string, options: StorageOptions = {}): Stora
 
 /**
  * Copies a SQLite file to a new file that only this user can read. Servers may keep writing to the original; the copy shows the original's
- * state at a single moment. The copy is on disk when this returns.
+ * state at a single moment, with its schema version. The copy is on disk when this returns.
  *
  * @throws {StorageError} `not_writable` if the copy cannot be made, and everything that {@link openDatabase} throws
  */
 export function copyDatabase(path: string, to: string): void {
   const file = createPrivately(to)
   try {
-    const database = openDatabase(path)
+    const database = openDatabase(path, { upgrade: false })
     try {
       database.prepare('vacuum into ?').run(to)
     } finally {
