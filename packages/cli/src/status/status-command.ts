@@ -62,7 +62,7 @@ async function statusOf(folder: AgentFolder, network: ReturnType<typeof readNetw
   const own = await openOwnAgent({ folder, isLocal: true })
   const tokens = await own.agent.tokens()
   const users = await usersOf(folder)
-  // A resource issues the token of its own session, so such a token comes from no auth server.
+  // Session tokens are issued by the resource itself, not by an auth server.
   const issuers = tokens.filter((token) => token.authServer !== token.resource).map(({ authServer }) => authServer)
   const ids = [...new Set([...folder.authServers, ...issuers, ...users.keys()])]
   const [published, ...authServers] = await Promise.all([

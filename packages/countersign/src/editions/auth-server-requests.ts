@@ -1,8 +1,10 @@
+import type { Found } from '../discovery/fetch-document.js'
 import { AgentError } from '../lib/agent-error.js'
 import { pause } from '../lib/clock.js'
 import { parseJsonObject } from '../lib/encodings.js'
 import { causeMessages } from '../lib/error-reasons.js'
 import { AAuthError } from '../lib/errors.js'
+import type { VerificationKey } from '../lib/jwk.js'
 import { readStream } from '../lib/read-stream.js'
 
 /** @throws AgentError `auth_server_unreachable` if a failure shows that the auth server does not respond */
@@ -14,6 +16,18 @@ export function requireResponse(authServer: string, failure: unknown): void {
       `The auth server ${authServer} does not respond (${why[0]}). Try again later.`,
       { cause: failure },
     )
+}
+
+/**
+ * Returns the key of a token that the auth server issued.
+ *
+ * @throws AgentError `auth_server_unreachable`, or `auth_token_refused` if the auth server does not publish the key
+ */
+export function requireTokenKey(authServer: string, outcome: Found<VerificationKey>): VerificationKey {
+  if ('found' in outcome) return outcome.found
+  const { failure: cause } = outcome
+  requireResponse(authServer, cause)
+  throw new AgentError('auth_token_refused', 'The key that signed the token was not found.', { cause })
 }
 
 /** The errors that Node and the guarded fetch report if a host does not respond. */

@@ -371,7 +371,7 @@ describe('signIn', () => {
     stage.document = { jwks_uri: `${ids.authServer}/nothing.json` }
     await expect(signIn(stage)).rejects.toMatchObject({
       code: 'auth_token_refused',
-      message: 'The key of the auth token was not found.',
+      message: 'The key that signed the token was not found.',
       cause: expect.anything(),
     })
   })

@@ -34,12 +34,15 @@ export function isPreflight({ method, rawHeaders }: RequestHead): boolean {
  */
 export function corsHeaders(rawHeaders: readonly string[], { origins, responseHeaders }: PageAccess): PageHeaders {
   const [origin, another] = fieldValues({ rawHeaders }, 'origin')
-  const exposes = ['Access-Control-Expose-Headers', [...responseHeaders, ...exposed].join(', ')] as const
-  if (origins === '*') return [[allowOrigin, '*'], exposes]
+  const allowed = (value: string): PageHeaders => [
+    [allowOrigin, value],
+    ['Access-Control-Expose-Headers', [...responseHeaders, ...exposed].join(', ')],
+  ]
+  if (origins === '*') return allowed('*')
   // A cache must not serve the response for a listed origin to a page from another origin.
   const vary: PageHeaders = [['Vary', 'Origin']]
   if (origin === undefined || another !== undefined || !origins.includes(origin)) return vary
-  return [...vary, [allowOrigin, origin], exposes]
+  return [...vary, ...allowed(origin)]
 }
 
 /** The CORS headers of a preflight response. @param allows whether any route lists a method */

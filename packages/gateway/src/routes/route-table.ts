@@ -187,8 +187,8 @@ export function createRouteTable(all: readonly Route[], mcpPaths: readonly strin
       for (const names of paths)
         for (const { end, names: folded } of foldedForms(names, kept, foldOnce)) {
           const formOf = (group: PathRows) => group.formIn(fold, end)
-          const last = foldOnce(names[folded.length - 1] ?? '', kept)
-          const read = chosen && !kept.endings ? { own: chosen.map(formOf), last } : undefined
+          const [selected, last] = [chosen?.map(formOf) ?? [], foldOnce(names[folded.length - 1] ?? '', kept)]
+          const read = chosen && !kept.endings ? { own: selected, last } : undefined
           const fits = (group: PathRows) => {
             const form = formOf(group)
             return foldedFits(form, isRest ? belowFirst(form, folded) : folded, read)
@@ -198,7 +198,7 @@ export function createRouteTable(all: readonly Route[], mcpPaths: readonly strin
           const own = chosen?.filter(fits) ?? (isRest ? [] : fitting)
           for (const other of fitting) yield { other, own, end }
           for (const other of chosen ? index.foldedIn(fold, end).around(folded) : [])
-            if (takesRest(formOf(other), folded, chosen?.map(formOf) ?? [])) yield { other, own, end }
+            if (takesRest(formOf(other), folded, selected)) yield { other, own, end }
             else if (isParent(formOf(other), folded, chosen)) yield { other, own, end, isParent: true }
         }
   }

@@ -46,9 +46,8 @@ export interface Route {
   endings?: 'kept' | undefined
   /**
    * Accepts that some servers run a stricter route of the table for all paths of this route, such as `/doc/{name}` for `/doc/{name}.pdf`.
-   * Without this setting, such a table is refused. Also permits parameters of more than 100 characters, and parameters with dots or
-   * with the character that follows them in the path, beside a wider, stricter route, which Fastify, Rails or Symfony would run.
-   * @default false
+   * Without this setting, such a table is refused. Also permits parameters that are not plain text of up to 100 characters, beside a
+   * wider, stricter route, which some routers run for them. @default false
    */
   mayShadow?: true | undefined
   /**

@@ -8,6 +8,7 @@ import type { CloseAccountPage, YoursPage } from '../pages/models/yours-models.j
 import { hashSecret } from '../secrets/server-keys.js'
 import type { UserExport } from '../storage/api/account-storage.js'
 import { longestTokenLifetime } from '../storage/api/storage.js'
+import { secondsUntil } from '../storage/api/throttle-storage.js'
 import { type AccountHandler, accountFrame, accountResponse, readNotice } from './account-handler.js'
 import { activityOf } from './activity-of.js'
 import { agentsOf, delegatesOf } from './agent-entries.js'
@@ -84,7 +85,7 @@ const downloads = { window: 3600, most: 10 } as const
 const download: AccountHandler = async (context, visit) => {
   const key = hashSecret(`downloads of ${visit.session.user.id}`)
   const reached = await context.storage.countWithinLimits([{ key, ...downloads }])
-  if (reached) throw new PageError('too_many_requests', { retryAfter: Math.max(1, reached.resetAt - context.now()) })
+  if (reached) throw new PageError('too_many_requests', { retryAfter: secondsUntil(reached.resetAt, context.now()) })
   const exported = await context.storage.exportUser(visit.session.user.id)
   if (!exported) throw new PageError('not_found', { retry: accountPaths.agents })
   return accountDownload(exported)

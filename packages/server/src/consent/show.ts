@@ -16,6 +16,7 @@ import { fieldsOf, signInPageAt } from '../sign-in/render-sign-in.js'
 import { setUpFirst } from '../sign-in/second-factor.js'
 import { signInChanged } from '../sign-in/session.js'
 import type { AuthRequest, LimitedAttempt } from '../storage/api/storage.js'
+import { secondsUntil } from '../storage/api/throttle-storage.js'
 import { allowing } from './decide.js'
 import { decisionFacts, policyDenial } from './facts.js'
 import {
@@ -253,7 +254,7 @@ function limit(kind: 'user' | 'network', id: string): LimitedAttempt {
 async function requireFewGuesses(context: ServerContext, guesser: Guesser): Promise<void> {
   const { storage, now } = context
   const reached = await storage.findReachedLimit(limitsOf(context, guesser))
-  if (reached) throw new PageError('too_many_requests', { retryAfter: Math.max(1, reached.resetAt - now()) })
+  if (reached) throw new PageError('too_many_requests', { retryAfter: secondsUntil(reached.resetAt, now()) })
 }
 
 /** Counts a link that leads to no request, against the one who opened it and against the request that has its handle. */

@@ -5,6 +5,7 @@ import type { ServerContext } from '../http/context.js'
 import { agentBlocked, callMissing, denialOf, grantable, isOnceOnly, type PolicyDecision } from '../lib/policy.js'
 import { hashSecret } from '../secrets/server-keys.js'
 import type { AttemptCount, RequestAttempt } from '../storage/api/storage.js'
+import { secondsUntil } from '../storage/api/throttle-storage.js'
 import type { RequestingAgent } from './edition.js'
 
 /** The access that an agent requests, verified. */
@@ -281,6 +282,6 @@ async function giveBack({ storage }: ServerContext, counted: CountedRate[], rate
 }
 
 function tooMany({ now }: ServerContext, { resetAt }: CountedRate): AAuthError {
-  const retryAfter = Math.max(1, resetAt - now())
+  const retryAfter = secondsUntil(resetAt, now())
   return new AAuthError('too_many_requests', 'Too many access requests.', { retryAfter })
 }

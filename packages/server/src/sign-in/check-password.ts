@@ -1,11 +1,11 @@
 import { AAuthError } from 'countersign'
 import { networkOf } from 'countersign/node'
-
 import type { ServerContext } from '../http/context.js'
 import { shareOf } from '../http/serve-request.js'
 import type { Visit } from '../http/visit.js'
 import { hashSecret } from '../secrets/server-keys.js'
 import type { LimitedAttempt, ReachedLimit, User } from '../storage/api/storage.js'
+import { secondsUntil } from '../storage/api/throttle-storage.js'
 
 type PasswordCheck =
   | { outcome: 'right'; user: User; addedAt: number }
@@ -34,7 +34,7 @@ export async function checkPassword(
   async function throttled(reached?: ReachedLimit): Promise<PasswordCheck> {
     // A network that has reached its own limit must not fill the audit log with a row for each username it tries.
     await context.recorder.recordEvent({ event: 'signin.throttled', username: reached?.limit.account, ip })
-    return { outcome: 'throttled', retryAfter: Math.max(1, (reached?.resetAt ?? 0) - context.now()) }
+    return { outcome: 'throttled', retryAfter: secondsUntil(reached?.resetAt ?? 0, context.now()) }
   }
 
   const reached = await storage.findReachedLimit(limits)

@@ -3,6 +3,7 @@ import type { ServerContext } from '../http/context.js'
 import type { Visit } from '../http/visit.js'
 import { hashSecret } from '../secrets/server-keys.js'
 import type { NewEmail } from '../storage/api/email-storage.js'
+import { secondsUntil } from '../storage/api/throttle-storage.js'
 
 /** Maximum number of emails per hour that one network (IPv4 /24, IPv6 /48) can request. */
 const perNetwork = { window: 3600, most: 60 } as const
@@ -18,7 +19,7 @@ export async function requestEmail(
 ): Promise<number | undefined> {
   const network = ip === undefined ? '' : networkOf(ip, 'site')
   const reached = await storage.countWithinLimits([{ key: hashSecret(`emails from ${network}`), ...perNetwork }])
-  if (reached) return Math.max(1, reached.resetAt - now())
+  if (reached) return secondsUntil(reached.resetAt, now())
   await storage.queueEmail({ ...email, language: messages.lang })
   return undefined
 }

@@ -4,6 +4,7 @@ import { seeOther } from '../http/html-response.js'
 import type { SignedInVisit, Visit } from '../http/visit.js'
 import { secondFactorPath } from '../pages/models/account-paths.js'
 import type { User } from '../storage/api/storage.js'
+import { secondsUntil } from '../storage/api/throttle-storage.js'
 import { limitsOf } from './check-password.js'
 import { offeredFactors } from './offered-factors.js'
 import { readCode, recoveryHash, stepOf } from './one-time-codes.js'
@@ -41,7 +42,7 @@ export async function checkCode(
   if (used.outcome === 'throttled') {
     const { limit, resetAt } = used.reached
     await context.recorder.recordEvent({ event: 'signin.throttled', username: limit.account, ip })
-    return { outcome: 'throttled', retryAfter: Math.max(1, resetAt - now()) }
+    return { outcome: 'throttled', retryAfter: secondsUntil(resetAt, now()) }
   }
   const data = { userAgent: userAgent ?? null, factor: true }
   await storage.recordEvent({ event: 'signin.failed', userId, ip, data })

@@ -1,5 +1,4 @@
 import { networkOf } from 'countersign/node'
-
 import type { ServerContext } from '../http/context.js'
 import { seeOther } from '../http/html-response.js'
 import { shareOf } from '../http/serve-request.js'
@@ -7,6 +6,7 @@ import type { Visit } from '../http/visit.js'
 import { isEmail, passwordProblem, usernameMaximum, usernameProblem } from '../lib/credential-rules.js'
 import { hashSecret } from '../secrets/server-keys.js'
 import { StorageError } from '../storage/api/storage.js'
+import { secondsUntil } from '../storage/api/throttle-storage.js'
 import { checkPassword } from './check-password.js'
 import { verifyPasskey } from './passkeys.js'
 import { type Destination, secondStepPageAt, signInPageAt, signUpPageAt } from './render-sign-in.js'
@@ -119,7 +119,7 @@ async function countSignUp({ storage, now }: ServerContext, ip: string | undefin
   for (const size of ['subscriber', 'site'] as const) {
     const from = ip === undefined ? '' : networkOf(ip, size)
     const { count, resetAt } = await storage.countAttempt({ key: hashSecret(`sign-up ${from}`), window: 3600 })
-    if (count > maxSignUps[size]) return Math.max(1, resetAt - now())
+    if (count > maxSignUps[size]) return secondsUntil(resetAt, now())
     if (ip === undefined) break
   }
   return undefined

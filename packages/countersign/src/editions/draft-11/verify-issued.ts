@@ -1,11 +1,9 @@
 import { findTokenKey } from '../../discovery/discovery.js'
-import type { Found } from '../../discovery/fetch-document.js'
 import { AgentError } from '../../lib/agent-error.js'
 import { AAuthError } from '../../lib/errors.js'
-import type { VerificationKey } from '../../lib/jwk.js'
 import { type TokenType, type VerifiedToken, verifyToken } from '../../tokens/verify-token.js'
 import type { AgentTools, TokenNeed } from '../agent-protocol.js'
-import { requireResponse } from '../auth-server-requests.js'
+import { requireTokenKey } from '../auth-server-requests.js'
 import type { AuthTokenClaims, PersonTokenClaims } from './tokens.js'
 
 type Verifying = Pick<AgentTools, 'discovery' | 'signer' | 'now' | 'allowInsecureLoopback'>
@@ -30,7 +28,7 @@ export async function verifyIssued<C extends PersonTokenClaims | AuthTokenClaims
       audience: resource,
       issuers: [authServer],
       now,
-      findKey: findTokenKey(discovery, type.issuerDocument, (found) => requireKey(authServer, found)),
+      findKey: findTokenKey(discovery, type.issuerDocument, (found) => requireTokenKey(authServer, found)),
     })
     if (verified.confirmationKey?.thumbprint !== signer.thumbprint) throw refuse('it is bound to another key')
     if (sub !== undefined && verified.claims.sub !== sub)
@@ -40,12 +38,6 @@ export async function verifyIssued<C extends PersonTokenClaims | AuthTokenClaims
     if (error instanceof AAuthError) throw new AgentError('auth_token_refused', error.message, { cause: error })
     throw error
   }
-}
-
-function requireKey(authServer: string, found: Found<VerificationKey>): VerificationKey {
-  if ('found' in found) return found.found
-  requireResponse(authServer, found.failure)
-  throw new AgentError('auth_token_refused', 'The key that signed the token was not found.', { cause: found.failure })
 }
 
 function refuse(why: string): AgentError {

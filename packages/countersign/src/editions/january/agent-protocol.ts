@@ -1,14 +1,12 @@
 import * as platform from '#crypto'
 import { findTokenKey } from '../../discovery/discovery.js'
-import type { Found } from '../../discovery/fetch-document.js'
 import type { KeyReference } from '../../httpsig/signing-profile.js'
 import { AgentError } from '../../lib/agent-error.js'
 import { AAuthError } from '../../lib/errors.js'
-import type { VerificationKey } from '../../lib/jwk.js'
 import { isIdentifier, isUnder } from '../../protocol/documents.js'
 import { decodeToken, verifyToken } from '../../tokens/verify-token.js'
 import type { AgentProtocol, AgentTools, Credential, ReadRefusal, Step, TokenNeed } from '../agent-protocol.js'
-import { requireResponse } from '../auth-server-requests.js'
+import { requireTokenKey } from '../auth-server-requests.js'
 import { type JanuaryChallenge, parseChallenge } from './challenge.js'
 import { type AgentMetadata, januaryDocuments } from './documents.js'
 import { createPendingConsents } from './pending-consents.js'
@@ -66,7 +64,7 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
         ...tools,
         audience: id,
         issuers: [authServer],
-        findKey: findTokenKey(discovery, januaryDocuments.authServer, (found) => requireIssuerKey(authServer, found)),
+        findKey: findTokenKey(discovery, januaryDocuments.authServer, (found) => requireTokenKey(authServer, found)),
       })
       return { ...claims }
     },
@@ -106,13 +104,6 @@ function stepFor(status: number, challenge: JanuaryChallenge, credential: Creden
     if (challenge.resourceToken === undefined) return 'dropToken'
   }
   return 'authorize'
-}
-
-function requireIssuerKey(authServer: string, outcome: Found<VerificationKey>): VerificationKey {
-  if ('found' in outcome) return outcome.found
-  const cause = outcome.failure
-  requireResponse(authServer, cause)
-  throw new AgentError('auth_token_refused', 'The key of the auth token was not found.', { cause })
 }
 
 /** The expected claims of the resource token (W21). */

@@ -1,5 +1,6 @@
 import { AAuthError } from 'countersign'
 import { hashSecret } from '../../secrets/server-keys.js'
+import { secondsUntil } from '../../storage/api/throttle-storage.js'
 import type { SignedContext } from '../edition.js'
 import type { SigningAgent } from '../signed-request.js'
 import { draft11Name } from './paths.js'
@@ -34,6 +35,6 @@ export async function requireFewResources(
   // Both are counted or neither, so that a refused resource does not count as one that the agent asked for.
   const reached = await storage.countWithinLimits([ofResource, ofAgent])
   if (!reached || reached.limit.key === ofResource.key) return
-  const retryAfter = Math.max(1, reached.resetAt - now())
+  const retryAfter = secondsUntil(reached.resetAt, now())
   throw new AAuthError('too_many_requests', 'This agent asks for too many resources today.', { retryAfter })
 }

@@ -13,6 +13,7 @@ import type { Arrival, Route } from '../../http/route.js'
 import { hashSecret } from '../../secrets/server-keys.js'
 import type { AgentToken } from '../../storage/api/agent-storage.js'
 import { StorageError } from '../../storage/api/storage.js'
+import { secondsUntil } from '../../storage/api/throttle-storage.js'
 import type { SignedContext } from '../edition.js'
 import { requireNotBusy, type SigningAgent, signedRequest } from '../signed-request.js'
 import { draft11Name, paths } from './paths.js'
@@ -106,7 +107,7 @@ async function requireRate({ storage, now }: SignedContext, iss: string): Promis
     { key: hashSecret(`${draft11Name} revocations of ${iss} per minute`), window: 60, most: limits.minute },
   ])
   if (!reached) return
-  const retryAfter = Math.max(1, reached.resetAt - now())
+  const retryAfter = secondsUntil(reached.resetAt, now())
   throw new AAuthError('too_many_requests', 'Too many revocations by this server: try again later.', { retryAfter })
 }
 

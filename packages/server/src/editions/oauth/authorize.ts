@@ -6,6 +6,7 @@ import { PageError } from '../../http/page-error.js'
 import type { Arrival } from '../../http/route.js'
 import { inSession, openVisit, type SignedInVisit, type Visit } from '../../http/visit.js'
 import { hashSecret } from '../../secrets/server-keys.js'
+import { secondsUntil } from '../../storage/api/throttle-storage.js'
 import { orUncount, requireAdmitted, requireRoom } from '../require-admitted.js'
 import {
   type AuthorizationProblem,
@@ -102,7 +103,7 @@ async function requireUserRates({ storage, rateFactor, now }: ServerContext, use
     })),
   )
   if (!reached) return
-  const retryAfter = Math.max(1, reached.resetAt - now())
+  const retryAfter = secondsUntil(reached.resetAt, now())
   throw new AAuthError('too_many_requests', 'Too many authorization requests of this user.', { retryAfter })
 }
 

@@ -5,6 +5,7 @@ import type { RegistrationSettings } from '../../config/oauth-settings.js'
 import type { ServerContext } from '../../http/context.js'
 import type { Arrival } from '../../http/route.js'
 import { hashSecret } from '../../secrets/server-keys.js'
+import { secondsUntil } from '../../storage/api/throttle-storage.js'
 import { type Client, readClientMetadata } from './client-document.js'
 import { isJson, isObject, parseJson } from './json.js'
 import { selfRegisteredPrefix } from './names.js'
@@ -146,7 +147,7 @@ async function requireRates(context: ServerContext, ip: string | undefined): Pro
   const { storage, now } = context
   if (!(await storage.countWithinLimits(limitsOn('first', context, ip)))) return
   const reached = await storage.countWithinLimits(limitsOn('further', context, ip))
-  if (reached) throw tooMany('Too many clients register.', Math.max(1, reached.resetAt - now()))
+  if (reached) throw tooMany('Too many clients register.', secondsUntil(reached.resetAt, now()))
 }
 
 function limitsOn(which: keyof typeof rates, { rateFactor }: ServerContext, ip: string | undefined) {

@@ -67,3 +67,8 @@ export interface AttemptCount {
   /** When the window ends. */
   resetAt: number
 }
+
+/** The seconds until a limit ends, for `Retry-After`: at least 1, even if the clock of this machine is ahead of the storage's. */
+export function secondsUntil(resetAt: number, now: number): number {
+  return Math.max(1, resetAt - now)
+}

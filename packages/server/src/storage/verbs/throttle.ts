@@ -1,12 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type InsertQueryBuilder, type InsertResult, type SqlBool, sql } from 'kysely'
-import type {
-  Attempt,
-  AttemptCount,
-  CountedRequest,
-  LimitedAttempt,
-  ReachedLimit,
-  RequestAttempt,
+import {
+  type Attempt,
+  type AttemptCount,
+  type CountedRequest,
+  type LimitedAttempt,
+  type ReachedLimit,
+  type RequestAttempt,
+  secondsUntil,
 } from '../api/throttle-storage.js'
 import { foldUsername } from '../api/user.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
@@ -33,7 +34,7 @@ async function count(statement: Statement, keyHash: Uint8Array, window: number):
 /** Counts an attempt. Returns the number of seconds to wait if there were too many attempts, otherwise undefined. */
 export async function waitAfter(unit: Unit, { most, ...attempt }: LimitedAttempt): Promise<number | undefined> {
   const { count, resetAt } = await countAttempt(unit, attempt)
-  return count > most ? Math.max(1, resetAt - unit.now) : undefined
+  return count > most ? secondsUntil(resetAt, unit.now) : undefined
 }
 
 /** The agents for which an attempt is counted, as the values used in the query. */
